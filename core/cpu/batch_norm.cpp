@@ -1,0 +1,143 @@
+#include <cmath>
+#include <joist/core/cpu/batch_norm_layout.h>
+#include <joist/core/cpu/functions.h>
+#include <joist/core/cpu/kernels.h>
+
+namespace joist {
+namespace {
+
+using batch_norm::Fused;
+using batch_norm::Loop;
+using batch_norm::Parameters;
+using batch_norm::Totals;
+
+// A vector [channels], or one number for all when the array is undefined.
+class Vector {
+ public:
+  Vector(const Array& array, float otherwise) : otherwise_(otherwise) {
+    if (!array.defined()) return;
+    data_ = array.data<float>();
+    stride_ = array.strides()[0];
+  }
+  float& operator[](std::int64_t channel) { return data_ ? data_[channel * stride_] : otherwise_; }
+  double at(std::int64_t channel) const { return static_cast<double>(data_ ? data_[channel * stride_] : otherwise_); }
+  void put(std::int64_t channel, double value, bool accumulate) {
+    if (data_) data_[channel * stride_] = static_cast<float>(accumulate ? at(channel) + value : value);
+  }
+
+ private:
+  float* data_ = nullptr;
+  std::int64_t stride_ = 0;
+  float otherwise_;
+};
+
+// Writes the normalized values with their activation.
+void normalize(const Array& x, const Unary& activation, const Parameters& parameters, const Out& y) {
+  if (const Fused fused = batch_norm::fused_with(activation); fused.normalize)
+    return Loop(x, {}, y).write(fused.normalize, fused.activation, parameters);
+  const Unary identity = Identity{};
+  const Array z = y.accumulate ? Array::like(y.array) : y.array;
+  Loop(x, {}, {.array = z}).write(batch_norm::fused_with(identity).normalize, &identity, parameters);
+  const BoundFunction bound = unary_value(activation);
+  for_each_tile(bound.function, bound.parameters, {&z}, y);
+}
+
+// z = (x - mean) * scale + shift. The float nearest to the mean is subtracted first, which is exact near the mean; what
+// it lacks goes into the shift.
+void set_normalization(Parameters& parameters, std::int64_t channel, double mean, double inverse, double gamma, double beta) {
+  const auto nearest = static_cast<float>(mean);
+  const double factor = gamma * inverse;
+  parameters(batch_norm::mean, channel) = nearest;
+  parameters(batch_norm::scale, channel) = static_cast<float>(factor);
+  parameters(batch_norm::shift, channel) = static_cast<float>(beta - (mean - static_cast<double>(nearest)) * factor);
+}
+
+void train(const Array& x, const Array& gamma_array, const Array& beta_array, const BatchNormOptions& options,
+           const Array& running_mean_array, const Array& running_variance_array, const Out& y, const Array& mean_array,
+           const Array& inverse_array) {
+  if (x.elements() == 0) return;
+  const std::int64_t channels = x.shape(1);
+  Parameters parameters(channels);
+  Totals totals;
+  double count = 0;
+  {
+    const Loop loop(x, {}, {});
+    count = static_cast<double>(loop.count());
+    for (std::int64_t i = 0; i < channels; ++i) parameters(batch_norm::mean, i) = loop.sample(i);
+    totals = loop.sums(batch_norm::moments(), nullptr, parameters);
+  }
+  const Vector gamma(gamma_array, 1), beta(beta_array, 0);
+  Vector running_mean(running_mean_array, 0), running_variance(running_variance_array, 0);
+  Vector mean(mean_array, 0), inverse(inverse_array, 0);
+  for (std::int64_t i = 0; i < channels; ++i) {
+    const double offset = totals.first[static_cast<std::size_t>(i)] / count;
+    const double m = static_cast<double>(parameters(batch_norm::mean, i)) + offset;
+    const double difference = totals.second[static_cast<std::size_t>(i)] / count - offset * offset;
+    const double variance = difference < 0 ? 0 : difference;  // also keeps NaN
+    const double r = 1 / std::sqrt(variance + options.epsilon);
+    mean.put(i, m, false);
+    inverse.put(i, r, false);
+    const double keep = 1 - options.momentum, unbiased = variance * (count > 1 ? count / (count - 1) : 1);
+    running_mean.put(i, keep * running_mean.at(i) + options.momentum * m, false);
+    running_variance.put(i, keep * running_variance.at(i) + options.momentum * unbiased, false);
+    set_normalization(parameters, i, m, r, gamma.at(i), beta.at(i));
+  }
+  normalize(x, options.activation, parameters, y);
+}
+
+void evaluate(const Array& x, const Array& gamma_array, const Array& beta_array, const BatchNormOptions& options,
+              const Array& mean_array, const Array& variance_array, const Out& y) {
+  const Vector gamma(gamma_array, 1), beta(beta_array, 0), mean(mean_array, 0), variance(variance_array, 1);
+  Parameters parameters(x.shape(1));
+  for (std::int64_t i = 0; i < parameters.channels(); ++i)
+    set_normalization(parameters, i, mean.at(i), 1 / std::sqrt(variance.at(i) + options.epsilon), gamma.at(i), beta.at(i));
+  normalize(x, options.activation, parameters, y);
+}
+
+// dz = dy * slope(z);  dbeta = sum dz;  dgamma = inverse * sum dz (x - mean);
+// dx = gamma * inverse * (dz - dbeta / n - (x - mean) * inverse * dgamma / n), without the last two for fixed statistics.
+void backward(const Array& x, const Array& dy, const Array& gamma_array, const Array& beta_array, const Array& mean_array,
+              const Array& inverse_array, const BatchNormOptions& options, bool fixed_statistics, const Out& dx,
+              const Out& dgamma_out, const Out& dbeta_out) {
+  const Vector gamma(gamma_array, 1), beta(beta_array, 0), mean(mean_array, 0), inverse(inverse_array, 1);
+  Parameters parameters(x.shape(1));
+  for (std::int64_t i = 0; i < parameters.channels(); ++i)
+    set_normalization(parameters, i, mean.at(i), inverse.at(i), gamma.at(i), beta.at(i));
+  Array dz = dy;
+  Unary activation = options.activation;
+  if (!batch_norm::fused_with(activation).gradient) {
+    const Array z = Array::like(x);
+    normalize(x, Identity{}, parameters, {.array = z});
+    dz = Array::like(x);
+    const BoundFunction bound = unary_gradient(activation);
+    for_each_tile(bound.function, bound.parameters, {&dy, &z}, {.array = dz});
+    activation = Identity{};
+  }
+  const Fused fused = batch_norm::fused_with(activation);
+  if (dgamma_out.array.defined() || dbeta_out.array.defined() || (dx.array.defined() && !fixed_statistics)) {
+    const Loop loop(x, dz, {});
+    const Totals totals = loop.sums(fused.gradient_sums, fused.activation, parameters);
+    Vector dgamma(dgamma_out.array, 0), dbeta(dbeta_out.array, 0);
+    for (std::int64_t i = 0; i < parameters.channels(); ++i) {
+      const double sum = totals.first[static_cast<std::size_t>(i)], product = totals.second[static_cast<std::size_t>(i)];
+      const double r = inverse.at(i), factor = gamma.at(i) * r;
+      dbeta.put(i, sum, dbeta_out.accumulate);
+      dgamma.put(i, r * product, dgamma_out.accumulate);
+      if (fixed_statistics) continue;
+      const auto count = static_cast<double>(loop.count());
+      parameters(batch_norm::constant, i) = static_cast<float>(factor * sum / count);
+      parameters(batch_norm::linear, i) = static_cast<float>(factor * r * r * product / count);
+    }
+  }
+  if (dx.array.defined()) Loop(x, dz, dx).write(fused.gradient, fused.activation, parameters);
+}
+
+}  // namespace
+
+void fill_batch_norm(Kernels& table) {
+  table.batch_norm.train = train;
+  table.batch_norm.evaluate = evaluate;
+  table.batch_norm.backward = backward;
+}
+
+}  // namespace joist

@@ -1,0 +1,155 @@
+#include <joist/core/cpu/copy.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/strided.h>
+
+namespace joist {
+namespace {
+
+using Axis = StridedAxes::Axis;
+constexpr std::int64_t piece = 16384;  // elements that one step of the outer loop moves, about
+
+// Calls visit(T{}) with the C++ type of a dtype.
+template <class Visit>
+void with_type(Dtype dtype, const char* where, Visit&& visit) {
+  switch (dtype) {
+    case Dtype::float32: return visit(float{});
+    case Dtype::float64: return visit(double{});
+    case Dtype::int64: return visit(std::int64_t{});
+    case Dtype::int32: return visit(std::int32_t{});
+    case Dtype::int8: return visit(std::int8_t{});
+    case Dtype::uint8: return visit(std::uint8_t{});
+    case Dtype::boolean: return visit(bool{});
+    case Dtype::float16:
+    case Dtype::bfloat16: break;
+  }
+  throw DtypeError({.where = where, .what = "conversion from or to " + std::string(name_of(dtype)) + " on the CPU",
+                    .expected = "float32, float64, int64, int32, int8, uint8 or bool"});
+}
+
+template <class To, class From>
+To converted(From x) {
+  if constexpr (std::is_same_v<To, bool>) return x != From{};
+  else return static_cast<To>(x);
+}
+
+// One element each way.
+template <class To>
+struct Assign {
+  template <class From>
+  void operator()(To& to, From from) const { to = converted<To>(from); }
+};
+template <class To>
+struct Increase {
+  template <class From>
+  void operator()(To& to, From from) const {
+    if constexpr (std::is_same_v<To, bool>) to = to || from != From{};
+    else to = static_cast<To>(to + converted<To>(from));
+  }
+};
+
+// A matrix of any strides; a transposed one is read along its own rows, 16 at a time.
+template <class From, class To, class Move>
+void move_matrix(const From* x, const Axis& row, const Axis& column, std::int64_t rows, std::int64_t columns, To* y, Move move) {
+  const auto [yr, xr] = std::pair(row.stride[0], row.stride[1]);
+  const auto [yc, xc] = std::pair(column.stride[0], column.stride[1]);
+  if (xr == 1 && xc != 1) {
+    for (std::int64_t top = 0; top < rows; top += 16) {
+      const std::int64_t bottom = std::min(rows, top + 16);
+      for (std::int64_t i = 0; i < columns; ++i)
+        for (std::int64_t r = top; r < bottom; ++r) move(y[r * yr + i * yc], x[r + i * xc]);
+    }
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r, x += xr, y += yr) {
+    if (xc == 1 && yc == 1) {
+      if constexpr (std::is_same_v<From, To> && std::is_same_v<Move, Assign<To>>) {
+        if (columns >= 32) {
+          std::memmove(y, x, static_cast<std::size_t>(columns) * sizeof(To));
+          continue;
+        }
+      }
+      for (std::int64_t i = 0; i < columns; ++i) move(y[i], x[i]);
+    } else if (xc == 0 && yc == 1) {
+      const From value = *x;
+      for (std::int64_t i = 0; i < columns; ++i) move(y[i], value);
+    } else {
+      for (std::int64_t i = 0; i < columns; ++i) move(y[i * yc], x[i * xc]);
+    }
+  }
+}
+
+template <class From, class To, class Move>
+void move_array(const Array& from, const Array& to, Move move) {
+  StridedAxes outer(to.shape(), {&to, &from});
+  if (outer.empty()) return;
+  const auto* x = static_cast<const From*>(from.raw());
+  auto* y = static_cast<To*>(to.raw());
+  // The axis along which x is gapless becomes the rows of the matrix, if it is not its columns already.
+  for (int i = 0; i < outer.rank() - 2; ++i)
+    if (outer[i].stride[1] == 1) {
+      outer.move_innermost(i);
+      outer.move_innermost(outer.rank() - 2);
+      break;
+    }
+  Axis column{1, {1, 1}}, row{1, {}};
+  if (outer.rank() > 0) column = outer.remove(outer.rank() - 1);
+  if (outer.rank() > 0) row = outer.remove(outer.rank() - 1);
+  const std::int64_t width = std::min(column.length, piece);
+  const std::int64_t height = std::clamp<std::int64_t>(piece / width, 1, row.length);
+  const std::int64_t across = (column.length + width - 1) / width, down = (row.length + height - 1) / height;
+  parallel_for(outer.elements() * across * down, piece / (width * height), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index) {
+      const std::int64_t left = index % across * width, top = index / across % down * height;
+      const StridedAxes::Offsets at = outer.offsets(index / across / down);
+      move_matrix(x + at[1] + left * column.stride[1] + top * row.stride[1], row, column, std::min(height, row.length - top),
+                  std::min(width, column.length - left), y + at[0] + left * column.stride[0] + top * row.stride[0], move);
+    }
+  });
+}
+
+}  // namespace
+
+void fill_array(double value, const Array& y) {
+  with_type(y.dtype(), "fill", [&]<class To>(To) {
+    To number = converted<To>(value);
+    const Array one = Array::borrow(&number, {}, y.dtype(), nullptr);
+    move_array<To, To>(one.expanded(y.shape()), y, Assign<To>{});
+  });
+}
+
+void copy_array(const Array& x, const Out& out) {
+  const Array from = x.expanded(out.array.shape());
+  const Array& to = out.array;
+  if (from.dtype() == to.dtype() && !out.accumulate) {
+    switch (size_of(to.dtype())) {
+      case 1: return move_array<std::uint8_t, std::uint8_t>(from, to, Assign<std::uint8_t>{});
+      case 2: return move_array<std::uint16_t, std::uint16_t>(from, to, Assign<std::uint16_t>{});
+      case 4: return move_array<std::uint32_t, std::uint32_t>(from, to, Assign<std::uint32_t>{});
+      default: return move_array<std::uint64_t, std::uint64_t>(from, to, Assign<std::uint64_t>{});
+    }
+  }
+  with_type(from.dtype(), "copy", [&]<class From>(From) {
+    with_type(to.dtype(), "copy", [&]<class To>(To) {
+      if (out.accumulate)
+        move_array<From, To>(from, to, Increase<To>{});
+      else
+        move_array<From, To>(from, to, Assign<To>{});
+    });
+  });
+}
+
+Array with_strides(const Array& x, const Strides& strides) {
+  bool same = true;
+  for (int i = 0; i < x.rank(); ++i) same = same && (x.shape(i) == 1 || x.strides()[i] == strides[i]);
+  if (same) return x;
+  const Array copy = Array::empty(x.shape(), x.dtype(), x.device()).strided(x.shape(), strides);
+  copy_array(x, {.array = copy});
+  return copy;
+}
+
+}  // namespace joist

@@ -1,0 +1,53 @@
+// Loops over the machine's cores. One team (OpenMP's, which oneDNN shares), fixed contiguous parts: a result depends on the
+// count and the number of threads, never on timing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace joist {
+
+/// Non-owning reference to something callable, valid while that lives. Costs one indirect call and no memory.
+template <class Signature>
+class FunctionRef;
+template <class Result, class... Arguments>
+class FunctionRef<Result(Arguments...)> {
+ public:
+  template <class Callable>
+    requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
+             std::is_invocable_r_v<Result, Callable&, Arguments...>)
+  FunctionRef(Callable&& callable)  // NOLINT: implicit, so that a lambda can be written in the call
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
+        call_([](void* object, Arguments... arguments) -> Result {
+          return (*static_cast<std::remove_reference_t<Callable>*>(object))(arguments...);
+        }) {}
+  Result operator()(Arguments... arguments) const { return call_(object_, arguments...); }
+
+ private:
+  void* object_;
+  Result (*call_)(void*, Arguments...);
+};
+
+/// Threads that a kernel uses: what set_threads() said, else OMP_NUM_THREADS, else the cores this process may use.
+int threads();
+/// For the whole process, oneDNN included. Throws UsageError below 1.
+void set_threads(int count);
+
+/// Into how many parts parallel_parts() cuts `count` items: at most threads(), each of at least about `grain` items; 0 for
+/// no items. The same inside another parallel loop, where the parts run one after the other.
+int parts_of(std::int64_t count, std::int64_t grain);
+
+/// body(part, begin, end) once for each part. Parts are contiguous, ascending and differ by at most one item.
+/// An exception thrown by the body is rethrown here after all parts have stopped (that of the lowest part).
+void parallel_parts(std::int64_t count, std::int64_t grain,
+                    FunctionRef<void(int part, std::int64_t begin, std::int64_t end)> body);
+
+/// The same for bodies that do not care which part they are.
+void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t begin, std::int64_t end)> body);
+
+/// oneDNN asks OpenMP, whose setting belongs to the calling thread: makes it equal to threads(). Returns how many threads
+/// a library call made now will use: 1 inside a parallel loop.
+int apply_threads();
+
+}  // namespace joist

@@ -1,0 +1,177 @@
+// The number type Lanes (one register of floats) and the functions of elementwise.inl for it, once per instruction set.
+// NaN passes through every function; exp, log and tanh are within 4 units in the last place, sin, cos and erf
+// within 3e-7.
+#if defined(JOIST_CORE_CPU_SIMD_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef JOIST_CORE_CPU_SIMD_INL_H
+#undef JOIST_CORE_CPU_SIMD_INL_H
+#else
+#define JOIST_CORE_CPU_SIMD_INL_H
+#endif
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <joist/core/elementwise.h>
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace joist {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using FloatMask = hn::Mask<FloatTag>;
+
+struct Lanes {
+  using Vector = hn::Vec<FloatTag>;
+  Vector v;
+
+  HWY_INLINE Lanes() = default;
+  HWY_INLINE Lanes(Vector vector) : v(vector) {}  // NOLINT: as implicit as float to double
+  HWY_INLINE explicit Lanes(float x) : v(hn::Set(FloatTag(), x)) {}
+
+  friend HWY_INLINE Lanes operator+(Lanes a, Lanes b) { return hn::Add(a.v, b.v); }
+  friend HWY_INLINE Lanes operator-(Lanes a, Lanes b) { return hn::Sub(a.v, b.v); }
+  friend HWY_INLINE Lanes operator*(Lanes a, Lanes b) { return hn::Mul(a.v, b.v); }
+  friend HWY_INLINE Lanes operator/(Lanes a, Lanes b) { return hn::Div(a.v, b.v); }
+  friend HWY_INLINE FloatMask operator<(Lanes a, Lanes b) { return hn::Lt(a.v, b.v); }
+  friend HWY_INLINE FloatMask operator>(Lanes a, Lanes b) { return hn::Gt(a.v, b.v); }
+  friend HWY_INLINE FloatMask operator==(Lanes a, Lanes b) { return hn::Eq(a.v, b.v); }
+};
+
+/// Floats in a Lanes; a constant of the instruction set.
+HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(FloatTag())); }
+
+HWY_INLINE Lanes load(const float* p) { return hn::LoadU(FloatTag(), p); }
+HWY_INLINE void store(Lanes x, float* p) { hn::StoreU(x.v, FloatTag(), p); }
+
+/// The first `count` < lanes() floats; the rest is 0 and its memory is not touched.
+HWY_INLINE Lanes load_first(const float* p, std::int64_t count) {
+  const FloatTag d;
+#if HWY_TARGET == HWY_SSE4  // no masked loads
+  HWY_ALIGN float lane[hn::MaxLanes(FloatTag())] = {};
+  for (std::int64_t i = 0; i < count; ++i) lane[i] = p[i];
+  return hn::Load(d, lane);
+#else
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
+#endif
+}
+HWY_INLINE void store_first(Lanes x, float* p, std::int64_t count) {
+  const FloatTag d;
+#if HWY_TARGET == HWY_SSE4
+  HWY_ALIGN float lane[hn::MaxLanes(FloatTag())];
+  hn::Store(x.v, d, lane);
+  for (std::int64_t i = 0; i < count; ++i) p[i] = lane[i];
+#else
+  hn::BlendedStore(x.v, hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
+#endif
+}
+/// load or load_first, whichever `left` floats allow.
+HWY_INLINE Lanes load_up_to(const float* p, std::int64_t left) { return left >= lanes() ? load(p) : load_first(p, left); }
+HWY_INLINE void store_up_to(Lanes x, float* p, std::int64_t left) { left >= lanes() ? store(x, p) : store_first(x, p, left); }
+
+HWY_INLINE Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return hn::MulAdd(a.v, b.v, c.v); }
+HWY_INLINE float sum_of_lanes(Lanes x) { return hn::GetLane(hn::SumOfLanes(FloatTag(), x.v)); }
+
+HWY_INLINE Lanes select(FloatMask condition, Lanes yes, Lanes no) { return hn::IfThenElse(condition, yes.v, no.v); }
+HWY_INLINE Lanes abs(Lanes x) { return hn::Abs(x.v); }
+HWY_INLINE Lanes sqrt(Lanes x) { return hn::Sqrt(x.v); }
+// As in elementwise.h a NaN in `a` stays. x86 returns the second operand when either is NaN, hence the order.
+HWY_INLINE Lanes min(Lanes a, Lanes b) { return hn::Min(b.v, a.v); }
+HWY_INLINE Lanes max(Lanes a, Lanes b) { return hn::Max(b.v, a.v); }
+
+/// 2^n e^r with |r| <= ln 2 / 2 and a polynomial for e^r (relative error 3e-9 before rounding).
+HWY_INLINE Lanes exp(Lanes x) {
+  const FloatTag d;
+  x = min(max(x, Lanes(-104.0F)), Lanes(89.0F));  // beyond: 0 and infinity
+  const Lanes n = hn::Round(hn::Mul(x.v, hn::Set(d, 1.44269504F)));
+  Lanes r = hn::NegMulAdd(n.v, hn::Set(d, 0.693145752F), x.v);
+  r = hn::NegMulAdd(n.v, hn::Set(d, 1.42860677e-6F), r.v);
+  Lanes p = multiply_add(r, Lanes(0.00138145583F), Lanes(0.00836873577F));
+  p = multiply_add(r, p, Lanes(0.0416683899F));
+  p = multiply_add(r, p, Lanes(0.166665205F));
+  p = multiply_add(r, p, Lanes(0.499999934F));
+  p = multiply_add(r, p, Lanes(1.0F));
+  p = multiply_add(r, p, Lanes(1.0F));
+#if HWY_TARGET == HWY_AVX3
+  return Lanes::Vector{_mm512_scalef_ps(p.v.raw, n.v.raw)};
+#else
+  // In two steps, so that results below the smallest normal number are gradual. NaN: p is NaN whatever n becomes.
+  const hn::RebindToSigned<FloatTag> di;
+  const auto exponent = hn::ConvertTo(di, n.v);
+  const auto half = hn::ShiftRight<1>(exponent);
+  const auto bias = hn::Set(di, 127);
+  const auto first = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(half, bias)));
+  const auto second = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::Sub(exponent, half), bias)));
+  return hn::Mul(hn::Mul(p.v, first), second);
+#endif
+}
+
+HWY_INLINE Lanes log(Lanes x) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const Lanes zero(0.0F);
+  const Lanes outside = select(x == zero, Lanes(-infinity), select(x > zero, x, Lanes(std::nanf(""))));
+  const FloatMask inside = hn::And(x > zero, x < Lanes(infinity));
+  return select(inside, hn::Log(FloatTag(), x.v), outside);
+}
+
+/// For finite x > -1.
+HWY_INLINE Lanes log1p(Lanes x) { return hn::Log1p(FloatTag(), x.v); }
+HWY_INLINE Lanes tanh(Lanes x) { return hn::Tanh(FloatTag(), x.v); }
+
+/// Highway's sine and cosine reduce exactly up to 39000; beyond, and for pow, the C library computes lane by lane.
+template <class Function>
+HWY_NOINLINE void by_lane(const Function& function, const float* x, float* y) {
+  for (std::int64_t i = 0; i < lanes(); ++i) y[i] = function(x[i]);
+}
+template <class Function>
+HWY_INLINE Lanes lane_by_lane(const Function& function, Lanes x) {
+  HWY_ALIGN float lane[hn::MaxLanes(FloatTag())];
+  hn::Store(x.v, FloatTag(), lane);
+  by_lane(function, lane, lane);
+  return hn::Load(FloatTag(), lane);
+}
+HWY_INLINE bool all_below(Lanes x, float limit) { return hn::AllTrue(FloatTag(), abs(x) < Lanes(limit)); }
+HWY_INLINE Lanes sin(Lanes x) {
+  if (HWY_LIKELY(all_below(x, 39000.0F))) return hn::Sin(FloatTag(), x.v);
+  return lane_by_lane([](float lane) HWY_ATTR { return ::sinf(lane); }, x);
+}
+HWY_INLINE Lanes cos(Lanes x) {
+  if (HWY_LIKELY(all_below(x, 39000.0F))) return hn::Cos(FloatTag(), x.v);
+  return lane_by_lane([](float lane) HWY_ATTR { return ::cosf(lane); }, x);
+}
+HWY_INLINE Lanes pow(Lanes x, float y) {
+  if (y == 2.0F) return x * x;
+  if (y == 1.0F) return x;
+  if (y == 0.5F) return sqrt(x + Lanes(0.0F));  // pow(-0, 0.5) is +0
+  return lane_by_lane([y](float lane) HWY_ATTR { return ::powf(lane, y); }, x);
+}
+
+/// x P(x²) / Q(x²), fitted to a relative error of 2e-8 where erf is not yet 1 in float.
+HWY_INLINE Lanes erf(Lanes x) {
+  const Lanes bound(3.95F);
+  const Lanes c = min(max(x, Lanes(-3.95F)), bound), t = c * c;
+  Lanes p = multiply_add(t, Lanes(2.02585035e-6F), Lanes(2.84654278e-4F));
+  p = multiply_add(t, p, Lanes(0.00380732801F));
+  p = multiply_add(t, p, Lanes(0.0528728225F));
+  p = multiply_add(t, p, Lanes(0.191532971F));
+  p = multiply_add(t, p, Lanes(1.12837914F));
+  Lanes q = multiply_add(t, Lanes(3.78294476e-5F), Lanes(0.00117049620F));
+  q = multiply_add(t, q, Lanes(0.0150534309F));
+  q = multiply_add(t, q, Lanes(0.114552158F));
+  q = multiply_add(t, q, Lanes(0.503074357F));
+  q = multiply_add(t, q, Lanes(1.0F));
+  const Lanes sign = hn::CopySign(hn::Set(FloatTag(), 1.0F), x.v);
+  return select(abs(x) > Lanes(3.92F), sign, min(max(c * p / q, Lanes(-1.0F)), Lanes(1.0F)));
+}
+
+#define JOIST_FUNCTION template <class T> HWY_INLINE T
+#include <joist/core/elementwise.inl>
+#undef JOIST_FUNCTION
+
+}  // namespace HWY_NAMESPACE
+}  // namespace joist
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,55 @@
+// Element types of an Array.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace joist {
+
+enum class Dtype : std::uint8_t { float32, float64, float16, bfloat16, int64, int32, int8, uint8, boolean };
+
+/// Bytes of one element.
+std::size_t size_of(Dtype dtype) noexcept;
+
+/// PyTorch's name without the prefix: "float32", "bool", …
+std::string_view name_of(Dtype dtype) noexcept;
+
+/// The inverse of name_of. Throws DataError for an unknown name.
+Dtype dtype_named(std::string_view name);
+
+/// The C++ type <-> Dtype relation, for the types that C++ has.
+template <class T>
+struct dtype_trait;
+template <>
+struct dtype_trait<float> {
+  static constexpr Dtype value = Dtype::float32;
+};
+template <>
+struct dtype_trait<double> {
+  static constexpr Dtype value = Dtype::float64;
+};
+template <>
+struct dtype_trait<std::int64_t> {
+  static constexpr Dtype value = Dtype::int64;
+};
+template <>
+struct dtype_trait<std::int32_t> {
+  static constexpr Dtype value = Dtype::int32;
+};
+template <>
+struct dtype_trait<std::int8_t> {
+  static constexpr Dtype value = Dtype::int8;
+};
+template <>
+struct dtype_trait<std::uint8_t> {
+  static constexpr Dtype value = Dtype::uint8;
+};
+template <>
+struct dtype_trait<bool> {
+  static constexpr Dtype value = Dtype::boolean;
+};
+template <class T>
+inline constexpr Dtype dtype_of = dtype_trait<T>::value;
+
+}  // namespace joist

@@ -1,0 +1,181 @@
+// The tape: how an operation records its backward, who listens, and how backward runs.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+#include <joist/core/kernels.h>
+#include <joist/core/operation.h>
+#include <joist/core/tensor.h>
+
+namespace joist {
+
+/// While it lives, operations of this thread record nothing.
+class NoGradient {
+ public:
+  NoGradient();
+  ~NoGradient();
+  NoGradient(const NoGradient&) = delete;
+  NoGradient& operator=(const NoGradient&) = delete;
+  static bool active() noexcept;
+
+ private:
+  bool before_;
+};
+
+/// An array kept for backward, with its version: a value changed in between is an error, not a wrong number.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(const Array& array) : array_(array), version_(array.version()) {}
+  explicit Saved(const Tensor& tensor) : Saved(tensor.value()) {}
+  /// Throws InternalError when the array was written since.
+  const Array& get() const;
+  operator const Array&() const { return get(); }
+  /// Kept only when `tensor`'s gradient will be wanted; else undefined.
+  Saved when(const Tensor& tensor) && { return tensor.defined() && tensor.requires_grad() ? std::move(*this) : Saved(); }
+
+ private:
+  Array array_{};
+  std::uint64_t version_ = 0;
+};
+inline Saved saved(const Tensor& tensor) { return Saved(tensor); }
+inline Saved saved(const Array& array) { return Saved(array); }
+
+/// One recorded operation. Backward functions see this interface.
+class Node {
+ public:
+  virtual ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Whether the gradient of input i is wanted.
+  bool wants(int input) const noexcept { return edges_[static_cast<std::size_t>(input)].exists(); }
+  /// Where to write the gradient of input i. An undefined array when it is not wanted. Call once per input and run.
+  Out slot(int input);
+  /// Hands over a finished gradient of input i (may be a view of dy, which stays unchanged): no copy where none is needed.
+  void give(int input, const Array& gradient);
+  const Operation& operation() const noexcept { return operation_; }
+
+ protected:
+  Node(Operation operation, std::span<const Tensor> inputs);
+
+ private:
+  friend class Recorder;
+  friend class Backward;
+
+  /// Shape, dtype, device and order of an input, without holding its memory.
+  struct Edge {
+    std::shared_ptr<Node> producer{};   // of a recorded input
+    std::shared_ptr<TensorState> leaf{};  // of a leaf that wants its gradient
+    int output = 0;
+    Shape shape{};
+    Order order = Order::row_major;
+    Dtype dtype = Dtype::float32;
+    Device device{};
+    bool exists() const noexcept { return producer || leaf; }
+  };
+  struct Received {
+    Array gradient{};
+    bool owned = false;  // else a view of somebody else's gradient: never written to
+  };
+
+  virtual void run(std::span<const Array> output_gradients) = 0;
+  virtual void drop_saved() noexcept = 0;
+
+  Operation operation_;
+  std::uint64_t number_;
+  std::vector<Edge> edges_;
+  std::vector<Received> received_;  // per output
+  bool finished_ = false;
+};
+
+/// Makes Tensors with an origin.
+class Recorder {
+ public:
+  template <class Backward>
+  static Tensor one(Operation operation, std::span<const Tensor> inputs, Array output, Backward&& backward) {
+    Tensor result(std::move(output));
+    if (wanted(inputs)) {
+      using Node1 = NodeOf<std::decay_t<Backward>, false>;
+      attach(std::make_shared<Node1>(operation, inputs, std::forward<Backward>(backward)), std::span(&result, 1));
+    }
+    tell(operation, inputs, std::span(&result, 1));
+    return result;
+  }
+  template <class Backward>
+  static std::vector<Tensor> many(Operation operation, std::span<const Tensor> inputs, std::vector<Array> outputs,
+                                  Backward&& backward) {
+    std::vector<Tensor> results;
+    for (Array& output : outputs) results.emplace_back(std::move(output));
+    if (wanted(inputs)) {
+      using NodeN = NodeOf<std::decay_t<Backward>, true>;
+      attach(std::make_shared<NodeN>(operation, inputs, std::forward<Backward>(backward)), results);
+    }
+    tell(operation, inputs, results);
+    return results;
+  }
+
+ private:
+  template <class Function, bool several>
+  class NodeOf final : public Node {
+   public:
+    NodeOf(const Operation& operation, std::span<const Tensor> inputs, Function function)
+        : Node(operation, inputs), function_(std::move(function)) {}
+
+   private:
+    void run(std::span<const Array> dys) override {
+      if constexpr (several) {
+        (*function_)(dys, *this);
+      } else {
+        (*function_)(dys[0], *this);
+      }
+    }
+    void drop_saved() noexcept override { function_.reset(); }
+    std::optional<Function> function_;
+  };
+
+  static bool wanted(std::span<const Tensor> inputs) noexcept;
+  static void attach(std::shared_ptr<Node> node, std::span<Tensor> outputs);
+  static void tell(const Operation& operation, std::span<const Tensor> inputs, std::span<const Tensor> outputs);
+};
+
+/// Records an operation with one output. backward(const Array& dy, Node& node) writes node.slot(i) for each wanted input i.
+template <class Backward>
+Tensor record(Operation operation, std::initializer_list<Tensor> inputs, Array output, Backward&& backward) {
+  return Recorder::one(std::move(operation), std::span(inputs.begin(), inputs.size()), std::move(output),
+                       std::forward<Backward>(backward));
+}
+template <class Backward>
+Tensor record(Operation operation, std::span<const Tensor> inputs, Array output, Backward&& backward) {
+  return Recorder::one(std::move(operation), inputs, std::move(output), std::forward<Backward>(backward));
+}
+/// With several outputs: backward(std::span<const Array> dys, Node&); an undefined dy means that nothing used that output.
+template <class Backward>
+std::vector<Tensor> record(Operation operation, std::span<const Tensor> inputs, std::vector<Array> outputs,
+                           Backward&& backward) {
+  return Recorder::many(std::move(operation), inputs, std::move(outputs), std::forward<Backward>(backward));
+}
+
+/// Hears every operation of its thread: ONNX export, FLOP and memory counts, profiler, anomaly mode, calibration.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void on_record(const Operation& operation, std::span<const Tensor> inputs, std::span<const Tensor> outputs) = 0;
+};
+
+/// Installs a listener for this thread while it lives; the previous one is silent meanwhile.
+class Listening {
+ public:
+  explicit Listening(Listener& listener);
+  ~Listening();
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  Listener* before_;
+};
+
+}  // namespace joist

@@ -1,0 +1,78 @@
+// y [..., m, n] = a [..., m, k] · b [..., k, n]      da = dy · bᵀ      db = aᵀ · dy      (summed over broadcast leading axes)
+// y [..., out] = x [..., in] · wᵀ + bias             dx = dy · w       dw = dyᵀ · x      dbias = sum of dy over rows
+#include <joist/core/ops.h>
+#include <joist/core/ops/check.h>
+
+namespace joist {
+namespace {
+
+Array lifted(const Array& a, int rank) {
+  Array result = a;
+  while (result.rank() < rank) result = result.inserted(0);
+  return result;
+}
+
+// a · b into `out`, whose leading axes may be shorter or missing (an operand that was broadcast): then through a sum.
+void product_into(const Kernels& table, const Array& a, const Array& b, const Shape& full, const Out& out) {
+  if (full == out.array.shape()) {
+    table.matmul.product(a, b, {}, out);
+    return;
+  }
+  Array wide = Array::empty(full, out.array.dtype(), out.array.device());
+  table.matmul.product(a, b, {}, {wide, false});
+  table.reduction.sum(wide, 1.0, {lifted(out.array, full.rank()), out.accumulate});
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  require_same_kind("matmul", a, b);
+  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
+    throw ShapeError({.where = "matmul", .what = a.shape().text() + " · " + b.shape().text(),
+                      .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
+  const Kernels& table = kernels(a.device());
+  const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
+  Shape shape = broadcast(leading_a, leading_b, "matmul");
+  shape = shape.inserted(shape.rank(), a.shape(-2));
+  shape = shape.inserted(shape.rank(), b.shape(-1));
+  Array y = Array::empty(shape, a.dtype(), a.device());
+  table.matmul.product(lifted(a.value(), shape.rank()), lifted(b.value(), shape.rank()), {}, {y, false});
+  return record({Op::matmul}, {a, b}, std::move(y),
+                [a = saved(a).when(b), b = saved(b).when(a), &table](const Array& dy, Node& node) {
+                  for (int i = 0; i < 2; ++i) {
+                    if (!node.wants(i)) continue;
+                    const Array left = i == 0 ? dy : lifted(a.get(), dy.rank()).transposed();
+                    const Array right = i == 0 ? lifted(b.get(), dy.rank()).transposed() : dy;
+                    Shape full = dy.shape();
+                    full[-2] = left.shape(-2);
+                    full[-1] = right.shape(-1);
+                    product_into(table, left, right, full, node.slot(i));
+                  }
+                });
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  require_rank("linear", weight, 2, "weight [out, in]");
+  require_same_kind("linear", x, weight);
+  if (x.rank() < 1 || x.shape(-1) != weight.shape(1))
+    throw ShapeError({.where = "linear", .what = "input " + x.shape().text() + ", weight " + weight.shape().text(),
+                      .expected = "input [..., in] and weight [out, in] with equal in"});
+  if (bias.defined()) require_vector("linear", "bias", bias, weight.shape(0));
+  const Kernels& table = kernels(x.device());
+  const Tensor rows = reshape(x, {-1, x.shape(-1)});
+  Array y = Array::empty({rows.shape(0), weight.shape(0)}, x.dtype(), x.device());
+  table.matmul.product(rows.value(), weight.value().transposed(), bias.defined() ? bias.value() : Array(), {y, false});
+  const Tensor result =
+      record({Op::linear}, {rows, weight, bias}, std::move(y),
+             [x = saved(rows).when(weight), w = saved(weight).when(rows), &table](const Array& dy, Node& node) {
+               if (node.wants(0)) table.matmul.product(dy, w, {}, node.slot(0));
+               if (node.wants(1)) table.matmul.product(dy.transposed(), x, {}, node.slot(1));
+               if (node.wants(2)) {
+                 const Out db = node.slot(2);
+                 table.reduction.sum(dy, 1.0, {db.array.inserted(0), db.accumulate});
+               }
+             });
+  return reshape(result, x.shape().with(-1, weight.shape(0)));
+}
+
+}  // namespace joist

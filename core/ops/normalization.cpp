@@ -1,0 +1,51 @@
+// x̂ = (x - mean) / √(variance + ε)      z = γ x̂ + β      y = activation(z)
+// dz = dy · activation'(z)      dβ = Σ dz      dγ = Σ dz x̂      dx = γ/√(variance + ε) · (dz - dβ/n - x̂ dγ/n)
+// (Ioffe & Szegedy 2015.) z and the activation's slope are computed again in backward: only x is kept.
+#include <joist/core/ops.h>
+#include <joist/core/ops/check.h>
+
+namespace joist {
+
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                  const Tensor& running_variance, const BatchNormOptions& options, bool training) {
+  if (x.rank() < 2)
+    throw ShapeError({.where = "batch_norm", .what = "input of shape " + x.shape().text(), .expected = "[batch, channel, ...]"});
+  const std::int64_t channels = x.shape(1);
+  require_vector("batch_norm", "gamma", gamma, channels);
+  require_vector("batch_norm", "beta", beta, channels);
+  require_vector("batch_norm", "running mean", running_mean, channels);
+  require_vector("batch_norm", "running variance", running_variance, channels);
+  const std::int64_t values = channels > 0 ? x.value().elements() / channels : 0;
+  if (training && values < 2)
+    throw ShapeError({.where = "batch_norm", .what = "one value per channel in training, input " + x.shape().text(),
+                      .expected = "at least two values per channel", .remedy = "a larger batch, or evaluation mode"});
+  const auto& table = kernels(x.device()).batch_norm;
+  Array y = Array::like(x.value());
+  Array mean, inverse_deviation;
+  if (training) {
+    mean = Array::empty({channels}, x.dtype(), x.device());
+    inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
+    table.train(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(), {y, false},
+                mean, inverse_deviation);
+    running_mean.value().bump_version();
+    running_variance.value().bump_version();
+  } else {
+    table.evaluate(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(),
+                   {y, false});
+    if (!NoGradient::active()) {  // backward wants 1/√(variance + ε)
+      mean = running_mean.value();
+      const auto& elementwise = kernels(x.device()).elementwise;
+      inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
+      elementwise.unary(Affine{1, static_cast<float>(options.epsilon)}, running_variance.value(), {inverse_deviation, false});
+      elementwise.unary(Power{-0.5F}, inverse_deviation, {inverse_deviation, false});
+    }
+  }
+  return record({Op::batch_norm, options}, {x, gamma, beta, running_mean, running_variance}, std::move(y),
+                [x = saved(x), gamma = saved(gamma), beta = saved(beta), mean = saved(mean),
+                 inverse_deviation = saved(inverse_deviation), options, training, &table](const Array& dy, Node& node) {
+                  table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, node.slot(0), node.slot(1),
+                                 node.slot(2));
+                });
+}
+
+}  // namespace joist

@@ -1,0 +1,30 @@
+// What augmentation works on: a picture with its boxes, both changed together.
+#pragma once
+
+#include <joist/data/picture.h>
+
+#include <vector>
+
+namespace joist {
+
+/// An object of the truth, in pixels of the picture it travels with: x to the right and y down from the top left corner
+/// of the first pixel, so a box around the whole picture is 0, 0, width, height.
+struct LabelledBox {
+  float x1 = 0;
+  float y1 = 0;
+  float x2 = 0;
+  float y2 = 0;
+  int category = 0;  ///< index into Dataset::categories
+
+  float width() const noexcept { return x2 - x1; }
+  float height() const noexcept { return y2 - y1; }
+  float area() const noexcept { return width() * height(); }
+  bool operator==(const LabelledBox&) const = default;
+};
+
+struct Example {
+  Picture picture{};
+  std::vector<LabelledBox> boxes{};
+};
+
+}  // namespace joist

@@ -1,0 +1,83 @@
+#include <joist/core/error.h>
+#include <joist/data/augment.h>
+#include <joist/data/augment/colour.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace joist {
+namespace {
+
+constexpr AugmentStep steps[] = {
+    {"colour", 1, &change_colour},
+    {"flip vertical", 2, &flip_vertical},
+    {"flip horizontal", 3, &flip_horizontal},
+};
+
+struct Range {
+  const char* field;
+  float value;
+  float most;
+};
+
+}  // namespace
+
+std::span<const AugmentStep> augment_steps() noexcept { return steps; }
+
+void check(const AugmentOptions& options) {
+  const Range ranges[] = {{"mosaic", options.mosaic, 1},
+                          {"translate", options.translate, 1},
+                          {"scale", options.scale, 0.99F},
+                          {"degrees", options.degrees, 180},
+                          {"shear", options.shear, 40},
+                          {"hue", options.hue, 1},
+                          {"saturation", options.saturation, 1},
+                          {"value", options.value, 1},
+                          {"flip_horizontal", options.flip_horizontal, 1},
+                          {"flip_vertical", options.flip_vertical, 1},
+                          {"min_side", options.min_side, 1e6F},
+                          {"max_aspect", options.max_aspect, 1e6F},
+                          {"min_kept", options.min_kept, 1}};
+  for (const Range& range : ranges) {
+    if (range.value >= 0 && range.value <= range.most) continue;  // false for NaN too
+    throw UsageError({.where = std::string("augmentation option ") + range.field,
+                      .what = "is " + std::to_string(range.value),
+                      .expected = "0 (off) to " + std::to_string(range.most)});
+  }
+}
+
+void change_colour(Example& example, const AugmentOptions& options, Random& random) {
+  const float hue = random.uniform(-options.hue, options.hue);
+  const float saturation = 1 + random.uniform(-options.saturation, options.saturation);
+  const float value = 1 + random.uniform(-options.value, options.value);
+  if (options.hue == 0 && options.saturation == 0 && options.value == 0) return;
+  shift_colour(example.picture, {.hue = hue, .saturation = saturation, .value = value});
+}
+
+void flip_vertical(Example& example, const AugmentOptions& options, Random& random) {
+  if (!random.chance(options.flip_vertical)) return;
+  Picture& picture = example.picture;
+  for (int y = 0; y < picture.height / 2; ++y) {
+    std::uint8_t* row = picture.at(0, y);
+    std::swap_ranges(row, row + picture.width * 3, picture.at(0, picture.height - 1 - y));
+  }
+  const auto height = static_cast<float>(picture.height);
+  for (LabelledBox& box : example.boxes) box.y1 = height - std::exchange(box.y2, height - box.y1);
+}
+
+void flip_horizontal(Example& example, const AugmentOptions& options, Random& random) {
+  if (!random.chance(options.flip_horizontal)) return;
+  Picture& picture = example.picture;
+  for (int y = 0; y < picture.height; ++y) {
+    for (int left = 0, right = picture.width - 1; left < right; ++left, --right) {
+      std::uint8_t* a = picture.at(left, y);
+      std::swap_ranges(a, a + 3, picture.at(right, y));
+    }
+  }
+  const auto width = static_cast<float>(picture.width);
+  for (LabelledBox& box : example.boxes) box.x1 = width - std::exchange(box.x2, width - box.x1);
+}
+
+}  // namespace joist

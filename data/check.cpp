@@ -1,0 +1,278 @@
+#include <joist/core/error.h>
+#include <joist/data/check.h>
+#include <joist/data/decode.h>
+#include <joist/data/pictures/orientation.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace joist {
+namespace {
+
+constexpr double rounding = 1 + 1e-6;  // pixels that writers of annotations lose and gain
+
+std::string size_text(int width, int height) { return std::to_string(width) + "×" + std::to_string(height); }
+
+std::string box_text(const Box& box) {
+  const auto number = [](double value) {
+    std::string text = std::to_string(value);
+    while (text.back() == '0') text.pop_back();
+    if (text.back() == '.') text.pop_back();
+    return text;
+  };
+  return "box " + number(box.x) + "," + number(box.y) + " to " + number(box.right()) + "," + number(box.bottom());
+}
+
+bool is_near(int a, int b) { return std::abs(a - b) <= 1; }
+
+/// How far a box reaches over the edges, in pixels.
+double overhang(const Box& box, int width, int height) {
+  return std::max({0.0, -box.x, -box.y, box.right() - width, box.bottom() - height});
+}
+
+void clip(Annotation& annotation, int width, int height) {
+  Box& box = annotation.box;
+  const double right = std::clamp(box.right(), 0.0, static_cast<double>(width));
+  const double bottom = std::clamp(box.bottom(), 0.0, static_cast<double>(height));
+  box.x = std::clamp(box.x, 0.0, static_cast<double>(width));
+  box.y = std::clamp(box.y, 0.0, static_cast<double>(height));
+  box.width = right - box.x;
+  box.height = bottom - box.y;
+  annotation.area = std::min(annotation.area, box.area());
+}
+
+bool has_area(const Box& box) { return box.width > 0 && box.height > 0; }
+
+class Doctor {
+ public:
+  Doctor(Dataset& dataset, const CheckOptions& options)
+      : dataset_(dataset), options_(options), known_(options.categories.begin(), options.categories.end()) {}
+
+  CheckReport run() {
+    auto& samples = dataset_.samples;
+    std::erase_if(samples, [&](Sample& sample) { return !keep_picture(sample); });
+    merge_pictures();
+    for (Sample& sample : samples) {
+      boxes_.clear();
+      std::erase_if(sample.annotations, [&](Annotation& annotation) { return !keep_box(sample, annotation); });
+    }
+    std::int64_t trainable = 0;
+    for (const Sample& sample : samples) {
+      report_.boxes += static_cast<std::int64_t>(sample.annotations.size());
+      trainable +=
+          std::count_if(sample.annotations.begin(), sample.annotations.end(), [](const auto& a) { return !a.crowd; });
+    }
+    report_.pictures = static_cast<std::int64_t>(samples.size());
+    if (samples.empty()) {
+      require(dataset_.source, "empty data set", report_.findings.empty() ? "no picture" : "no picture is left");
+    } else if (options_.for_training && trainable == 0) {
+      require(dataset_.source, "no boxes",
+              "not one box to train on in " + std::to_string(samples.size()) + " pictures");
+    }
+    if (!fatal_where_.empty() && options_.policy != Policy::report) fail();
+    if (!options_.categories.empty() && options_.policy != Policy::report)
+      follow_categories(dataset_, options_.categories);
+    return std::move(report_);
+  }
+
+ private:
+  bool mends() const { return options_.policy == Policy::repair; }
+  bool drops() const { return options_.policy == Policy::repair || options_.policy == Policy::drop; }
+
+  void note(const std::string& where, const std::string& kind, const std::string& what,
+            const std::string& action = "") {
+    report_.findings.push_back({.where = where, .kind = kind, .what = what, .action = action});
+    ++report_.counts[kind];
+  }
+
+  /// Notes what no policy can go on with.
+  void require(const std::string& where, const std::string& kind, const std::string& what) {
+    note(where, kind, what);
+    if (fatal_where_.empty()) fatal_where_ = where;
+  }
+
+  /// Notes a fault that cannot be mended; false if its bearer has to go.
+  bool keep_faulty(const std::string& where, const std::string& kind, const std::string& what) {
+    if (drops()) {
+      note(where, kind, what, "dropped");
+      return false;
+    }
+    require(where, kind, what);
+    return true;
+  }
+
+  bool keep_picture(Sample& sample) {
+    if (!options_.read_pictures) return true;
+    std::error_code ignored;
+    if (!std::filesystem::exists(sample.path, ignored)) {
+      return keep_faulty(sample.where, "picture missing", sample.path + " does not exist");
+    }
+    PictureInfo info;
+    try {
+      info = probe(sample.path);
+      if (static_cast<double>(info.width) * info.height > static_cast<double>(DecodeOptions{}.max_pixels)) {
+        const std::string size = size_text(info.width, info.height);
+        return keep_faulty(sample.where, "picture unreadable", sample.path + " claims " + size + " pixels");
+      }
+      if (!has_end(sample.path)) return keep_faulty(sample.where, "picture truncated", sample.path + " ends too early");
+    } catch (const DataError& error) {
+      return keep_faulty(sample.where, "picture unreadable", error.fault().where + ": " + error.fault().what);
+    }
+    return keep_size(sample, info);
+  }
+
+  /// Brings the recorded size and the boxes in line with the upright picture.
+  bool keep_size(Sample& sample, const PictureInfo& info) {
+    const int width = std::exchange(sample.width, info.width);
+    const int height = std::exchange(sample.height, info.height);
+    if (width == 0 || height == 0 || (width == info.width && height == info.height)) return true;
+    if (is_near(width, info.width) && is_near(height, info.height)) {
+      ++report_.rounded;
+      return true;
+    }
+    if (is_sideways(info.orientation) && is_near(width, info.stored_width) && is_near(height, info.stored_height)) {
+      for (auto& annotation : sample.annotations) {
+        annotation.box = upright(annotation.box, info.orientation, info.stored_width, info.stored_height);
+      }
+      note(sample.where, "turned", sample.path + " has EXIF orientation " + std::to_string(info.orientation), "turned");
+      return true;
+    }
+    const std::string what = "recorded as " + size_text(width, height) + ", but " + sample.path + " is " +
+                             size_text(info.width, info.height);
+    const double across = static_cast<double>(info.width) / width;
+    const double down = static_cast<double>(info.height) / height;
+    if (mends() && std::abs(across * height - info.height) <= 1.5) {
+      for (auto& annotation : sample.annotations) {
+        const Box& box = annotation.box;
+        annotation.box = {box.x * across, box.y * down, box.width * across, box.height * down};
+        annotation.area *= across * down;
+      }
+      note(sample.where, "size differs", what, "scaled");
+      return true;
+    }
+    return keep_faulty(sample.where, "size differs", what);
+  }
+
+  bool keep_box(const Sample& sample, Annotation& annotation) {
+    Box& box = annotation.box;
+    const std::string& where = annotation.where;
+    const std::string& name = dataset_.categories[static_cast<std::size_t>(annotation.category)];
+    if (!known_.empty() && !known_.contains(name)) {
+      return keep_faulty(where, "unknown class", "class \"" + name + "\" is not in the list");
+    }
+    if (!std::isfinite(box.x + box.y + box.width + box.height)) {
+      return keep_faulty(where, "box not finite", name + ": " + box_text(box));
+    }
+    if (!has_area(box)) return keep_faulty(where, "box without area", name + ": " + box_text(box));
+    if (sample.width > 0 && sample.height > 0 && !keep_inside(sample, annotation, name)) return false;
+    if (!boxes_.emplace(annotation.category, box.x, box.y, box.width, box.height).second) {
+      note(where, "duplicate box", name + ": " + box_text(box) + " is there twice", drops() ? "dropped" : "");
+      return !drops();
+    }
+    return true;
+  }
+
+  bool keep_inside(const Sample& sample, Annotation& annotation, const std::string& name) {
+    const double excess = overhang(annotation.box, sample.width, sample.height);
+    if (excess <= 0) return true;
+    const std::string what = name + ": " + box_text(annotation.box) + " reaches out of its picture of " +
+                             size_text(sample.width, sample.height);
+    Annotation inside = annotation;
+    clip(inside, sample.width, sample.height);
+    const bool is_rounding = excess <= rounding;
+    if (!has_area(inside.box) || !(is_rounding || mends())) return keep_faulty(annotation.where, "box outside", what);
+    annotation = std::move(inside);
+    if (is_rounding) {
+      ++report_.rounded;
+    } else {
+      note(annotation.where, "box outside", what, "clipped");
+    }
+    return true;
+  }
+
+  /// One picture under two names would teach that the boxes of one entry are background in the other.
+  void merge_pictures() {
+    std::unordered_map<std::string, std::size_t> first;
+    std::vector<Sample> kept;
+    for (Sample& sample : dataset_.samples) {
+      const auto [place, is_new] =
+          first.emplace(std::filesystem::path(sample.path).lexically_normal().string(), kept.size());
+      if (!is_new) {
+        Sample& other = kept[place->second];
+        const std::string what = sample.path + " is also in " + other.where;
+        if (mends()) {
+          std::move(sample.annotations.begin(), sample.annotations.end(), std::back_inserter(other.annotations));
+          note(sample.where, "picture twice", what, "merged");
+          continue;
+        }
+        if (!keep_faulty(sample.where, "picture twice", what)) continue;
+      }
+      kept.push_back(std::move(sample));
+    }
+    dataset_.samples = std::move(kept);
+  }
+
+  [[noreturn]] void fail() const {
+    throw DataError({.where = fatal_where_,
+                     .what = "the data cannot be used as it is:\n" + to_text(report_),
+                     .remedy = "correct the labels, or have them repaired or dropped"});
+  }
+
+  Dataset& dataset_;
+  const CheckOptions& options_;
+  std::unordered_set<std::string> known_;
+  std::set<std::tuple<int, double, double, double, double>> boxes_{};  // of one picture
+  CheckReport report_{};
+  std::string fatal_where_{};  // of the first fault that stands
+};
+
+}  // namespace
+
+CheckReport check(Dataset& dataset, const CheckOptions& options) {
+  if (options.policy != Policy::report) return Doctor(dataset, options).run();
+  Dataset copy = dataset;
+  return Doctor(copy, options).run();
+}
+
+std::string to_json(const CheckReport& report) {
+  nlohmann::ordered_json findings = nlohmann::ordered_json::array();
+  for (const Finding& finding : report.findings) {
+    findings.push_back(
+        {{"where", finding.where}, {"kind", finding.kind}, {"what", finding.what}, {"action", finding.action}});
+  }
+  const nlohmann::ordered_json json = {{"pictures", report.pictures},
+                                       {"boxes", report.boxes},
+                                       {"rounded", report.rounded},
+                                       {"counts", report.counts},
+                                       {"findings", findings}};
+  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string to_text(const CheckReport& report) {
+  constexpr std::int64_t shown = 5;
+  std::string text;
+  for (const auto& [kind, count] : report.counts) {
+    text += "  " + kind + ": " + std::to_string(count) + "\n";
+    std::int64_t listed = 0;
+    for (const Finding& finding : report.findings) {
+      if (listed == shown) break;
+      if (finding.kind != kind) continue;
+      ++listed;
+      text += "    " + finding.where + ": " + finding.what +
+              (finding.action.empty() ? "" : " [" + finding.action + "]") + "\n";
+    }
+    if (count > shown) text += "    and " + std::to_string(count - shown) + " more\n";
+  }
+  if (report.rounded > 0) text += "  rounded by up to a pixel: " + std::to_string(report.rounded) + "\n";
+  return text;
+}
+
+}  // namespace joist

@@ -1,0 +1,161 @@
+#include <joist/core/error.h>
+#include <joist/data/formats/json_records.h>
+#include <joist/data/text.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+#include <simdjson.h>
+
+namespace joist {
+namespace {
+
+using simdjson::dom::element;
+
+/// Looks for the first place where a text stops being JSON; simdjson does not tell.
+struct FirstFault : nlohmann::json_sax<nlohmann::json> {
+  std::size_t offset = 0;  // from 1; 0 where it finds nothing wrong
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    offset = position;
+    return false;
+  }
+};
+
+[[noreturn]] void throw_not_json(const std::string& path, const std::string& text, const std::string& reason) {
+  FirstFault fault;
+  nlohmann::json::sax_parse(text, &fault);
+  if (fault.offset == 0)
+    throw DataError({.where = path, .what = "cannot be read: " + reason, .expected = "plain JSON"});
+  const std::size_t offset = fault.offset - 1;
+  const bool is_cut = offset >= text.size();
+  throw DataError({.where = DataError::at(path, line_at(text, offset)),
+                   .what = is_cut ? "the JSON ends too early, after " + std::to_string(text.size()) + " bytes"
+                                  : "not JSON at byte " + std::to_string(offset) + ": " + reason,
+                   .expected = "a complete JSON file",
+                   .remedy = is_cut ? "copy or download the file again" : "mend that place"});
+}
+
+}  // namespace
+
+struct JsonFile::Content {
+  simdjson::dom::parser parser{};
+  element root{};
+
+  simdjson::simdjson_result<simdjson::dom::array> list(const std::string& key) const {
+    return key.empty() ? root.get_array() : root[key].get_array();
+  }
+};
+
+struct JsonRecord::Value {
+  element value;
+};
+
+JsonFile::JsonFile(std::string path) : path_(std::move(path)), content_(std::make_unique<Content>()) {
+  std::string text = read_text(path_, (std::int64_t{1} << 32) - 64);  // simdjson's limit
+  text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  if (const auto error = content_->parser.parse(text).get(content_->root)) {
+    throw_not_json(path_, text, simdjson::error_message(error));
+  }
+}
+
+JsonFile::~JsonFile() = default;
+
+bool JsonFile::has_list(const std::string& key) const { return content_->list(key).error() == simdjson::SUCCESS; }
+
+void JsonFile::for_each(const std::string& key, const std::string& expected,
+                        const std::function<void(const JsonRecord&)>& use) const {
+  simdjson::dom::array list;
+  if (content_->list(key).get(list) != simdjson::SUCCESS) {
+    throw DataError(
+        {.where = path_, .what = key.empty() ? "not a list" : "no list \"" + key + "\"", .expected = expected});
+  }
+  std::size_t index = 0;
+  for (const element value : list) use(JsonRecord({value}, path_, key, index++));
+}
+
+JsonRecord::JsonRecord(const Value& value, const std::string& path, const std::string& list, std::size_t index)
+    : value_(value), path_(path), list_(list), index_(index) {
+  if (!value_.value.is_object()) throw DataError({.where = where(), .what = "not an object", .expected = "{…}"});
+}
+
+std::string JsonRecord::where() const { return path_ + "#" + list_ + "[" + std::to_string(index_) + "]"; }
+
+bool JsonRecord::has(const char* key) const {
+  element found;
+  return value_.value[key].get(found) == simdjson::SUCCESS && !found.is_null();
+}
+
+double JsonRecord::number(const char* key) const {
+  double value = 0;
+  if (value_.value[key].get(value) != simdjson::SUCCESS) fail(key, "a number");
+  return value;
+}
+
+std::int64_t JsonRecord::integer(const char* key) const {
+  std::int64_t exact = 0;
+  if (value_.value[key].get(exact) == simdjson::SUCCESS) return exact;
+  double value = 0;  // some writers say 7.0
+  const bool is_number = value_.value[key].get(value) == simdjson::SUCCESS;
+  if (!is_number || value != std::floor(value) || std::abs(value) > 9e15) fail(key, "a whole number");
+  return static_cast<std::int64_t>(value);
+}
+
+std::string JsonRecord::text(const char* key) const {
+  std::string_view value;
+  if (value_.value[key].get(value) != simdjson::SUCCESS || value.empty()) fail(key, "a text");
+  return std::string(value);
+}
+
+Box JsonRecord::box(const char* key) const {
+  simdjson::dom::array list;
+  std::array<double, 4> sides{};
+  std::size_t count = 0;
+  if (value_.value[key].get(list) == simdjson::SUCCESS) {
+    for (const element side : list) {
+      if (count == sides.size() || side.get(sides[count]) != simdjson::SUCCESS) fail(key, "[x, y, width, height]");
+      ++count;
+    }
+  }
+  if (count != sides.size()) fail(key, "[x, y, width, height]");
+  return {sides[0], sides[1], sides[2], sides[3]};
+}
+
+bool JsonRecord::flag(const char* key) const {
+  if (!has(key)) return false;
+  bool value = false;
+  return value_.value[key].get(value) == simdjson::SUCCESS ? value : number(key) != 0;
+}
+
+int JsonRecord::pixels(const char* key) const {
+  if (!has(key)) return 0;
+  const std::int64_t value = integer(key);
+  if (value < 0 || value > 1'000'000'000) fail(key, "a number of pixels");
+  return static_cast<int>(value);
+}
+
+void JsonRecord::fail(const char* key, const std::string& expected) const {
+  element found;
+  if (value_.value[key].get(found) != simdjson::SUCCESS) {
+    throw DataError({.where = where(), .what = "no \"" + std::string(key) + "\"", .expected = expected});
+  }
+  constexpr std::size_t shown = 80;
+  std::string text = simdjson::minify(found);
+  if (text.size() > shown) text = text.substr(0, shown) + "…";
+  throw DataError({.where = where(), .what = "\"" + std::string(key) + "\" is " + text, .expected = expected});
+}
+
+}  // namespace joist

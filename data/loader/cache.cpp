@@ -1,0 +1,57 @@
+#include <joist/data/loader/cache.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace joist {
+namespace {
+
+// Memory that programs may still take. Unlike what sysconf() calls free it counts the files that the system would
+// forget.
+std::int64_t available_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  std::int64_t kibibytes = 0;
+  while (file >> name >> kibibytes) {
+    if (name == "MemAvailable:") return kibibytes << 10;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return std::int64_t{1} << 30;
+}
+
+}  // namespace
+
+PictureCache::PictureCache(std::size_t count, Load load, std::int64_t limit)
+    : load_(std::move(load)),
+      limit_(limit >= 0 ? limit : std::min(std::int64_t{1} << 30, available_bytes() / 4)),
+      pictures_(count) {}
+
+PictureCache::~PictureCache() {
+  for (const auto& picture : pictures_) delete picture.load(std::memory_order_relaxed);
+}
+
+std::shared_ptr<const ScaledPicture> PictureCache::get(std::size_t index) {
+  const auto borrowed = [](const ScaledPicture* picture) {
+    return std::shared_ptr<const ScaledPicture>(std::shared_ptr<void>(), picture);  // owns nothing and counts nothing
+  };
+  std::atomic<const ScaledPicture*>& slot = pictures_.at(index);
+  if (const ScaledPicture* picture = slot.load(std::memory_order_acquire)) return borrowed(picture);
+
+  auto loaded = std::make_unique<const ScaledPicture>(load_(index));
+  loaded_.fetch_add(1, std::memory_order_relaxed);
+  const auto size = static_cast<std::int64_t>(loaded->picture.pixels.capacity());
+  if (bytes_.fetch_add(size, std::memory_order_relaxed) + size <= limit_) {
+    const ScaledPicture* expected = nullptr;
+    if (slot.compare_exchange_strong(expected, loaded.get(), std::memory_order_acq_rel))
+      return borrowed(loaded.release());
+    bytes_.fetch_sub(size, std::memory_order_relaxed);  // another thread was faster
+    return borrowed(expected);
+  }
+  bytes_.fetch_sub(size, std::memory_order_relaxed);
+  return loaded;
+}
+
+}  // namespace joist

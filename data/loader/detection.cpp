@@ -1,0 +1,204 @@
+#include <joist/core/error.h>
+#include <joist/data/loader.h>
+#include <joist/data/loader/cache.h>
+#include <joist/data/loader/ring.h>
+#include <joist/data/loader/slots.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace joist {
+namespace {
+
+// What of a Sample is needed for batches, without the strings for messages.
+struct Entry {
+  struct Object {
+    Box box;
+    int category;
+  };
+  std::string path;
+  int width, height;
+  std::vector<Object> objects;
+
+  void boxes_in(const Letterbox& frame, std::vector<LabelledBox>& boxes) const {
+    boxes.clear();
+    for (const Object& object : objects) boxes.push_back(frame.inside(object.box, object.category));
+  }
+};
+
+std::vector<Entry> entries_of(const Dataset& dataset) {
+  std::vector<Entry> entries;
+  entries.reserve(dataset.samples.size());
+  for (const Sample& sample : dataset.samples) {
+    Entry& entry = entries.emplace_back(Entry{sample.path, sample.width, sample.height, {}});
+    for (const Annotation& annotation : sample.annotations) {
+      if (!annotation.crowd) entry.objects.push_back({annotation.box, annotation.category});
+    }
+  }
+  return entries;
+}
+
+ScaledPicture load(const Entry& entry, int size) {
+  ScaledPicture scaled = load_scaled(entry.path, size);
+  if (entry.width > 0 && (entry.width != scaled.full_width || entry.height != scaled.full_height)) {
+    throw DataError({.where = entry.path,
+                     .what = "the picture has " + std::to_string(scaled.full_width) + "×" +
+                             std::to_string(scaled.full_height) + " pixels",
+                     .expected = std::to_string(entry.width) + "×" + std::to_string(entry.height) +
+                                 ", as the annotations say: their boxes would lie wrong",
+                     .remedy = "`joist data check` with a policy that repairs"});
+  }
+  return scaled;
+}
+
+// Pixels to the network's numbers: x / 255, as PyTorch users write it.
+void write(const Picture& picture, float* out) {
+  const std::uint8_t* in = picture.pixels.data();
+  constexpr std::size_t block = 256;  // a fixed count is vectorized
+  const std::size_t whole = picture.pixels.size() / block * block;
+  for (std::size_t start = 0; start < whole; start += block) {
+    for (std::size_t i = 0; i < block; ++i) out[start + i] = static_cast<float>(in[start + i]) / 255.0F;
+  }
+  for (std::size_t i = whole; i < picture.pixels.size(); ++i) out[i] = static_cast<float>(in[i]) / 255.0F;
+}
+
+void write(const Picture& picture, std::uint8_t* out) {
+  std::memcpy(out, picture.pixels.data(), picture.pixels.size());
+}
+
+// A cached picture and its boxes on their way into a mosaic.
+class CachedPool final : public ExamplePool {
+ public:
+  CachedPool(const std::vector<Entry>& entries, PictureCache& cache) : entries_(entries), cache_(cache) {}
+
+  std::size_t size() const override { return entries_.size(); }
+  std::shared_ptr<const Picture> load(std::size_t sample, std::vector<LabelledBox>& boxes) const override {
+    auto scaled = cache_.get(sample);
+    entries_[sample].boxes_in(scaled->frame(), boxes);
+    const Picture& picture = scaled->picture;
+    return {std::move(scaled), &picture};
+  }
+
+ private:
+  const std::vector<Entry>& entries_;
+  PictureCache& cache_;
+};
+
+}  // namespace
+
+struct DetectionLoader::Impl {
+  // What one slot holds beside the pictures.
+  struct Labels {
+    explicit Labels(std::size_t batch) : boxes(batch), letterboxes(batch), samples(batch) {}
+    std::vector<std::vector<LabelledBox>> boxes;
+    std::vector<Letterbox> letterboxes;
+    std::vector<std::size_t> samples;
+  };
+  struct Worker {
+    std::optional<Augmenter> augmenter{};
+    Picture square{};
+  };
+
+  Impl(const Dataset& dataset, const LoaderOptions& given, const std::optional<AugmentOptions>& augment)
+      : options(given),
+        entries(entries_of(dataset)),
+        cache(
+            entries.size(), [this](std::size_t i) { return load(entries[i], options.size); }, options.cache_bytes),
+        pool(entries, cache),
+        ring(options, entries.size(), [this](const BatchRing::Item& item) { fill(item); }) {
+    pictures = PictureSlots(ring.slots(), ring.batch(), 3, options.size, options.size, options.dtype);
+    labels.assign(static_cast<std::size_t>(ring.slots()), Labels(static_cast<std::size_t>(ring.batch())));
+    workers.resize(static_cast<std::size_t>(ring.workers()));
+    if (augment) use(*augment);
+  }
+
+  void use(const AugmentOptions& augment) {
+    for (Worker& worker : workers) worker.augmenter.emplace(augment, options.size);
+  }
+
+  void fill(const BatchRing::Item& item) {
+    Worker& worker = workers[static_cast<std::size_t>(item.worker)];
+    Labels& label = labels[static_cast<std::size_t>(item.slot)];
+    const auto index = static_cast<std::size_t>(item.index);
+    label.samples[index] = item.sample;
+    const Picture* picture = nullptr;
+    if (worker.augmenter) {
+      const Example& example = (*worker.augmenter)(pool, options.seed, item.epoch, item.sample);
+      label.boxes[index].assign(example.boxes.begin(), example.boxes.end());
+      picture = &example.picture;
+    } else {
+      label.letterboxes[index] = letterbox(*cache.get(item.sample), options.size, worker.square);
+      entries[item.sample].boxes_in(label.letterboxes[index], label.boxes[index]);
+      picture = &worker.square;
+    }
+    if (options.dtype == Dtype::float32) {
+      write(*picture, pictures.at<float>(item.slot, item.index));
+    } else {
+      write(*picture, pictures.at<std::uint8_t>(item.slot, item.index));
+    }
+  }
+
+  // A tape that still holds the pictures shall find that they change.
+  void release() {
+    if (batch.pictures.defined()) batch.pictures.bump_version();
+  }
+
+  void start(std::int64_t epoch, std::int64_t step, const std::function<void()>& prepare = {}) {
+    release();
+    ring.start(epoch, step, prepare);
+  }
+
+  const DetectionBatch* next() {
+    release();
+    const BatchRing::Ready ready = ring.next();
+    if (ready.slot < 0) return nullptr;
+    Labels& label = labels[static_cast<std::size_t>(ready.slot)];
+    const auto count = static_cast<std::size_t>(ready.items);
+    batch.pictures = pictures.take(ready.slot, ready.items);
+    batch.boxes.resize(count);  // lists change places, so that both sides keep their memory
+    std::swap_ranges(batch.boxes.begin(), batch.boxes.end(), label.boxes.begin());
+    batch.letterboxes.assign(label.letterboxes.begin(),
+                             label.letterboxes.begin() + (workers[0].augmenter ? 0 : ready.items));
+    batch.samples.assign(label.samples.begin(), label.samples.begin() + ready.items);
+    batch.step = ready.step;
+    return &batch;
+  }
+
+  const LoaderOptions options;
+  const std::vector<Entry> entries;
+  PictureCache cache;
+  CachedPool pool;
+  PictureSlots pictures{};
+  std::vector<Labels> labels{};
+  std::vector<Worker> workers{};
+  DetectionBatch batch{};
+  BatchRing ring;  // last: its threads end before what they write to
+};
+
+DetectionLoader::DetectionLoader(const Dataset& dataset, const LoaderOptions& options,
+                                 std::optional<AugmentOptions> augment)
+    : impl_(std::make_unique<Impl>(dataset, options, augment)) {}
+DetectionLoader::~DetectionLoader() = default;
+DetectionLoader::DetectionLoader(DetectionLoader&&) noexcept = default;
+DetectionLoader& DetectionLoader::operator=(DetectionLoader&&) noexcept = default;
+
+std::int64_t DetectionLoader::steps() const noexcept { return impl_->ring.steps(); }
+
+void DetectionLoader::start(std::int64_t epoch, std::int64_t step) { impl_->start(epoch, step); }
+
+void DetectionLoader::start(std::int64_t epoch, std::int64_t step, const AugmentOptions& augment) {
+  check(augment);
+  impl_->start(epoch, step, [&] { impl_->use(augment); });
+}
+
+const DetectionBatch* DetectionLoader::next() { return impl_->next(); }
+
+LoaderStatistics DetectionLoader::statistics() const {
+  return {.batches = impl_->ring.delivered(),
+          .wait_seconds = impl_->ring.wait_seconds(),
+          .decoded = impl_->cache.loaded(),
+          .cached_bytes = impl_->cache.bytes()};
+}
+
+}  // namespace joist

@@ -1,0 +1,150 @@
+#include <joist/core/error.h>
+#include <joist/data/loader.h>
+#include <joist/data/loader/cache.h>
+#include <joist/data/loader/ring.h>
+#include <joist/data/loader/slots.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace joist {
+namespace {
+
+constexpr std::uint32_t crop_call = 16;  // RandomKey::call of classification's windows
+
+void check(const PictureSet& set) {
+  const auto refuse = [&](const std::string& what, const std::string& expected) {
+    throw DataError({.where = "picture set", .what = what, .expected = expected});
+  };
+  const std::string labels = std::to_string(set.labels.size()) + " labels";
+  if (!set.paths.empty() && !set.pixels.empty()) refuse("holds files and pixels", "one of them");
+  if (!set.paths.empty() && set.paths.size() != set.labels.size()) {
+    refuse(std::to_string(set.paths.size()) + " files with " + labels, "a label for each file");
+  }
+  if (!set.paths.empty() || set.labels.empty()) return;
+  if (set.height < 1 || set.width < 1 || set.channels < 1) {
+    refuse("pictures of " + std::to_string(set.width) + "×" + std::to_string(set.height) + " pixels and " +
+               std::to_string(set.channels) + " channels",
+           "at least 1 of each");
+  }
+  const auto picture = static_cast<std::size_t>(set.width) * static_cast<std::size_t>(set.height) *
+                       static_cast<std::size_t>(set.channels);
+  if (set.pixels.size() % picture != 0 || set.pixels.size() / picture != set.labels.size()) {
+    refuse(std::to_string(set.pixels.size()) + " pixel values with " + labels,
+           std::to_string(picture) + " values for each label");
+  }
+}
+
+PictureSet checked(PictureSet set, int size) {
+  check(set);
+  if (!set.paths.empty()) {
+    set.width = set.height = size;
+    set.channels = 3;
+  }
+  return set;
+}
+
+}  // namespace
+
+PictureSet picture_set(IdxSet set) {
+  return {.labels = {set.labels.begin(), set.labels.end()},
+          .pixels = std::move(set.pixels),
+          .height = set.height,
+          .width = set.width,
+          .channels = 1};
+}
+
+struct PictureLoader::Impl {
+  Impl(PictureSet given, const LoaderOptions& loader_options, const CropOptions& crop_options, bool is_augmented)
+      : options(loader_options),
+        set(checked(std::move(given), options.size)),
+        crop(crop_options),
+        augment(is_augmented),
+        cropper(crop, set.width, set.height, set.channels),
+        cache(
+            set.paths.size(), [this](std::size_t i) { return load_covering(set.paths[i], options.size); },
+            options.cache_bytes),
+        ring(options, set.labels.size(), [this](const BatchRing::Item& item) { fill(item); }) {
+    pictures = PictureSlots(ring.slots(), ring.batch(), set.channels, set.height, set.width, Dtype::float32);
+    for (int slot = 0; slot < ring.slots(); ++slot) {
+      labels.push_back(Array::empty({ring.batch()}, Dtype::int64));
+      samples.emplace_back(static_cast<std::size_t>(ring.batch()));
+    }
+  }
+
+  void fill(const BatchRing::Item& item) {
+    const auto slot = static_cast<std::size_t>(item.slot);
+    labels[slot].data<std::int64_t>()[item.index] = set.labels[item.sample];
+    samples[slot][static_cast<std::size_t>(item.index)] = item.sample;
+    if (set.paths.empty()) {
+      const std::size_t bytes = set.pixels.size() / set.labels.size();
+      write({set.pixels.data() + bytes * item.sample, set.width, set.height, set.channels}, item);
+    } else {
+      const auto scaled = cache.get(item.sample);
+      write({scaled->picture.pixels.data(), scaled->picture.width, scaled->picture.height, 3}, item);
+    }
+  }
+
+  void write(const PixelView& picture, const BatchRing::Item& item) {
+    Window window = middle_window(picture, set.width, set.height);
+    if (augment) {
+      Random random({options.seed, Stream::augment, item.epoch, static_cast<std::uint32_t>(item.sample), crop_call});
+      window = random_window(picture, set.width, set.height, crop, random);
+    }
+    cropper(picture, window, pictures.at<float>(item.slot, item.index));
+  }
+
+  void release() {
+    if (batch.pictures.defined()) batch.pictures.bump_version();
+    if (batch.labels.defined()) batch.labels.bump_version();
+  }
+
+  const PictureBatch* next() {
+    release();
+    const BatchRing::Ready ready = ring.next();
+    if (ready.slot < 0) return nullptr;
+    const auto slot = static_cast<std::size_t>(ready.slot);
+    batch.pictures = pictures.take(ready.slot, ready.items);
+    batch.labels = ready.items == ring.batch() ? labels[slot] : labels[slot].sliced(0, 0, ready.items);
+    batch.samples.assign(samples[slot].begin(), samples[slot].begin() + ready.items);
+    batch.step = ready.step;
+    return &batch;
+  }
+
+  const LoaderOptions options;
+  const PictureSet set;
+  const CropOptions crop;
+  const bool augment;
+  const Cropper cropper;
+  PictureCache cache;
+  PictureSlots pictures{};
+  std::vector<Array> labels{};
+  std::vector<std::vector<std::size_t>> samples{};
+  PictureBatch batch{};
+  BatchRing ring;  // last: its threads end before what they write to
+};
+
+PictureLoader::PictureLoader(PictureSet set, const LoaderOptions& options, const CropOptions& crop, bool augment)
+    : impl_(std::make_unique<Impl>(std::move(set), options, crop, augment)) {}
+PictureLoader::~PictureLoader() = default;
+PictureLoader::PictureLoader(PictureLoader&&) noexcept = default;
+PictureLoader& PictureLoader::operator=(PictureLoader&&) noexcept = default;
+
+std::int64_t PictureLoader::steps() const noexcept { return impl_->ring.steps(); }
+
+void PictureLoader::start(std::int64_t epoch, std::int64_t step) {
+  impl_->release();
+  impl_->ring.start(epoch, step);
+}
+
+const PictureBatch* PictureLoader::next() { return impl_->next(); }
+
+LoaderStatistics PictureLoader::statistics() const {
+  return {.batches = impl_->ring.delivered(),
+          .wait_seconds = impl_->ring.wait_seconds(),
+          .decoded = impl_->cache.loaded(),
+          .cached_bytes = impl_->cache.bytes()};
+}
+
+}  // namespace joist

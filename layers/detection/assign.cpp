@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <joist/layers/detection/assign.h>
+
+namespace joist {
+namespace {
+
+struct Corners {
+  float x1, y1, x2, y2;
+};
+
+Corners predicted_box(const float* logits, std::int64_t bins, const Detections::Anchor& anchor) {
+  std::array<float, 4> distance{};
+  for (std::size_t side = 0; side < 4; ++side) {
+    const float* row = logits + static_cast<std::int64_t>(side) * bins;
+    const float top = *std::max_element(row, row + bins);
+    float total = 0, weighted = 0;
+    for (std::int64_t i = 0; i < bins; ++i) {
+      const float weight = std::exp(row[i] - top);
+      total += weight;
+      weighted += weight * static_cast<float>(i);
+    }
+    distance[side] = weighted / total * anchor.stride;
+  }
+  return {anchor.x - distance[0], anchor.y - distance[1], anchor.x + distance[2], anchor.y + distance[3]};
+}
+
+// Complete IoU as in the loss (see kernels.h), in single precision, clamped at 0.
+float overlap(const Corners& a, const TrueBox& b) {
+  constexpr float epsilon = 1e-7F;
+  const float wa = a.x2 - a.x1, ha = a.y2 - a.y1, wb = b.x2 - b.x1, hb = b.y2 - b.y1;
+  const float inter = std::max(std::min(a.x2, b.x2) - std::max(a.x1, b.x1), 0.0F) *
+                      std::max(std::min(a.y2, b.y2) - std::max(a.y1, b.y1), 0.0F);
+  const float iou = inter / (wa * ha + wb * hb - inter + epsilon);
+  if (inter <= 0) return 0;  // the penalties only subtract
+  const float cw = std::max(a.x2, b.x2) - std::min(a.x1, b.x1), ch = std::max(a.y2, b.y2) - std::min(a.y1, b.y1);
+  const float dx = b.x1 + b.x2 - a.x1 - a.x2, dy = b.y1 + b.y2 - a.y1 - a.y2;
+  const float angle = std::atan(wb / (hb + epsilon)) - std::atan(wa / (ha + epsilon));
+  const float v = 0.40528473456935109F * angle * angle;  // 4 / π²
+  const float alpha = v / (1 - iou + v + epsilon);
+  return std::max(iou - (dx * dx + dy * dy) / 4 / (cw * cw + ch * ch + epsilon) - alpha * v, 0.0F);
+}
+
+struct Candidate {
+  std::int64_t anchor;
+  float alignment, overlap;
+};
+
+}  // namespace
+
+std::vector<Assignment> assign(const float* box_logits, const float* class_logits, std::int64_t classes, std::int64_t bins,
+                               std::span<const Detections::Anchor> anchors, std::span<const TrueBox> objects,
+                               const AssignOptions& options) {
+  // Predicted boxes are decoded once, and only where some object looks.
+  std::vector<Corners> boxes(anchors.size());
+  std::vector<bool> decoded(anchors.size(), false);
+  struct Claim {
+    std::int64_t object = -1;
+    float alignment = 0, overlap = -1;
+  };
+  std::vector<Claim> claims(anchors.size());
+  std::vector<Candidate> candidates;
+
+  for (std::size_t object = 0; object < objects.size(); ++object) {
+    const TrueBox& truth = objects[object];
+    const auto half = [&](float length) {
+      return (length < options.small_side ? std::max(length, options.widened_to) : length) / 2;
+    };
+    const float cx = (truth.x1 + truth.x2) / 2, cy = (truth.y1 + truth.y2) / 2;
+    const float rx = half(truth.x2 - truth.x1), ry = half(truth.y2 - truth.y1);
+    candidates.clear();
+    for (std::size_t i = 0; i < anchors.size(); ++i) {
+      if (!(std::fabs(anchors[i].x - cx) < rx && std::fabs(anchors[i].y - cy) < ry)) continue;
+      const auto at = static_cast<std::int64_t>(i);
+      if (!decoded[i]) {
+        boxes[i] = predicted_box(box_logits + at * 4 * bins, bins, anchors[i]);
+        decoded[i] = true;
+      }
+      const float score = 1 / (1 + std::exp(-class_logits[at * classes + truth.category]));
+      const float iou = overlap(boxes[i], truth);
+      const double alignment = std::pow(static_cast<double>(score), options.alpha) * std::pow(static_cast<double>(iou), options.beta);
+      candidates.push_back({at, static_cast<float>(alignment), iou});
+    }
+    const std::size_t kept = std::min(candidates.size(), static_cast<std::size_t>(options.top));
+    std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(kept), candidates.end(),
+                      [](const Candidate& a, const Candidate& b) {
+                        return a.alignment != b.alignment ? a.alignment > b.alignment : a.anchor < b.anchor;
+                      });
+    for (std::size_t i = 0; i < kept; ++i) {
+      Claim& claim = claims[static_cast<std::size_t>(candidates[i].anchor)];
+      if (candidates[i].overlap > claim.overlap)
+        claim = {static_cast<std::int64_t>(object), candidates[i].alignment, candidates[i].overlap};
+    }
+  }
+
+  // Each object's best alignment is worth its best overlap.
+  std::vector<float> best_alignment(objects.size(), 0), best_overlap(objects.size(), 0);
+  for (const Claim& claim : claims) {
+    if (claim.object < 0) continue;
+    const auto object = static_cast<std::size_t>(claim.object);
+    best_alignment[object] = std::max(best_alignment[object], claim.alignment);
+    best_overlap[object] = std::max(best_overlap[object], claim.overlap);
+  }
+  std::vector<Assignment> result;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    if (claims[i].object < 0) continue;
+    const auto object = static_cast<std::size_t>(claims[i].object);
+    result.push_back({static_cast<std::int64_t>(i), claims[i].object,
+                      claims[i].alignment * best_overlap[object] / (best_alignment[object] + 1e-9F)});
+  }
+  return result;
+}
+
+}  // namespace joist

@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <cmath>
+#include <joist/layers/detection/head.h>
+
+namespace joist {
+namespace {
+
+// [batch, channel, height, width] -> [batch, height · width, channel]; a view for channels-last memory.
+Tensor cells(const Tensor& x) {
+  return reshape(permute(x, {0, 2, 3, 1}), {x.shape(0), x.shape(2) * x.shape(3), x.shape(1)});
+}
+
+Tensor bin_values(std::int64_t bins) {
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < bins; ++i) values.push_back(static_cast<float>(i));
+  return Tensor::from(values, {bins, 1});
+}
+
+}  // namespace
+
+DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options.bins), strides(options.strides) {
+  const std::vector<std::int64_t>& in = options.in;
+  if (in.empty() || in.size() != strides.size())
+    throw UsageError({.where = "DetectionHead", .what = std::to_string(in.size()) + " levels and " +
+                                                        std::to_string(strides.size()) + " strides", .expected = "one stride per level"});
+  const std::int64_t box_width = std::max<std::int64_t>({16, in[0] / 4, 4 * bins});
+  const std::int64_t class_width = std::max<std::int64_t>(in[0], std::min<std::int64_t>(options.classes, 100));
+  for (std::size_t level = 0; level < in.size(); ++level) {
+    box.emplace_back(in[level], box_width, 4 * bins);
+    cls.emplace_back(in[level], class_width, options.classes);
+    // Start near the truth: wide distributions, and five objects per picture of 640 × 640.
+    box.back().last.bias = init::constant({4 * bins}, 1.0);
+    const double cells_at_640 = std::pow(640.0 / static_cast<double>(strides[level]), 2);
+    cls.back().last.bias = init::constant({options.classes}, std::log(5.0 / static_cast<double>(options.classes) / cells_at_640));
+  }
+}
+
+Detections DetectionHead::operator()(const std::vector<Tensor>& features) const {
+  if (features.size() != box.size())
+    throw ShapeError({.where = "DetectionHead", .what = std::to_string(features.size()) + " feature maps",
+                      .expected = std::to_string(box.size())});
+  Detections result{.bins = bins};
+  std::vector<Tensor> boxes, scores;
+  for (std::size_t level = 0; level < features.size(); ++level) {
+    boxes.push_back(cells(box[level](features[level])));
+    scores.push_back(cells(cls[level](features[level])));
+    const auto stride = static_cast<float>(strides[level]);
+    for (std::int64_t y = 0; y < features[level].shape(2); ++y)
+      for (std::int64_t x = 0; x < features[level].shape(3); ++x)
+        result.anchors.push_back({(static_cast<float>(x) + 0.5F) * stride, (static_cast<float>(y) + 0.5F) * stride, stride});
+  }
+  result.box_logits = concat(boxes, 1);
+  result.class_logits = concat(scores, 1);
+  return result;
+}
+
+Tensor decode(const Detections& detections) {
+  const std::int64_t batch = detections.box_logits.shape(0), anchors = detections.box_logits.shape(1);
+  const Tensor distribution = softmax(reshape(detections.box_logits, {batch * anchors * 4, detections.bins}), 1);
+  const Tensor distances = reshape(matmul(distribution, bin_values(detections.bins)), {batch, anchors, 4});
+  std::vector<float> centres, signed_strides;
+  for (const Detections::Anchor& anchor : detections.anchors) {
+    centres.insert(centres.end(), {anchor.x, anchor.y, anchor.x, anchor.y});
+    signed_strides.insert(signed_strides.end(), {-anchor.stride, -anchor.stride, anchor.stride, anchor.stride});
+  }
+  const Tensor boxes =
+      distances * Tensor::from(signed_strides, {1, anchors, 4}) + Tensor::from(centres, {1, anchors, 4});
+  return transpose(concat({boxes, sigmoid(detections.class_logits)}, 2), 1, 2);
+}
+
+}  // namespace joist

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <array>
+#include <joist/layers/detection/loss.h>
+
+namespace joist {
+namespace {
+
+// What the anchors of a whole batch shall learn.
+struct Targets {
+  std::vector<std::int64_t> rows;   // anchor rows of [batch · anchor]
+  std::vector<float> weights;       // target score of each row
+  std::vector<float> boxes;         // x1, y1, x2, y2 in strides
+  std::vector<float> centres;       // anchor x, y, x, y in strides
+  std::vector<float> distances;     // left, top, right, bottom in strides, within the bins
+  Array scores;                     // [batch, anchor, class]
+  double total = 0;
+};
+
+void append(Targets& targets, const Assignment& chosen, const Detections::Anchor& anchor, const TrueBox& truth,
+            std::int64_t first_row, std::int64_t bins) {
+  const float s = 1 / anchor.stride;
+  const float x = anchor.x * s, y = anchor.y * s;
+  const std::array<float, 4> box{truth.x1 * s, truth.y1 * s, truth.x2 * s, truth.y2 * s};
+  const std::array<float, 4> distances{x - box[0], y - box[1], box[2] - x, box[3] - y};
+  targets.rows.push_back(first_row + chosen.anchor);
+  targets.weights.push_back(chosen.score);
+  targets.boxes.insert(targets.boxes.end(), box.begin(), box.end());
+  targets.centres.insert(targets.centres.end(), {x, y, x, y});
+  for (float distance : distances)
+    targets.distances.push_back(std::clamp(distance, 0.0F, static_cast<float>(bins - 1) - 0.01F));
+  targets.total += static_cast<double>(chosen.score);
+}
+
+Targets targets_of(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth, const AssignOptions& options) {
+  const Shape& shape = predicted.class_logits.shape();
+  const std::int64_t anchors = shape[1], classes = shape[2];
+  Targets targets;
+  targets.scores = Array::empty(shape);
+  kernels(cpu).elementwise.fill(0, targets.scores);
+  const float* boxes = predicted.box_logits.value().data<float>();
+  const float* scores = predicted.class_logits.value().data<float>();
+  for (std::size_t picture = 0; picture < truth.size(); ++picture) {
+    const auto first = static_cast<std::int64_t>(picture) * anchors;
+    const auto chosen = assign(boxes + first * 4 * predicted.bins, scores + first * classes, classes, predicted.bins,
+                               predicted.anchors, truth[picture], options);
+    for (const Assignment& one : chosen) {
+      const TrueBox& object = truth[picture][static_cast<std::size_t>(one.object)];
+      append(targets, one, predicted.anchors[static_cast<std::size_t>(one.anchor)], object, first, predicted.bins);
+      targets.scores.data<float>()[(first + one.anchor) * classes + object.category] = one.score;
+    }
+  }
+  return targets;
+}
+
+void check(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth) {
+  const Shape& shape = predicted.class_logits.shape();
+  if (static_cast<std::int64_t>(truth.size()) != shape[0] ||
+      static_cast<std::int64_t>(predicted.anchors.size()) != shape[1] ||
+      predicted.box_logits.shape() != Shape{shape[0], shape[1], 4 * predicted.bins})
+    throw ShapeError({.where = "detection_loss",
+                      .what = "boxes " + predicted.box_logits.shape().text() + ", classes " + shape.text() + ", " +
+                              std::to_string(predicted.anchors.size()) + " anchors, truth of " + std::to_string(truth.size()) +
+                              " pictures",
+                      .expected = "[batch, anchor, 4 · bins], [batch, anchor, class] and one list per picture"});
+  for (const auto& picture : truth)
+    for (const TrueBox& box : picture)
+      if (box.category < 0 || box.category >= shape[2])
+        throw DataError({.where = "detection_loss", .what = "class " + std::to_string(box.category),
+                         .expected = "0 to " + std::to_string(shape[2] - 1)});
+}
+
+}  // namespace
+
+DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
+                             const DetectionLossOptions& options) {
+  check(predicted, truth);
+  Detections dense = predicted;  // assignment reads rows
+  dense.box_logits = contiguous(predicted.box_logits);
+  dense.class_logits = contiguous(predicted.class_logits);
+  const Targets targets = targets_of(dense, truth, options.assign);
+
+  DetectionLoss loss;
+  loss.count = std::max(targets.total, 1.0);
+  loss.positives = static_cast<std::int64_t>(targets.rows.size());
+  const Tensor classification = sum(binary_cross_entropy_with_logits(dense.class_logits, Tensor(targets.scores)));
+  loss.classification = classification.item() / loss.count;
+  loss.sum = classification * options.classification;
+  if (targets.rows.empty()) return loss;
+
+  const std::int64_t rows = loss.positives, bins = predicted.bins;
+  const Tensor all = reshape(dense.box_logits, {-1, 4 * bins});
+  const Tensor logits = reshape(index_select(all, Array::from(targets.rows, {rows})), {rows * 4, bins});
+  const Tensor weights = Tensor::from(targets.weights, {rows});
+
+  std::vector<float> bin(static_cast<std::size_t>(bins));
+  for (std::size_t i = 0; i < bin.size(); ++i) bin[i] = static_cast<float>(i);
+  const Tensor distances = reshape(matmul(softmax(logits, 1), Tensor::from(bin, {bins, 1})), {rows, 4});
+  const Tensor boxes = distances * Tensor::from({-1, -1, 1, 1}, {1, 4}) + Tensor::from(targets.centres, {rows, 4});
+  const Tensor overlap = complete_iou(boxes, Array::from(targets.boxes, {rows, 4}));
+  const Tensor box = sum((1.0 - overlap) * weights);
+
+  const Tensor focal = distribution_focal_loss(logits, Array::from(targets.distances, {rows * 4}));
+  const Tensor distribution = sum(mean(reshape(focal, {rows, 4}), {1}) * weights);
+
+  loss.box = box.item() / loss.count;
+  loss.distribution = distribution.item() / loss.count;
+  loss.mean_overlap = mean(overlap.detach()).item();
+  loss.sum = loss.sum + box * options.box + distribution * options.distribution;
+  return loss;
+}
+
+}  // namespace joist

@@ -1,0 +1,27 @@
+// The detector's loss: complete IoU for boxes, distribution focal loss for their distances, binary cross entropy for classes.
+#pragma once
+
+#include <vector>
+#include <joist/layers/detection/assign.h>
+
+namespace joist {
+
+struct DetectionLossOptions {
+  double box = 7.5, distribution = 1.5, classification = 0.5;  ///< gains
+  AssignOptions assign{};
+};
+
+/// All three terms share one count: the sum of the target scores of the batch, at least 1.
+struct DetectionLoss {
+  Tensor sum{};        ///< weighted sum of the terms, before division by count
+  double count = 1;
+  double box = 0, distribution = 0, classification = 0;  ///< each term divided by count, for the log
+  std::int64_t positives = 0;   ///< anchors that learn an object
+  double mean_overlap = 0;      ///< complete IoU of those anchors
+};
+
+/// truth: one list per picture of the batch, in input pixels.
+DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
+                             const DetectionLossOptions& options = {});
+
+}  // namespace joist

@@ -1,0 +1,25 @@
+// An option that must be given: a forgotten one is a compile error.
+#pragma once
+
+#include <concepts>
+#include <initializer_list>
+#include <utility>
+
+namespace joist {
+
+template <class T>
+class Required {
+ public:
+  Required() = delete;
+  Required(T value) : value_(std::move(value)) {}  // NOLINT: implicit, so that .in = 3 can be written
+  /// So that .in = {128, 256} can be written for a list.
+  template <class Item>
+    requires std::constructible_from<T, std::initializer_list<Item>>
+  Required(std::initializer_list<Item> values) : value_(values) {}
+  operator const T&() const { return value_; }
+
+ private:
+  T value_;
+};
+
+}  // namespace joist

@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <cmath>
+#include <joist/core/kernels.h>
+#include <joist/optim/average.h>
+
+namespace joist {
+namespace {
+
+bool is_floating(Dtype dtype) { return dtype == Dtype::float32 || dtype == Dtype::float64; }
+
+/// A dense array as one axis.
+Array flattened(const Array& array) { return array.strided({array.elements()}, {1}); }
+
+Array copied(const Array& array) {
+  Array copy = Array::like(array);
+  kernels(array.device()).elementwise.copy(array, {copy, false});
+  return copy;
+}
+
+}  // namespace
+
+MovingAverage::MovingAverage(const FlatParameters& parameters, std::span<const Field> fields, const AverageOptions& options)
+    : parameters_(parameters), options_(options), average_(copied(parameters.values())) {
+  if (!(options.decay >= 0 && options.decay <= 1) || !(options.tau >= 0))
+    throw UsageError({.where = "MovingAverage",
+                      .what = "decay " + std::to_string(options.decay) + ", tau " + std::to_string(options.tau),
+                      .expected = "0 ≤ decay ≤ 1, tau ≥ 0"});
+  for (const Field& field : fields) {
+    if (field.trainable || !is_floating(field.tensor.dtype())) continue;
+    const bool seen = std::any_of(buffers_.begin(), buffers_.end(),
+                                  [&](const Shadow& shadow) { return shadow.tensor.state() == field.tensor.state(); });
+    if (!seen) buffers_.push_back({field.name, field.tensor, copied(field.tensor.value())});
+  }
+}
+
+void MovingAverage::update() {
+  ++updates_;
+  const double ramp = options_.tau > 0 ? 1 - std::exp(-static_cast<double>(updates_) / options_.tau) : 1;
+  const double weight = 1 - options_.decay * ramp;
+  const auto& interpolate = kernels(average_.device()).optimizer.interpolate;
+  interpolate(parameters_.values(), weight, average_);
+  for (const Shadow& shadow : buffers_) {
+    const Array& value = shadow.tensor.value();
+    interpolate(flattened(value.is_dense() ? value : copied(value)), weight, flattened(shadow.average));
+  }
+}
+
+void MovingAverage::swap() {
+  swapped_ = !swapped_;
+  for (const FlatParameters::Slice& slice : parameters_.slices())
+    slice.tensor.place_value(parameters_.part(swapped_ ? average_ : parameters_.values(), slice));
+  for (Shadow& shadow : buffers_) {
+    Array living = shadow.tensor.value();
+    shadow.tensor.place_value(std::exchange(shadow.average, living));
+  }
+}
+
+std::vector<NamedState> MovingAverage::state() const {
+  std::vector<NamedState> named = parameters_.parts(average_, "");
+  for (const Shadow& shadow : buffers_) named.push_back({shadow.name, shadow.average});
+  return named;
+}
+
+void MovingAverage::load(std::span<const NamedState> arrays, std::int64_t updates) {
+  std::vector<const Array*> found;
+  for (const Shadow& shadow : buffers_) {
+    const auto place = std::find_if(arrays.begin(), arrays.end(), [&](const NamedState& s) { return s.name == shadow.name; });
+    if (place == arrays.end() || place->array.shape() != shadow.average.shape())
+      throw DataError({.where = shadow.name,
+                       .what = place == arrays.end() ? "missing from the saved average" : "shape " + place->array.shape().text(),
+                       .expected = shadow.average.shape().text()});
+    found.push_back(&place->array);
+  }
+  parameters_.assign_parts(average_, "", arrays);
+  const auto& copy = kernels(average_.device()).elementwise.copy;
+  for (std::size_t i = 0; i < buffers_.size(); ++i) copy(*found[i], {buffers_[i].average, false});
+  updates_ = updates;
+}
+
+}  // namespace joist

@@ -1,0 +1,69 @@
+// Exponential moving average of a model's weights and statistics: what is validated and saved.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+#include <joist/optim/flat.h>
+
+namespace joist {
+
+/// After update t the average keeps decay · (1 - e^(-t / tau)) of what it was: short at first, long in the end.
+struct AverageOptions {
+  double decay = 0.9999;
+  double tau = 2000;  ///< updates; 0: the same decay from the beginning
+};
+
+/// The moving average of all floating-point fields: the flat parameters in one pass, then each buffer (running statistics).
+/// Other fields, and frozen parameters, are not averaged: they are those of the model.
+class MovingAverage {
+ public:
+  /// Starts as a copy of the model.
+  MovingAverage(const FlatParameters& parameters, std::span<const Field> fields, const AverageOptions& options = {});
+  MovingAverage(const MovingAverage&) = delete;
+  MovingAverage& operator=(const MovingAverage&) = delete;
+
+  /// Once per optimizer step.
+  void update();
+  std::int64_t updates() const noexcept { return updates_; }
+
+  /// Exchanges the model's memory for the average's, or back: pointers only. Do not step or update in between.
+  void swap();
+
+  /// Views named as the model's fields; copy or write them before the next update.
+  std::vector<NamedState> state() const;
+  /// Throws DataError when an array is missing or has another shape.
+  void load(std::span<const NamedState> arrays, std::int64_t updates);
+
+ private:
+  struct Shadow {
+    std::string name{};
+    Tensor tensor{};
+    Array average{};
+  };
+
+  const FlatParameters& parameters_;
+  AverageOptions options_;
+  Array average_;  // of the flat buffer
+  std::vector<Shadow> buffers_{};
+  std::int64_t updates_ = 0;
+  bool swapped_ = false;
+};
+
+/// The model holds the averaged values while it lives; its own where there is no average.
+class Averaged {
+ public:
+  explicit Averaged(MovingAverage* average) : average_(average) {
+    if (average_) average_->swap();
+  }
+  ~Averaged() {
+    if (average_) average_->swap();
+  }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  MovingAverage* average_;
+};
+
+}  // namespace joist

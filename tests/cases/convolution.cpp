@@ -1,0 +1,77 @@
+#include <joist/tests/cases/cases.h>
+
+namespace joist::cases {
+namespace {
+
+Case conv(const std::string& name, const Input& x, const Input& weight, const ConvolutionOptions& options = {}) {
+  return {
+      name, {x, weight, uniform({weight.shape[0]})}, [options](auto t) { return conv2d(t[0], t[1], t[2], options); }};
+}
+Case large(Case one) {
+  one.large = true;
+  return one;
+}
+
+}  // namespace
+
+Family convolution_cases() {
+  const ConvolutionOptions padded{.padding = {1, 1}}, strided{.stride = {2, 2}, .padding = {1, 1}};
+  const auto grouped = [](std::int64_t groups) { return ConvolutionOptions{.padding = {1, 1}, .groups = groups}; };
+  const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
+  Family family{
+      "convolution",
+      3e-6,
+      {
+          conv("one_by_one", uniform({2, 3, 4, 5}), uniform({4, 3, 1, 1})),
+          conv("three", uniform({2, 3, 5, 6}), uniform({4, 3, 3, 3})),
+          conv("padded", uniform({2, 3, 5, 6}), uniform({4, 3, 3, 3}), padded),
+          conv("stride", uniform({2, 3, 7, 6}), uniform({4, 3, 3, 3}), strided),
+          conv("stride_without_rest", uniform({1, 2, 8, 8}), uniform({3, 2, 2, 2}), {.stride = {2, 2}}),
+          conv("stride_beyond_kernel", uniform({1, 2, 8, 9}), uniform({3, 2, 1, 1}), {.stride = {3, 2}}),
+          conv("dilation", uniform({1, 2, 7, 8}), uniform({3, 2, 3, 3}), {.padding = {2, 2}, .dilation = {2, 2}}),
+          conv("uneven", uniform({2, 2, 6, 9}), uniform({3, 2, 1, 5}),
+               {.stride = {1, 3}, .padding = {0, 2}, .dilation = {1, 2}}),
+          conv("five_stride_dilation", uniform({1, 1, 11, 12}), uniform({2, 1, 5, 4}),
+               {.stride = {2, 1}, .padding = {3, 2}, .dilation = {2, 1}}),
+          conv("wider_than_input", uniform({2, 2, 1, 2}), uniform({3, 2, 3, 3}), padded),
+          conv("stem", uniform({1, 3, 8, 7}), uniform({2, 3, 7, 7}), {.stride = {2, 2}, .padding = {3, 3}}),
+          conv("groups", uniform({2, 4, 5, 5}), uniform({6, 2, 3, 3}), grouped(2)),
+          conv("depthwise", uniform({2, 5, 6, 5}), uniform({5, 1, 3, 3}), grouped(5)),
+          conv("depthwise_stride", uniform({2, 5, 6, 5}), uniform({5, 1, 3, 3}),
+               {.stride = {2, 2}, .padding = {1, 1}, .groups = 5}),
+          conv("depthwise_multiplied", uniform({2, 3, 6, 5}), uniform({6, 1, 3, 3}), grouped(3)),
+          conv("single_channels", uniform({1, 1, 5, 5}), uniform({1, 1, 3, 3}), padded),
+          conv("one_pixel", uniform({3, 4, 1, 1}), uniform({2, 4, 1, 1})),
+          conv("no_batch", uniform({0, 3, 5, 5}), uniform({4, 3, 3, 3}), padded),
+          conv("channels_last", last({2, 3, 5, 6}), uniform({4, 3, 3, 3}), padded),
+          conv("channels_last_weight", last({2, 3, 5, 6}), last({4, 3, 3, 3}), strided),
+          conv("channels_last_one_by_one", last({2, 8, 4, 5}), uniform({16, 8, 1, 1})),
+          conv("channels_last_groups", last({2, 4, 5, 5}), uniform({6, 2, 3, 3}), grouped(2)),
+          conv("channels_last_depthwise", last({2, 8, 6, 5}), uniform({8, 1, 3, 3}), grouped(8)),
+          conv("channel_slice", in(Layout::channel_slice, uniform({2, 4, 5, 6})), uniform({3, 4, 3, 3}), padded),
+          conv("channel_slice_one_by_one", in(Layout::channel_slice, uniform({2, 4, 5, 6})), uniform({3, 4, 1, 1})),
+          conv("spaced", in(Layout::spaced, uniform({2, 3, 5, 4})), in(Layout::spaced, uniform({4, 3, 3, 3})), padded),
+          conv("transposed", in(Layout::transposed, uniform({2, 3, 5, 4})),
+               in(Layout::transposed, uniform({4, 3, 3, 3}))),
+          conv("frozen_input", constant(uniform({2, 3, 5, 6})), uniform({4, 3, 3, 3}), padded),
+          conv("frozen_weight", uniform({2, 3, 5, 6}), constant(uniform({4, 3, 3, 3})), padded),
+          conv("only_bias", constant(uniform({2, 3, 5, 6})), constant(uniform({4, 3, 3, 3})), padded),
+          large(conv("large", last({2, 19, 11, 13}), uniform({33, 19, 3, 3}), padded)),
+          large(conv("large_stride", last({3, 32, 11, 12}), uniform({40, 32, 3, 3}), strided)),
+          large(conv("large_one_by_one", last({2, 64, 13, 15}), uniform({37, 64, 1, 1}))),
+          large(conv("large_stem", last({2, 3, 33, 37}), uniform({16, 3, 3, 3}), strided)),
+          large(conv("large_depthwise", last({2, 40, 21, 23}), uniform({40, 1, 3, 3}), grouped(40))),
+          large(conv("large_depthwise_five", last({2, 40, 21, 23}), uniform({40, 1, 5, 5}),
+                     {.stride = {2, 2}, .padding = {2, 2}, .groups = 40})),
+          large(conv("large_row_major", uniform({2, 19, 11, 13}), uniform({33, 19, 3, 3}), padded)),
+      }};
+  family.cases.push_back({"no_bias", {uniform({2, 3, 5, 6}), uniform({4, 3, 3, 3})}, [padded](auto t) {
+                            return conv2d(t[0], t[1], {}, padded);
+                          }});
+  family.cases.push_back({"channels_last_no_bias", {last({2, 3, 5, 6}), uniform({4, 3, 3, 3})}, [padded](auto t) {
+                            return conv2d(t[0], t[1], {}, padded);
+                          }});
+  return family;
+}
+
+}  // namespace joist::cases

@@ -1,0 +1,163 @@
+#include <joist/tests/cases/cases.h>
+
+namespace joist::cases {
+namespace {
+
+std::vector<KernelCase> make() {
+  std::vector<KernelCase> cases;
+  const auto add = [&](const std::string& name, double tolerance, std::vector<Input> arrays, auto run) {
+    cases.push_back({name, tolerance, std::move(arrays), run});
+  };
+  using Arrays = std::span<const Array>;
+
+  // ---- elementwise: writing over an operand, other element types
+  add("fill", 0, {uniform({67}), in(Layout::spaced, uniform({3, 5}))}, [](const Kernels& k, Arrays a) {
+    k.elementwise.fill(2.5, a[0]);
+    k.elementwise.fill(-1, a[1]);
+  });
+  add("unary_in_place", 1e-6, {uniform({3, 67}), in(Layout::spaced, uniform({5, 7}))}, [](const Kernels& k, Arrays a) {
+    for (const Array& x : a) k.elementwise.unary(Silu{}, x, Out{x});
+  });
+  add("unary_added_to_itself", 1e-6, {uniform({3, 67})}, [](const Kernels& k, Arrays a) {
+    k.elementwise.unary(Square{}, a[0], Out{a[0], true});
+  });
+  add("unary_backward_in_place", 1e-6, {uniform({3, 67}), uniform({3, 67})},
+      [](const Kernels& k, Arrays a) { k.elementwise.unary_backward(Silu{}, a[0], a[1], Out{a[1]}); });
+  add("binary_in_place", 1e-6, {uniform({9, 7}), uniform({7})}, [](const Kernels& k, Arrays a) {
+    k.elementwise.binary(Multiply{}, a[0], a[1], Out{a[0]});
+    k.elementwise.binary(Subtract{}, a[0], a[0], Out{a[0], true});
+  });
+  add("copy_broadcast", 0, {uniform({5, 1}), output({2, 5, 7})},
+      [](const Kernels& k, Arrays a) { k.elementwise.copy(a[0], Out{a[1]}); });
+  add("copy_orders", 0,
+      {uniform({2, 5, 3, 4}), in(Layout::channels_last, output({2, 5, 3, 4})),
+       in(Layout::channel_slice, output({2, 5, 3, 4})), in(Layout::transposed, uniform({2, 5, 3, 4})),
+       output({2, 5, 3, 4})},
+      [](const Kernels& k, Arrays a) {
+        k.elementwise.copy(a[0], Out{a[1]});
+        k.elementwise.copy(a[1], Out{a[2]});
+        k.elementwise.copy(a[3], Out{a[4]});
+        k.elementwise.copy(a[2], Out{a[4], true});
+      });
+  add("copy_to_integers", 0, {uniform({37}, -9, 9), integers({37}, 5)},
+      [](const Kernels& k, Arrays a) { k.elementwise.copy(a[0], Out{a[1]}); });
+  add("copy_from_integers", 0, {integers({37}, 1000), output({37})},
+      [](const Kernels& k, Arrays a) { k.elementwise.copy(a[0], Out{a[1]}); });
+  for (const Dtype dtype : {Dtype::float32, Dtype::float64, Dtype::int64, Dtype::int32, Dtype::int8, Dtype::uint8})
+    add("copy_through_" + std::string(name_of(dtype)), 0, {uniform({5, 7}, 0, 100), output({5, 7})},
+        [dtype](const Kernels& k, Arrays a) {
+          const Array between = Array::empty(a[0].shape(), dtype, a[0].device());
+          k.elementwise.copy(a[0], Out{between});
+          k.elementwise.copy(between, Out{a[1]});
+        });
+  add("fill_and_copy_boolean", 0, {output({5, 7}), output({5, 7})}, [](const Kernels& k, Arrays a) {
+    const Array truth = Array::empty(a[0].shape(), Dtype::boolean, a[0].device());
+    k.elementwise.fill(1, truth);
+    k.elementwise.copy(truth, Out{a[0]});
+    k.elementwise.fill(0, truth);
+    k.elementwise.copy(truth, Out{a[1]});
+  });
+
+  // ---- reduction
+  const auto maximum = [&](const std::string& name, const Input& x, int axis) {
+    const Shape kept = x.shape.with(axis, 1);
+    add("maximum_" + name, 0, {x, output(kept), integers(kept, 2)},
+        [axis](const Kernels& k, Arrays a) { k.reduction.maximum(a[0], axis, Out{a[1]}, a[2]); });
+  };
+  maximum("rows", uniform({5, 37}), 1);
+  maximum("columns", uniform({37, 5}), 0);
+  maximum("middle", uniform({3, 7, 5}), 1);
+  maximum("one", uniform({3, 1}), 1);
+  maximum("ties", coarse({9, 40}), 1);
+  maximum("ties_columns", coarse({40, 9}), 0);
+  maximum("channels_last", in(Layout::channels_last, uniform({2, 5, 3, 4})), 1);
+  maximum("spaced", in(Layout::spaced, uniform({5, 7})), 1);
+  maximum("no_rows", uniform({0, 7}), 1);
+  maximum("large", uniform({301, 1003}), 1);
+
+  // ---- matmul: the bias with leading axes
+  add("matmul_bias", 3e-6, {uniform({2, 3, 4}), uniform({2, 4, 5}), uniform({5}), output({2, 3, 5})},
+      [](const Kernels& k, Arrays a) { k.matmul.product(a[0], a[1], a[2], Out{a[3]}); });
+  add("matmul_bias_no_depth", 0, {uniform({3, 0}), uniform({0, 5}), uniform({5}), output({3, 5})},
+      [](const Kernels& k, Arrays a) { k.matmul.product(a[0], a[1], a[2], Out{a[3]}); });
+  add("matmul_into_transposed", 3e-6, {uniform({6, 4}), uniform({4, 5}), in(Layout::transposed, uniform({6, 5}))},
+      [](const Kernels& k, Arrays a) {
+        k.matmul.product(a[0], a[1], Array(), Out{a[2], true});
+      });
+
+  // ---- batch norm without running statistics
+  add("batch_norm_bare", 5e-6,
+      {uniform({3, 4, 3, 5}), uniform({4}), uniform({4}), output({3, 4, 3, 5}), output({4}), output({4})},
+      [](const Kernels& k, Arrays a) {
+        k.batch_norm.train(a[0], a[1], a[2], BatchNormOptions{}, Array(), Array(), Out{a[3]}, a[4], a[5]);
+      });
+
+  // ---- random
+  const RandomKey key{.seed = 11, .stream = Stream::init, .step = 3, .draw = 5, .call = 2};
+  for (const std::int64_t count :
+       {std::int64_t{0}, std::int64_t{1}, std::int64_t{4}, std::int64_t{67}, std::int64_t{50021}}) {
+    add("uniform_" + std::to_string(count), 3e-7, {output({count})},
+        [key](const Kernels& k, Arrays a) { k.random.uniform(key, -1.5, 2, a[0]); });
+    add("normal_" + std::to_string(count), 1e-6, {output({count})},
+        [key](const Kernels& k, Arrays a) { k.random.normal(key, 0.5, 2, a[0]); });
+  }
+  add("uniform_by_logical_place", 3e-7,
+      {in(Layout::channels_last, output({2, 5, 3, 4})), in(Layout::spaced, output({5, 7}))},
+      [key](const Kernels& k, Arrays a) {
+        for (const Array& y : a) k.random.uniform(key, 0, 1, y);
+      });
+  add("normal_by_logical_place", 1e-6,
+      {in(Layout::channels_last, output({2, 5, 3, 4})), in(Layout::spaced, output({5, 7}))},
+      [key](const Kernels& k, Arrays a) {
+        for (const Array& y : a) k.random.normal(key, 0, 1, y);
+      });
+
+  // ---- optimizer: several steps, parameter, gradient, state
+  const auto sgd = [&](const std::string& name, SgdStep step, std::int64_t count = 131) {
+    add("sgd_" + name, 1e-6, {uniform({count}), uniform({count}), output({count})}, [step](const Kernels& k, Arrays a) {
+      for (int i = 0; i < 3; ++i) {
+        SgdStep now = step;
+        now.first = i == 0;
+        k.optimizer.sgd(now, a[0], a[1], step.momentum == 0 ? Array() : a[2]);
+      }
+    });
+  };
+  sgd("plain", {.rate = 0.1});
+  sgd("decay", {.rate = 0.1, .weight_decay = 0.01});
+  sgd("momentum", {.rate = 0.1, .momentum = 0.9, .weight_decay = 0.01});
+  sgd("dampened", {.rate = 0.1, .momentum = 0.9, .dampening = 0.3});
+  sgd("nesterov", {.rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
+  sgd("large", {.rate = 0.1, .momentum = 0.9, .nesterov = true}, 70001);
+  const auto adam = [&](const std::string& name, AdamStep step, std::int64_t count = 131) {
+    add("adam_" + name, 3e-6, {uniform({count}), uniform({count}), output({count}), output({count})},
+        [step](const Kernels& k, Arrays a) {
+          k.elementwise.fill(0, a[2]);
+          k.elementwise.fill(0, a[3]);
+          for (AdamStep now = step; now.step < step.step + 3; ++now.step) k.optimizer.adam(now, a[0], a[1], a[2], a[3]);
+        });
+  };
+  adam("decoupled", {.rate = 0.01, .weight_decay = 0.1});
+  adam("coupled", {.rate = 0.01, .weight_decay = 0.1, .decoupled = false});
+  adam("options", {.rate = 0.01, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3});
+  adam("late", {.rate = 0.01, .step = 100000});
+  adam("large", {.rate = 0.01, .weight_decay = 0.1}, 70001);
+  for (const std::int64_t count : {std::int64_t{1}, std::int64_t{67}, std::int64_t{70001}})
+    add("interpolate_" + std::to_string(count), 1e-6, {uniform({count}), uniform({count})},
+        [](const Kernels& k, Arrays a) { k.optimizer.interpolate(a[0], 0.25, a[1]); });
+  for (const std::int64_t count : {std::int64_t{0}, std::int64_t{1}, std::int64_t{67}, std::int64_t{300007}})
+    add("square_sum_" + std::to_string(count), 1e-7, {uniform({count}), output({1})}, [](const Kernels& k, Arrays a) {
+      const Array total = Array::empty({1}, Dtype::float64, a[0].device());
+      k.optimizer.square_sum(a[0], total);
+      k.elementwise.copy(total, Out{a[1]});
+    });
+  return cases;
+}
+
+}  // namespace
+
+const std::vector<KernelCase>& kernel_cases() {
+  static const std::vector<KernelCase> cases = make();
+  return cases;
+}
+
+}  // namespace joist::cases

@@ -1,0 +1,89 @@
+// The moving average, and schedules.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <joist/optim/average.h>
+#include <joist/optim/schedule.h>
+#include <joist/optim/sgd.h>
+#include <joist/tests/optim/support.h>
+
+namespace joist {
+namespace {
+
+using testing::give_gradient;
+using testing::numbers;
+using testing::parameter;
+
+void set(const Tensor& tensor, double value) { kernels(cpu).elementwise.fill(value, tensor.value()); }
+
+TEST(MovingAverage, FollowsWeightsAndStatisticsWithARampedDecay) {
+  const std::vector<Field> fields{parameter("a.weight", {1}, {1, 1}), testing::buffer("a.running_mean", {2, 2}, {2})};
+  const FlatParameters flat(fields);
+  MovingAverage average(flat, fields, {.decay = 0.9, .tau = 5});
+  double weight = 1, mean = 2;
+  for (int t = 1; t <= 4; ++t) {
+    set(fields[0].tensor, t + 10);
+    set(fields[1].tensor, t + 20);
+    average.update();
+    const double d = 0.9 * (1 - std::exp(-t / 5.0));
+    weight = d * weight + (1 - d) * (t + 10);
+    mean = d * mean + (1 - d) * (t + 20);
+  }
+  EXPECT_EQ(average.updates(), 4);
+  EXPECT_EQ(numbers(fields[0].tensor.value())[0], 14);
+  {
+    const Averaged swapped(&average);
+    EXPECT_NEAR(numbers(fields[0].tensor.value())[0], weight, 1e-5);
+    EXPECT_NEAR(numbers(fields[1].tensor.value())[1], mean, 1e-5);
+  }
+  EXPECT_EQ(numbers(fields[0].tensor.value())[0], 14);
+  EXPECT_EQ(numbers(fields[1].tensor.value())[0], 24);
+  EXPECT_TRUE(fields[0].tensor.value().shares_memory_with(flat.values()));
+}
+
+TEST(MovingAverage, TrainingGoesOnUndisturbedAfterASwap) {
+  const std::vector<Field> fields{parameter("a.weight", {1, 2}, {2, 1})};
+  FlatParameters flat(fields);
+  Sgd optimizer(flat, {.rate = 0.5});
+  MovingAverage average(flat, fields);
+  average.update();
+  { const Averaged swapped(&average); }
+  give_gradient(fields[0].tensor, {1, 1});
+  optimizer.step();
+  EXPECT_EQ(numbers(fields[0].tensor.value()), (std::vector<double>{0.5, 1.5}));
+}
+
+TEST(MovingAverage, StateComesBack) {
+  const std::vector<Field> fields{parameter("a.weight", {1}, {1, 1}), testing::buffer("a.running_mean", {2}, {1})};
+  const FlatParameters flat(fields);
+  MovingAverage average(flat, fields), other(flat, fields);
+  set(fields[0].tensor, 5);
+  set(fields[1].tensor, 6);
+  average.update();
+  std::vector<NamedState> saved = average.state();
+  ASSERT_EQ(saved.size(), 2U);
+  EXPECT_EQ(saved[0].name, "a.weight");
+  EXPECT_EQ(saved[1].name, "a.running_mean");
+  other.load(saved, average.updates());
+  EXPECT_EQ(other.updates(), 1);
+  EXPECT_EQ(numbers(other.state()[0].array), numbers(average.state()[0].array));
+  EXPECT_EQ(numbers(other.state()[1].array), numbers(average.state()[1].array));
+  saved.pop_back();
+  EXPECT_THROW(other.load(saved, 1), DataError);
+}
+
+TEST(Schedule, IsAFunctionOfProgress) {
+  EXPECT_DOUBLE_EQ(schedule::linear(0, 1, 0.01), 1);
+  EXPECT_DOUBLE_EQ(schedule::linear(0.5, 1, 0.01), 0.505);
+  EXPECT_DOUBLE_EQ(schedule::linear(2, 1, 0.01), 0.01);
+  EXPECT_DOUBLE_EQ(schedule::cosine(0, 1, 0.01), 1);
+  EXPECT_DOUBLE_EQ(schedule::cosine(0.5, 1, 0), 0.5);
+  EXPECT_DOUBLE_EQ(schedule::cosine(1, 1, 0.01), 0.01);
+  EXPECT_DOUBLE_EQ(schedule::warmed_up(0, 4), 0.25);
+  EXPECT_DOUBLE_EQ(schedule::warmed_up(3, 4), 1);
+  EXPECT_DOUBLE_EQ(schedule::warmed_up(9, 4), 1);
+  EXPECT_DOUBLE_EQ(schedule::warmed_up(0, 0), 1);
+}
+
+}  // namespace
+}  // namespace joist

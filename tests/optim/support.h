@@ -1,0 +1,39 @@
+// What the tests of this room share: parameters on either host backend and gradients set by hand.
+#pragma once
+
+#include <string>
+#include <vector>
+#include <joist/optim/flat.h>
+#include <joist/tests/reference/reference.h>
+
+namespace joist::testing {
+
+/// float64 on reference, float32 on cpu.
+inline Array values_on(Device device, const std::vector<double>& values, const Shape& shape) {
+  if (device == reference::device) {
+    register_kernels(Device::Kind::reference, reference_kernels());
+    return Array::from(values, shape, device);
+  }
+  return Array::from(std::vector<float>(values.begin(), values.end()), shape, device);
+}
+
+inline Field parameter(const std::string& name, const std::vector<double>& values, const Shape& shape, Device device = cpu) {
+  return {name, Parameter(values_on(device, values, shape)), true};
+}
+
+inline Field buffer(const std::string& name, const std::vector<double>& values, const Shape& shape) {
+  return {name, Buffer(values_on(cpu, values, shape)), false};
+}
+
+/// Adds to the gradient, as a backward would.
+inline void give_gradient(const Tensor& tensor, const std::vector<double>& values) {
+  tensor.backward(values_on(tensor.device(), values, tensor.shape()));
+}
+
+inline std::vector<double> numbers(const Array& array) {
+  if (array.dtype() == Dtype::float64) return array.to_vector<double>();
+  const std::vector<float> values = array.to_vector<float>();
+  return {values.begin(), values.end()};
+}
+
+}  // namespace joist::testing

@@ -1,0 +1,54 @@
+// The third backend: every kernel as plain loops over double, written to be read beside the formulas of core/kernels.h.
+// It takes no care of speed, only of being right: sums go to fresh memory first, so that any operands may share memory.
+#pragma once
+
+#include <joist/core/kernels.h>
+
+namespace joist {
+
+/// The table of Device::Kind::reference; registered by use_reference() of tests/support.
+const Kernels& reference_kernels();
+
+namespace reference {
+
+inline constexpr Device device{Device::Kind::reference};
+
+/// The element at an index.
+template <class T = double>
+T& at(const Array& array, const Shape& index) {
+  return array.data<T>()[offset_of(index, array.strides())];
+}
+
+/// Sets or adds to one element.
+inline void put(const Out& out, const Shape& index, double value) {
+  double& element = at(out.array, index);
+  element = out.accumulate ? element + value : value;
+}
+
+/// New row-major memory.
+inline Array zeros(const Shape& shape) {
+  return Array::from(std::vector<double>(static_cast<std::size_t>(shape.elements())), shape, device);
+}
+
+/// Sets or adds a whole array; an Out without an array is not wanted.
+inline void put(const Out& out, const Array& values) {
+  if (!out.array.defined()) return;
+  for_each_index(values.shape(), [&](const Shape& i) { put(out, i, at(values, i)); });
+}
+
+// One per family, in the file of that name.
+void fill(ElementwiseKernels&);
+void fill(ReductionKernels&);
+void fill(MatmulKernels&);
+void fill(ConvolutionKernels&);
+void fill(BatchNormKernels&);
+void fill(PoolKernels&);
+void fill(ResizeKernels&);
+void fill(SoftmaxKernels&);
+void fill(LossKernels&);
+void fill(IndexingKernels&);
+void fill(RandomKernels&);
+void fill(OptimizerKernels&);
+
+}  // namespace reference
+}  // namespace joist

@@ -1,0 +1,40 @@
+#include <joist/tests/support/torch_fixtures.h>
+
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+namespace joist {
+namespace {
+
+Values values_from(const nlohmann::json& json) {
+  if (json.is_null()) return {};
+  const auto lengths = json.at("shape").get<std::vector<std::int64_t>>();
+  return {Shape(lengths), json.at("values").get<std::vector<double>>()};
+}
+
+std::vector<Values> list_from(const nlohmann::json& json) {
+  std::vector<Values> list;
+  for (const auto& item : json) list.push_back(values_from(item));
+  return list;
+}
+
+}  // namespace
+
+std::vector<TorchFixture> torch_fixtures() {
+  const std::string name = std::string(JOIST_SOURCE_DIR) + "/tests/fixtures/torch_fixtures.json";
+  std::ifstream file(name);
+  try {
+    std::vector<TorchFixture> fixtures;
+    for (const auto& json : nlohmann::json::parse(file))
+      fixtures.push_back({json.at("case"),
+                          list_from(json.at("inputs")),
+                          json.at("seeds").get<std::vector<std::vector<double>>>(),
+                          {list_from(json.at("outputs")), list_from(json.at("gradients"))}});
+    return fixtures;
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError({.where = name, .what = error.what(), .remedy = "tests/fixtures/make_torch_fixtures.py"});
+  }
+}
+
+}  // namespace joist

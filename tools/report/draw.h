@@ -1,0 +1,25 @@
+// Labelled boxes on pictures. Labels are UTF-8 and may hold any script that an installed font covers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+#include <joist/data/dataset.h>
+#include <joist/data/picture.h>
+
+namespace joist {
+
+struct DrawnBox {
+  Box box{};
+  std::string label{};
+  int category = 0;      ///< decides the colour
+  bool dashed = false;   ///< the truth, beside predictions
+};
+
+/// A colour per class, far apart from its neighbours: 0xRRGGBB.
+std::uint32_t class_colour(int category);
+
+/// A copy of the picture with the boxes and labels on it; line width and font follow the picture's size.
+Picture draw_boxes(const Picture& picture, const std::vector<DrawnBox>& boxes);
+
+}  // namespace joist

@@ -1,0 +1,35 @@
+// One self-contained HTML page: text, tables, plots and pictures inside the file, nothing fetched.
+#pragma once
+
+#include <string>
+#include <vector>
+#include <joist/data/picture.h>
+#include <joist/tools/report/plot.h>
+
+namespace joist {
+
+/// `text` with &, <, >, " and ' written so that it can stand in HTML text and attributes.
+std::string escaped(const std::string& text);
+
+class Page {
+ public:
+  explicit Page(const std::string& title);
+
+  Page& heading(const std::string& text);
+  Page& paragraph(const std::string& text);
+  Page& preformatted(const std::string& text);
+  /// The first row is the header. Cells are text.
+  Page& table(const std::vector<std::vector<std::string>>& rows);
+  /// Side by side where the window is wide enough.
+  Page& plots(const std::vector<Plot>& plots);
+  /// A JPEG inside the page, with a caption.
+  Page& picture(const Picture& picture, const std::string& caption);
+
+  /// The whole page, UTF-8.
+  std::string html() const;
+
+ private:
+  std::string title_, body_;
+};
+
+}  // namespace joist

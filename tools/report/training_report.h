@@ -1,0 +1,28 @@
+// The page of a training run: curves, metrics, predictions beside the truth, configuration.
+#pragma once
+
+#include <string>
+#include <vector>
+#include <joist/data/picture.h>
+#include <joist/tools/report/page.h>
+
+namespace joist {
+
+/// What a run left behind, in the form in which it was written.
+struct TrainingReport {
+  std::string title{};
+  std::string summary{};       ///< a sentence or two: model, data, how long
+  std::string log_csv{};       ///< log.csv: columns *_loss, metrics, rate, …, a row per epoch
+  std::string metrics_json{};  ///< metrics.json of the best weights; may be empty
+  std::string config_toml{};
+  struct Example {
+    Picture picture{};
+    std::string caption{};
+  };
+  std::vector<Example> examples{};
+};
+
+/// A self-contained HTML page. Columns that the log lacks are left out.
+std::string training_report(const TrainingReport& run);
+
+}  // namespace joist

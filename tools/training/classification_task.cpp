@@ -1,0 +1,178 @@
+#include <cmath>
+#include <joist/core/mode.h>
+#include <joist/core/ops.h>
+#include <joist/tools/training/classification_task.h>
+#include <joist/tools/training/interrupt.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace joist {
+namespace {
+
+/// Mean and deviation of all pixels in [0, 1]; for pictures in files ImageNet's, which models are usually trained with.
+void set_normalization(ModelDescription& description, const PictureSet& set) {
+  if (set.pixels.empty()) {
+    description.mean = {0.485F, 0.456F, 0.406F};
+    description.deviation = {0.229F, 0.224F, 0.225F};
+    return;
+  }
+  double sum = 0, squares = 0;
+  for (const std::uint8_t pixel : set.pixels) {
+    sum += pixel;
+    squares += static_cast<double>(pixel) * pixel;
+  }
+  const double count = static_cast<double>(set.pixels.size()), mean = sum / count;
+  const double deviation = std::max(std::sqrt(std::max(squares / count - mean * mean, 0.0)), 1.0);
+  description.mean.assign(static_cast<std::size_t>(description.channels), static_cast<float>(mean / 255));
+  description.deviation.assign(static_cast<std::size_t>(description.channels), static_cast<float>(deviation / 255));
+}
+
+class ClassificationTask final : public TrainingTask {
+ public:
+  ClassificationTask(ClassificationData data, const TrainOptions& options, const ModelEntry& entry)
+      : options_(options), digest_(digest_of(data)), paths_(data.train.set.paths), val_(std::move(data.val)) {
+    description_ = {.model = entry.name,
+                    .task = TaskKind::classify,
+                    .classes = data.train.classes,
+                    .size = options.size,
+                    .channels = entry.channels};
+    for (std::size_t i = 0; i < data.train.classes.size(); ++i) description_.class_ids.push_back(static_cast<std::int64_t>(i));
+    set_normalization(description_, data.train.set);
+    model_ = entry.make({.classes = static_cast<std::int64_t>(description_.classes.size())});
+
+    LoaderOptions loading = classifier_loading(description_, options.batch, static_cast<int>(options.loader_threads));
+    loading.seed = static_cast<std::uint64_t>(options.seed);
+    CropOptions crop = classifier_cropping(description_);
+    crop.flip_horizontal = static_cast<float>(options.flip);
+    const bool in_files = !paths_.empty();
+    loader_.emplace(fitted(std::move(data.train.set), description_, data.train.source), loading, crop,
+                    in_files || options.flip > 0);
+  }
+
+  const ModelDescription& description() const override { return description_; }
+  Model& model() override { return *model_; }
+  std::vector<std::string> loss_names() const override { return {"loss"}; }
+  std::vector<std::string> metric_names() const override { return {"top1", "top5"}; }
+  std::int64_t batches_per_epoch() const override { return loader_->steps(); }
+
+  void seek(std::int64_t batch, bool) override {
+    epoch_ = batch / loader_->steps();
+    loader_->start(epoch_, batch % loader_->steps());
+  }
+
+  BatchLoss next() override {
+    batch_ = loader_->next();
+    if (!batch_) {
+      loader_->start(++epoch_);
+      batch_ = loader_->next();
+    }
+    return classification_batch_loss(*model_, batch_->pictures, batch_->labels);
+  }
+
+  std::string last_pictures() const override {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; batch_ && i < batch_->samples.size(); ++i)
+      names.push_back(paths_.empty() ? fmt::format("#{}", batch_->samples[i]) : paths_[batch_->samples[i]]);
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  bool can_evaluate() const override { return val_.has_value(); }
+
+  std::optional<Evaluation> evaluate() override {
+    const auto forward = [this](const Array& pictures) {
+      const Inference inference;
+      return model_->classify(Tensor(pictures)).value();
+    };
+    return evaluate_classifier(*val_, description_, forward, options_.batch, static_cast<int>(options_.loader_threads));
+  }
+
+  std::string data_digest() const override { return digest_; }
+
+ private:
+  TrainOptions options_;
+  std::string digest_;
+  std::vector<std::string> paths_;
+  std::optional<ClassifiedPictures> val_;
+  std::unique_ptr<Model> model_{};
+  std::optional<PictureLoader> loader_{};
+  ModelDescription description_{};
+  const PictureBatch* batch_ = nullptr;
+  std::int64_t epoch_ = 0;
+};
+
+}  // namespace
+
+LoaderOptions classifier_loading(const ModelDescription& description, std::int64_t batch, int threads) {
+  return {.batch = static_cast<int>(batch), .size = static_cast<int>(description.size), .threads = threads};
+}
+
+CropOptions classifier_cropping(const ModelDescription& description) {
+  return {.mean = description.mean, .deviation = description.deviation};
+}
+
+PictureSet fitted(PictureSet set, const ModelDescription& description, const std::string& where) {
+  const bool in_memory = !set.pixels.empty();
+  if (in_memory && description.size != 0 && (set.height != description.size || set.width != description.size))
+    throw DataError({.where = where, .what = fmt::format("pictures of {}×{} pixels", set.width, set.height),
+                     .expected = fmt::format("{0}×{0} for the model {1}", description.size, description.model)});
+  if (set.channels == description.channels) return set;
+  if (!in_memory || set.channels != 1)
+    throw DataError({.where = where, .what = fmt::format("pictures with {} channels", set.channels),
+                     .expected = fmt::format("{} for the model {}", description.channels, description.model),
+                     .remedy = "another --model"});
+  std::vector<std::uint8_t> repeated;
+  repeated.reserve(set.pixels.size() * static_cast<std::size_t>(description.channels));
+  for (const std::uint8_t pixel : set.pixels) repeated.insert(repeated.end(), static_cast<std::size_t>(description.channels), pixel);
+  set.pixels = std::move(repeated);
+  set.channels = static_cast<int>(description.channels);
+  return set;
+}
+
+BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels) {
+  const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), labels));
+  return {.loss = loss, .parts = {loss.item()}};
+}
+
+std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
+                                              const ClassifyForward& forward, std::int64_t batch, int threads) {
+  PictureLoader loader(fitted(pictures.set, description, pictures.source),
+                       in_order(classifier_loading(description, batch, threads)), classifier_cropping(description));
+  const std::size_t classes = description.classes.size();
+  std::vector<std::int64_t> truths(classes), hits(classes);
+  std::int64_t all = 0, top1 = 0, top5 = 0;
+  loader.start(0);
+  while (const PictureBatch* one = loader.next()) {
+    if (interrupted() != 0) return std::nullopt;
+    const Array logits = forward(one->pictures);
+    if (logits.rank() != 2 || logits.shape(1) != static_cast<std::int64_t>(classes))
+      throw DataError({.where = "evaluation", .what = "the model gives " + logits.shape().text(),
+                       .expected = fmt::format("[batch, {}]", classes)});
+    const std::vector<float> values = logits.to_vector<float>();
+    const std::vector<std::int64_t> labels = one->labels.to_vector<std::int64_t>();
+    for (std::size_t row = 0; row < labels.size(); ++row) {
+      const auto label = static_cast<std::size_t>(labels[row]);
+      const float* scores = values.data() + row * classes;
+      std::size_t better = 0;  // NaN is never better and never right
+      for (std::size_t i = 0; i < classes; ++i) better += i != label && !(scores[i] < scores[label]);
+      ++all;
+      ++truths[label];
+      if (better == 0) ++hits[label], ++top1;
+      if (better < 5) ++top5;
+    }
+  }
+  const auto share = [](std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? -1.0 : static_cast<double>(part) / static_cast<double>(whole);
+  };
+  nlohmann::ordered_json json{{"top1", share(top1, all)}, {"top5", share(top5, all)}};
+  json["per_class"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < classes; ++i)
+    json["per_class"].push_back({{"name", description.classes[i]}, {"top1", share(hits[i], truths[i])}, {"truths", truths[i]}});
+  return Evaluation{.values = {share(top1, all), share(top5, all)}, .json = json.dump()};
+}
+
+std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options, const ModelEntry& entry) {
+  return std::make_unique<ClassificationTask>(std::move(data), options, entry);
+}
+
+}  // namespace joist

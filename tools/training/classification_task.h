@@ -1,0 +1,32 @@
+// Learning to classify pictures.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <joist/tools/training/task.h>
+#include <joist/tools/training/training_data.h>
+
+namespace joist {
+
+/// `options` are resolved (see resolve()).
+std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options, const ModelEntry& entry);
+
+/// Mean cross entropy of a batch. Parts: loss.
+BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels);
+
+/// Pictures [batch, channel, height, width], normalized -> logits [batch, class].
+using ClassifyForward = std::function<Array(const Array& pictures)>;
+
+/// How pictures come to a classifier, as its description says.
+LoaderOptions classifier_loading(const ModelDescription& description, std::int64_t batch, int threads);
+CropOptions classifier_cropping(const ModelDescription& description);
+/// The set with as many channels as the model takes: gray pictures are repeated. Throws DataError where that cannot be done or
+/// pictures in memory have another size than the model's.
+PictureSet fitted(PictureSet set, const ModelDescription& description, const std::string& where);
+
+/// top1, top5 and the share found per class. Nothing when a signal came.
+std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
+                                              const ClassifyForward& forward, std::int64_t batch, int threads);
+
+}  // namespace joist

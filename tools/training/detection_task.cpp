@@ -1,0 +1,105 @@
+#include <joist/core/mode.h>
+#include <joist/core/ops.h>
+#include <joist/tools/training/detection_evaluation.h>
+#include <joist/tools/training/detection_task.h>
+
+#include <fmt/format.h>
+
+namespace joist {
+namespace {
+
+class DetectionTask final : public TrainingTask {
+ public:
+  DetectionTask(DetectionData data, const TrainOptions& options, const ModelEntry& entry)
+      : data_(std::move(data)),
+        options_(options),
+        model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size())})),
+        loader_(data_.train, loader_options(), augment(false)) {
+    description_ = {.model = entry.name,
+                    .task = TaskKind::detect,
+                    .classes = data_.train.categories,
+                    .class_ids = data_.train.category_ids,
+                    .size = options.size,
+                    .channels = 3};
+  }
+
+  const ModelDescription& description() const override { return description_; }
+  Model& model() override { return *model_; }
+  std::vector<std::string> loss_names() const override { return {"box_loss", "class_loss", "distance_loss"}; }
+  std::vector<std::string> metric_names() const override { return {"AP", "AP50", "AP75", "AR100"}; }
+  std::int64_t batches_per_epoch() const override { return loader_.steps(); }
+
+  void seek(std::int64_t batch, bool closing) override {
+    epoch_ = batch / loader_.steps();
+    loader_.start(epoch_, batch % loader_.steps(), augment(closing));
+  }
+
+  BatchLoss next() override {
+    batch_ = loader_.next();
+    if (!batch_) {
+      loader_.start(++epoch_);
+      batch_ = loader_.next();
+    }
+    std::vector<std::vector<TrueBox>> truth;
+    for (const auto& boxes : batch_->boxes) {
+      auto& objects = truth.emplace_back();
+      for (const LabelledBox& box : boxes) objects.push_back({box.x1, box.y1, box.x2, box.y2, box.category});
+    }
+    return detection_batch_loss(*model_, batch_->pictures, truth, static_cast<double>(batch_->size()));
+  }
+
+  std::string last_pictures() const override {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; batch_ && i < batch_->samples.size(); ++i) names.push_back(data_.train.samples[batch_->samples[i]].path);
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  bool can_evaluate() const override { return data_.val.has_value(); }
+
+  std::optional<Evaluation> evaluate() override {
+    const auto forward = [this](const Array& pictures) {
+      const Inference inference;
+      return decode(model_->detect(Tensor(pictures))).value();
+    };
+    const auto found = detect_all(*data_.val, forward, options_.size, options_.batch, static_cast<int>(options_.loader_threads),
+                                  evaluation_thresholds());
+    if (!found) return std::nullopt;
+    const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
+    return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
+  }
+
+  std::string data_digest() const override { return digest_of(data_); }
+
+ private:
+  LoaderOptions loader_options() const {
+    return {.batch = static_cast<int>(options_.batch),
+            .size = static_cast<int>(options_.size),
+            .seed = static_cast<std::uint64_t>(options_.seed),
+            .threads = static_cast<int>(options_.loader_threads)};
+  }
+  AugmentOptions augment(bool closing) const {
+    return {.mosaic = closing ? 0 : static_cast<float>(options_.mosaic), .flip_horizontal = static_cast<float>(options_.flip)};
+  }
+
+  DetectionData data_;
+  TrainOptions options_;
+  std::unique_ptr<Model> model_;
+  DetectionLoader loader_;
+  ModelDescription description_{};
+  const DetectionBatch* batch_ = nullptr;
+  std::int64_t epoch_ = 0;
+};
+
+}  // namespace
+
+BatchLoss detection_batch_loss(const Model& model, const Array& pictures, const std::vector<std::vector<TrueBox>>& truth,
+                               double weight) {
+  const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth);
+  return {.loss = loss.sum * (weight / loss.count), .parts = {loss.box, loss.classification, loss.distribution}};
+}
+
+std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry) {
+  return std::make_unique<DetectionTask>(std::move(data), options, entry);
+}
+
+}  // namespace joist

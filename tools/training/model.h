@@ -1,0 +1,119 @@
+// Models by name. What training, evaluation, prediction and export need of a model, whatever struct it is.
+//
+//   struct Detector { …; joist::Detections operator()(const joist::Tensor& x) const; };
+//   int main(int argc, char** argv) { return joist::command_line(argc, argv, {joist::model<Detector>("mine")}); }
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+#include <joist/core/fields.h>
+#include <joist/layers/detection/head.h>
+
+namespace joist {
+
+enum class TaskKind : std::uint8_t { classify, detect };
+/// "classify", "detect".
+const char* name_of(TaskKind task) noexcept;
+
+/// What a model is made for.
+struct ModelOptions {
+  std::int64_t classes = 1;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  /// Parameters and buffers; the tensors share memory with the model.
+  virtual std::vector<Field> fields() = 0;
+  virtual TaskKind task() const noexcept = 0;
+  /// [batch, channel, height, width] -> logits [batch, class]. Throws UsageError for a detector.
+  virtual Tensor classify(const Tensor& pictures) const;
+  /// [batch, 3, height, width] in [0, 1]. Throws UsageError for a classifier.
+  virtual Detections detect(const Tensor& pictures) const;
+};
+
+/// A model that the command line knows.
+struct ModelEntry {
+  std::string name{};
+  TaskKind task = TaskKind::classify;
+  /// Initial weights come from manual_seed().
+  std::function<std::unique_ptr<Model>(const ModelOptions&)> make{};
+  std::int64_t channels = 3;  ///< of the pictures that it takes
+  std::int64_t size = 0;      ///< side of those pictures; 0: any
+};
+
+namespace detail {
+
+template <class T>
+class ModelOf final : public Model {
+ public:
+  static_assert(std::is_invocable_v<const T&, const Tensor&>, "a model needs Tensor or Detections operator()(const Tensor&) const");
+  using Result = std::invoke_result_t<const T&, const Tensor&>;
+  static constexpr TaskKind kind = std::is_same_v<Result, Detections> ? TaskKind::detect : TaskKind::classify;
+  static_assert(kind == TaskKind::detect || std::is_convertible_v<Result, Tensor>,
+                "a model returns Detections (a detector) or a Tensor of logits (a classifier)");
+
+  explicit ModelOf(T model) : model_(std::move(model)) {}
+  std::vector<Field> fields() override { return fields_of(model_); }
+  TaskKind task() const noexcept override { return kind; }
+  Tensor classify(const Tensor& pictures) const override {
+    if constexpr (kind == TaskKind::classify) return model_(pictures);
+    return Model::classify(pictures);
+  }
+  Detections detect(const Tensor& pictures) const override {
+    if constexpr (kind == TaskKind::detect) return model_(pictures);
+    return Model::detect(pictures);
+  }
+
+ private:
+  T model_;
+};
+
+}  // namespace detail
+
+/// A model made by a function ModelOptions -> struct.
+template <class Make>
+  requires std::invocable<Make, const ModelOptions&>
+ModelEntry model(const std::string& name, Make make, std::int64_t channels = 3, std::int64_t size = 0) {
+  using T = std::invoke_result_t<Make, const ModelOptions&>;
+  return {.name = name,
+          .task = detail::ModelOf<T>::kind,
+          .make = [make](const ModelOptions& options) -> std::unique_ptr<Model> {
+            return std::make_unique<detail::ModelOf<T>>(make(options));
+          },
+          .channels = channels,
+          .size = size};
+}
+
+/// A user's struct. It is made from ModelOptions where it has such a constructor, else by default: then it has to have
+/// as many classes as the data.
+template <class T>
+ModelEntry model(const std::string& name, std::int64_t channels = 3, std::int64_t size = 0) {
+  return model(name, [](const ModelOptions& options) {
+    if constexpr (std::is_constructible_v<T, const ModelOptions&>) return T(options);
+    else return static_cast<void>(options), T{};
+  }, channels, size);
+}
+
+/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, resnet18, resnet34, mobilenet_v2, mnist_cnn.
+const std::vector<ModelEntry>& built_in_models();
+
+/// The built-in models and the user's, which come first where names are equal.
+class ModelRegistry {
+ public:
+  explicit ModelRegistry(std::vector<ModelEntry> own = {});
+  /// Throws UsageError listing the names and the nearest one.
+  const ModelEntry& find(const std::string& name) const;
+  /// "yolo_n, yolo_s, …" of one task.
+  std::string names(TaskKind task) const;
+
+ private:
+  std::vector<ModelEntry> entries_;
+};
+
+}  // namespace joist

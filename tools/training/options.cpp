@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <joist/core/error.h>
+#include <joist/tools/training/options.h>
+#include <numeric>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+namespace joist {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+// The text of one value; a number read back is the same number.
+std::string value_text(const std::string& value) { return quoted(value); }
+std::string value_text(std::int64_t value) { return std::to_string(value); }
+std::string value_text(bool value) { return value ? "true" : "false"; }
+std::string value_text(const Duration& value) { return quoted(value.text()); }
+std::string value_text(double value) {
+  std::string text = fmt::format("{}", value);
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+std::string value_text(const std::vector<std::int64_t>& values) { return fmt::format("[{}]", fmt::join(values, ", ")); }
+std::string value_text(const std::vector<PlanPoint>& plan) {
+  std::vector<std::string> points;
+  for (const PlanPoint& point : plan) points.push_back(fmt::format("[{}, {}]", point.step, point.total));
+  return fmt::format("[{}]", fmt::join(points, ", "));
+}
+
+/// One value of a file, with what is needed to complain about it.
+struct Entry {
+  const toml::node& node;
+  std::string where;
+  std::string name;
+
+  [[noreturn]] void refuse(const char* expected) const {
+    throw UsageError({.where = where, .what = "the value of " + name + " cannot be used", .expected = expected});
+  }
+};
+
+void read(const Entry& entry, std::string& value) {
+  if (const auto text = entry.node.value_exact<std::string>()) {
+    value = *text;
+  } else if (const auto number = entry.node.value_exact<std::int64_t>()) {
+    value = std::to_string(*number);  // save-every = 50
+  } else {
+    entry.refuse("text in quotes");
+  }
+}
+void read(const Entry& entry, std::int64_t& value) {
+  const auto number = entry.node.value_exact<std::int64_t>();
+  if (!number) entry.refuse("a whole number");
+  value = *number;
+}
+void read(const Entry& entry, double& value) {
+  const auto number = entry.node.value<double>();
+  if (!number || !entry.node.is_number()) entry.refuse("a number");
+  value = *number;
+}
+void read(const Entry& entry, bool& value) {
+  const auto truth = entry.node.value_exact<bool>();
+  if (!truth) entry.refuse("true or false");
+  value = *truth;
+}
+void read(const Entry& entry, Duration& value) {
+  std::string text;
+  read(entry, text);
+  value = Duration::parse(text, entry.where + ": " + entry.name);
+}
+void read(const Entry& entry, std::vector<std::int64_t>& values) {
+  const toml::array* array = entry.node.as_array();
+  if (!array) entry.refuse("a list of whole numbers");
+  values.clear();
+  for (const toml::node& node : *array) read(Entry{node, entry.where, entry.name}, values.emplace_back());
+}
+void read(const Entry& entry, std::vector<PlanPoint>& plan) {
+  const toml::array* array = entry.node.as_array();
+  if (!array) entry.refuse("a list of pairs [step, total]");
+  plan.clear();
+  for (const toml::node& node : *array) {
+    std::vector<std::int64_t> pair;
+    read(Entry{node, entry.where, entry.name}, pair);
+    if (pair.size() != 2) entry.refuse("a list of pairs [step, total]");
+    plan.push_back({pair[0], pair[1]});
+  }
+}
+
+}  // namespace
+
+Duration Duration::parse(const std::string& text, const std::string& option) {
+  const char* begin = text.c_str();
+  char* end = nullptr;
+  const double number = std::strtod(begin, &end);
+  const std::string unit = end;
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" || unit == "min" ? 60 : unit == "h" ? 3600 : 0;
+  if (end == begin || factor == 0 || !std::isfinite(number) || number < 0)
+    throw UsageError({.where = option, .what = "\"" + text + "\" is no length of time", .expected = "such as 90s, 20m or 1.5h"});
+  return {number * factor};
+}
+
+std::string Duration::text() const {
+  if (seconds >= 3600 && std::fmod(seconds, 3600) == 0) return fmt::format("{}h", seconds / 3600);
+  if (seconds >= 60 && std::fmod(seconds, 60) == 0) return fmt::format("{}m", seconds / 60);
+  return fmt::format("{}s", seconds);
+}
+
+std::string to_toml(const TrainOptions& options) {
+  std::string text = "# joist train --config THIS_FILE --out DIR repeats the run.\n";
+  const char* group = "";
+  visit_options(options, [&](const OptionInfo& info, const auto& value) {
+    if (std::string_view(info.name) == "resume") return;
+    if (std::string_view(group) != info.group) text += fmt::format("\n# {}\n", group = info.group);
+    text += fmt::format("{} = {}\n", info.name, value_text(value));
+  });
+  return text;
+}
+
+void read_toml(TrainOptions& options, const std::string& text, const std::string& name) {
+  toml::table table;
+  try {
+    table = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    throw UsageError({.where = fmt::format("{}:{}", name, error.source().begin.line), .what = std::string(error.description())});
+  }
+  const auto where = [&name](const toml::node& node) { return fmt::format("{}:{}", name, node.source().begin.line); };
+  std::vector<std::string> known;
+  visit_options(options, [&](const OptionInfo& info, auto& value) {
+    known.emplace_back(info.name);
+    const toml::node* node = table.get(info.name);
+    if (!node) return;
+    read(Entry{*node, where(*node), info.name}, value);
+    options.given.insert(info.name);
+  });
+  for (const auto& [key, node] : table) {
+    const std::string unknown(key.str());
+    if (std::find(known.begin(), known.end(), unknown) != known.end()) continue;
+    const std::string near = nearest_name(unknown, known);
+    throw UsageError({.where = where(node), .what = "unknown key \"" + unknown + "\"",
+                      .remedy = near.empty() ? "joist train --help lists them" : "did you mean \"" + near + "\"?"});
+  }
+}
+
+TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now) {
+  std::vector<std::string> texts, differences;
+  visit_options(saved, [&](const OptionInfo&, const auto& value) { texts.push_back(value_text(value)); });
+  std::string harmless;  // what may change, as TOML
+  visit_options(now, [&, i = std::size_t{0}](const OptionInfo& info, const auto& value) mutable {
+    const std::string name = info.name, text = value_text(value), before = texts[i++];
+    if (name == "resume" || !now.given.contains(name)) return;
+    if (!info.exact) harmless += fmt::format("{} = {}\n", name, text);
+    if (info.exact && text != before) differences.push_back(fmt::format("--{} {} (the run has {})", name, text, before));
+  });
+  if (!differences.empty())
+    throw UsageError({.where = "--resume", .what = fmt::format("this would be another run: {}", fmt::join(differences, "; ")),
+                      .remedy = "leave these options out to go on with the run, or choose another --out"});
+  TrainOptions merged = saved;
+  read_toml(merged, harmless, "--resume");
+  merged.resume = true;
+  merged.given = now.given;
+  return merged;
+}
+
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  const auto distance = [](const std::string& a, const std::string& b) {  // Levenshtein
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i + 1;
+      for (std::size_t j = 0; j < b.size(); ++j) {
+        const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+        diagonal = row[j + 1];
+        row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+      }
+    }
+    return row.back();
+  };
+  std::string best;
+  std::size_t least = std::max<std::size_t>(name.size() / 3, 2) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t d = distance(name, candidate);
+    if (d < least) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace joist

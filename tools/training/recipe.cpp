@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <cmath>
+#include <joist/core/kernels.h>
+#include <joist/core/threads.h>
+#include <joist/optim/adam.h>
+#include <joist/optim/clip.h>
+#include <joist/optim/schedule.h>
+#include <joist/optim/sgd.h>
+#include <joist/tools/training/recipe.h>
+
+#include <fmt/format.h>
+
+namespace joist {
+namespace {
+
+constexpr double momentum_at_start = 0.8;  // of SGD, rising during the warm-up
+
+void require_choice(const char* option, const std::string& value, std::initializer_list<const char*> choices) {
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  throw UsageError({.where = option, .what = "\"" + value + "\"", .expected = fmt::format("{}", fmt::join(choices, ", "))});
+}
+
+void require_range(const char* option, double value, double low, double high) {
+  if (value >= low && value <= high) return;
+  throw UsageError({.where = option, .what = fmt::format("{}", value), .expected = fmt::format("{} to {}", low, high)});
+}
+
+std::unique_ptr<Optimizer> make_optimizer(FlatParameters& parameters, const TrainOptions& options) {
+  if (options.optimizer == "sgd")
+    return std::make_unique<Sgd>(parameters, SgdOptions{.rate = options.rate,
+                                                        .momentum = options.momentum,
+                                                        .weight_decay = options.weight_decay,
+                                                        .nesterov = options.momentum > 0});
+  return std::make_unique<AdamW>(
+      parameters, AdamWOptions{.rate = options.rate, .beta1 = options.momentum, .weight_decay = options.weight_decay});
+}
+
+}  // namespace
+
+TrainOptions resolve(TrainOptions options) {
+  require_choice("--optimizer", options.optimizer, {"auto", "adamw", "sgd"});
+  require_choice("--schedule", options.schedule, {"linear", "cosine"});
+  require_choice("--device", options.device, {"auto", "cpu", "cuda"});
+  require_choice("--labels", options.labels, {"fail", "repair", "drop"});
+  require_range("--batch", static_cast<double>(options.batch), 1, 65536);
+  require_range("--size", static_cast<double>(options.size), 0, 8192);
+  require_range("--epochs", static_cast<double>(options.epochs), 0, 1e9);
+  require_range("--seed", static_cast<double>(options.seed), 0, 9.2e18);
+  require_range("--threads", static_cast<double>(options.threads), 0, 4096);
+  require_range("--loader-threads", static_cast<double>(options.loader_threads), 0, 256);
+  require_range("--evaluate-every", static_cast<double>(options.evaluate_every), 0, 1e9);
+  require_range("--warmup", static_cast<double>(options.warmup), 0, 1e9);
+  require_range("--rate", options.rate, 0, 1e3);
+  require_range("--final-rate", options.final_rate, 0, 1);
+  require_range("--momentum", options.momentum, 0, 0.9999);
+  require_range("--weight-decay", options.weight_decay, -1, 10);
+  require_range("--clip", options.clip, 0, 1e9);
+  require_range("--average-decay", options.average_decay, 0, 1);
+  require_range("--close-mosaic", options.close_mosaic, 0, 1);
+  require_range("--mosaic", options.mosaic, -1, 1);
+  require_range("--flip", options.flip, -1, 1);
+  if (options.epochs > 0 && options.time.seconds > 0 && options.plan.empty())
+    throw UsageError({.where = "--epochs, --time", .what = "two lengths of one run", .remedy = "give one of them"});
+  if (options.plan.empty() && options.epochs == 0 && options.time.seconds == 0) options.time = {20 * 60};
+  if (!options.deterministic.empty() && options.deterministic != "true" && options.deterministic != "world-size")
+    require_choice("--deterministic", options.deterministic, {"world-size"});
+  if (options.deterministic == "world-size")
+    throw UnsupportedError({.where = "--deterministic=world-size", .what = "unsupported: training with several processes",
+                            .remedy = "leave it out: a run in one process always repeats"});
+
+  if (options.device == "cuda") static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));  // throws where there is none
+  options.device = options.device == "cuda" ? "cuda" : "cpu";
+  if (options.threads > 0) set_threads(static_cast<int>(options.threads));
+  options.threads = threads();
+  if (options.loader_threads == 0) options.loader_threads = std::clamp<std::int64_t>(options.threads, 1, 8);
+  if (options.optimizer == "auto") options.optimizer = "adamw";
+  if (options.momentum == 0) options.momentum = options.optimizer == "sgd" ? 0.937 : 0.9;
+  return options;
+}
+
+const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& registry, TaskKind task, std::int64_t classes,
+                                std::int64_t side, std::int64_t channels) {
+  const bool detect = task == TaskKind::detect;
+  if (options.model == "auto") options.model = detect ? "yolo_n" : channels == 1 && side == 28 ? "mnist_cnn" : "resnet18";
+  const ModelEntry& entry = registry.find(options.model);
+  if (entry.task != task)
+    throw UsageError({.where = "--model", .what = fmt::format("{} is made to {}, the data to {}", entry.name, name_of(entry.task),
+                                                              name_of(task)),
+                      .expected = registry.names(task)});
+  if (options.size == 0) options.size = entry.size > 0 ? entry.size : detect ? 320 : side > 0 ? side : 224;
+  if (entry.size > 0 && options.size != entry.size)
+    throw UsageError({.where = "--size", .what = fmt::format("{}", options.size),
+                      .expected = fmt::format("{} for the model {}", entry.size, entry.name)});
+  if (detect && options.size % 32 != 0)
+    throw UsageError({.where = "--size", .what = fmt::format("{}", options.size), .expected = "a multiple of 32",
+                      .remedy = fmt::format("--size {}", std::max<std::int64_t>(options.size / 32, 1) * 32)});
+  if (options.rate == 0)  // detectors: the usual rule for few classes and short runs; classifiers: AdamW's and SGD's defaults
+    options.rate = options.optimizer == "sgd" ? 0.01
+                   : detect                   ? std::round(0.002 * 5 / static_cast<double>(4 + classes) * 1e6) / 1e6
+                                              : 1e-3;
+  if (options.weight_decay < 0) options.weight_decay = detect || options.optimizer == "sgd" ? 5e-4 : 0.01;
+  if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
+  if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
+  return entry;
+}
+
+std::int64_t accumulated_batches(const TrainOptions& options) {
+  if (options.nominal_batch <= options.batch) return 1;
+  return std::llround(static_cast<double>(options.nominal_batch) / static_cast<double>(options.batch));
+}
+
+Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
+    : options_(options),
+      fields_(std::move(fields)),
+      parameters_(fields_),
+      optimizer_(make_optimizer(parameters_, options)) {
+  if (options.average_decay > 0)
+    average_ = std::make_unique<MovingAverage>(
+        parameters_, fields_, AverageOptions{.decay = options.average_decay, .tau = options.average_tau});
+}
+
+double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
+  const double progress = plan.progress(step);
+  const double falling = options_.schedule == "cosine" ? schedule::cosine(progress, 1, options_.final_rate)
+                                                       : schedule::linear(progress, 1, options_.final_rate);
+  // Of a short run the warm-up takes a third. While the total is not known, it is taken to be long.
+  const std::int64_t total = plan.total(step);
+  const std::int64_t warmup = total > 0 ? std::min(options_.warmup, total / 3) : options_.warmup;
+  return falling * schedule::warmed_up(step, warmup);
+}
+
+bool Learner::step(std::int64_t step, const Plan& plan) {
+  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
+  if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
+    parameters_.clear_gradients();
+    return false;
+  }
+  const double rate = options_.rate * rate_factor(step, plan);
+  const double warm = schedule::warmed_up(step, options_.warmup);
+  for (GroupSettings& group : optimizer_->groups()) {
+    group.rate = rate;
+    if (options_.optimizer == "sgd" && options_.momentum > momentum_at_start)
+      group.momentum = schedule::linear(warm, momentum_at_start, options_.momentum);
+  }
+  optimizer_->step();
+  if (average_) average_->update();
+  return true;
+}
+
+}  // namespace joist

@@ -1,0 +1,55 @@
+// From what the user said to figures: defaults by task, and the rates of each step.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <joist/optim/average.h>
+#include <joist/optim/optimizer.h>
+#include <joist/tools/training/model.h>
+#include <joist/tools/training/options.h>
+#include <joist/tools/training/plan.h>
+
+namespace joist {
+
+/// Checks the options that need no data and replaces each "auto" that needs none, so that the result says everything.
+/// Throws UsageError.
+TrainOptions resolve(TrainOptions options);
+/// The model for a task and data; "auto" is replaced by its name in `options`, and so are sizes and rates left open.
+/// `classes`, `side` (of pictures in memory, else 0) and `channels` are the data's. Throws UsageError.
+const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& registry, TaskKind task, std::int64_t classes,
+                                std::int64_t side, std::int64_t channels);
+
+/// Batches per optimizer step.
+std::int64_t accumulated_batches(const TrainOptions& options);
+
+/// A model under training: flat parameters, optimizer, moving average, and the rates of each step.
+class Learner {
+ public:
+  Learner(std::vector<Field> fields, const TrainOptions& options);
+
+  /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient is not
+  /// finite. Rates depend on the step and the plan only.
+  bool step(std::int64_t step, const Plan& plan);
+  /// Drops gradients of a step that is not taken.
+  void forget_gradients() { parameters_.clear_gradients(); }
+  /// The rate of a step, as a fraction of the options' rate.
+  double rate_factor(std::int64_t step, const Plan& plan) const;
+
+  std::span<const Field> fields() const noexcept { return fields_; }
+  Optimizer& optimizer() noexcept { return *optimizer_; }
+  const Optimizer& optimizer() const noexcept { return *optimizer_; }
+  /// nullptr: none.
+  MovingAverage* average() noexcept { return average_.get(); }
+  const MovingAverage* average() const noexcept { return average_.get(); }
+  const FlatParameters& parameters() const noexcept { return parameters_; }
+
+ private:
+  TrainOptions options_;
+  std::vector<Field> fields_;
+  FlatParameters parameters_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<MovingAverage> average_;
+};
+
+}  // namespace joist

@@ -1,0 +1,37 @@
+// The folder that a run writes to.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace joist {
+
+class RunFolder {
+ public:
+  /// Throws UsageError for an empty name.
+  explicit RunFolder(const std::string& path);
+
+  std::filesystem::path best() const { return path_ / "best.h5"; }
+  std::filesystem::path last() const { return path_ / "last.h5"; }
+  std::filesystem::path log() const { return path_ / "log.csv"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.json"; }
+  std::filesystem::path report() const { return path_ / "report.html"; }
+  std::filesystem::path configuration() const { return path_ / "config.toml"; }
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+  /// Whether a run stands here that can be resumed.
+  bool has_run() const;
+  /// Throws EnvironmentError where nothing can be written: below a file, in a folder without the right. Writes nothing itself.
+  void require_writable() const;
+  /// Makes the folder and removes what killed runs left unfinished. Without `resume`, files of an earlier run are moved to
+  /// "earlier-1" (2, 3, …) below it; returns that folder, else an empty path.
+  std::filesystem::path begin(bool resume);
+  /// Takes the folder away again if begin() made it and nothing was written.
+  void undo() noexcept;
+
+ private:
+  std::filesystem::path path_;
+  bool made_ = false;
+};
+
+}  // namespace joist

@@ -1,0 +1,44 @@
+// What the trainer needs of a kind of learning: batches with a loss, and an evaluation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+#include <joist/tools/training/checkpoint.h>
+
+namespace joist {
+
+struct BatchLoss {
+  Tensor loss{};                ///< one element; backward starts here
+  std::vector<double> parts{};  ///< as TrainingTask::loss_names()
+};
+
+struct Evaluation {
+  std::vector<double> values{};  ///< as TrainingTask::metric_names()
+  std::string json{};            ///< all of it, an object
+};
+
+class TrainingTask {
+ public:
+  virtual ~TrainingTask() = default;
+  virtual const ModelDescription& description() const = 0;
+  virtual Model& model() = 0;
+  /// Columns of the log.
+  virtual std::vector<std::string> loss_names() const = 0;
+  virtual std::vector<std::string> metric_names() const = 0;  ///< the first decides which weights are best: more is better
+  virtual std::int64_t batches_per_epoch() const = 0;
+  /// Goes to a batch, counted over all epochs. `closing`: the last part of the run, which sees pictures as they are.
+  virtual void seek(std::int64_t batch, bool closing) = 0;
+  /// Forward pass and loss of the next batch. Depends on the options, the number of the batch and the weights only.
+  virtual BatchLoss next() = 0;
+  /// Which pictures the last batch held, for messages.
+  virtual std::string last_pictures() const = 0;
+  virtual bool can_evaluate() const = 0;
+  /// In inference mode with the model's weights as they are. Nothing when a signal came.
+  virtual std::optional<Evaluation> evaluate() = 0;
+  /// Of the lists of pictures and labels.
+  virtual std::string data_digest() const = 0;
+};
+
+}  // namespace joist

@@ -1,0 +1,250 @@
+#include <algorithm>
+#include <cmath>
+#include <joist/core/mode.h>
+#include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/trainer.h>
+
+#include <fmt/format.h>
+
+namespace joist {
+namespace {
+
+constexpr std::int64_t most_skipped_in_a_row = 10;
+constexpr std::int64_t replan_every = 10;  // steps
+
+double seconds_since(Trainer::Clock::time_point start) {
+  return std::chrono::duration<double>(Trainer::Clock::now() - start).count();
+}
+
+std::vector<std::string> columns_of(const TrainingTask& task) {
+  std::vector<std::string> columns{"epoch", "step", "rate"};
+  for (const std::string& name : task.loss_names()) columns.push_back(name);
+  for (const std::string& name : task.metric_names()) columns.push_back(name);
+  columns.insert(columns.end(), {"skipped", "seconds", "samples_per_second"});
+  return columns;
+}
+
+Plan first_plan(const TrainOptions& options, std::int64_t batches_per_epoch) {
+  if (!options.plan.empty()) return Plan(options.plan);
+  if (options.epochs == 0) return Plan();
+  return Plan({{0, std::max<std::int64_t>(options.epochs * batches_per_epoch / accumulated_batches(options), 1)}});
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began)
+    : options_(options),
+      task_(task),
+      writer_(writer),
+      console_(console),
+      began_(began),
+      learner_(task.model().fields(), options),
+      plan_(first_plan(options, task.batches_per_epoch())),
+      budget_(options.time.seconds, 0, began),
+      accumulated_(accumulated_batches(options)),
+      replayed_(options.time.seconds == 0 && options.epochs == 0) {
+  state_.data_digest = task.data_digest();
+  state_.loss_sums.assign(task.loss_names().size(), 0);
+  state_.log = TrainingLog(columns_of(task));
+}
+
+void Trainer::resume(const Checkpoint& checkpoint) {
+  load_weights(learner_.fields(), checkpoint.model, writer_.folder().last().string());
+  state_ = *checkpoint.training;
+  learner_.optimizer().load(state_.optimizer);
+  if (learner_.average()) learner_.average()->load(checkpoint.average, state_.average_updates);
+  budget_ = TimeBudget(options_.time.seconds, state_.elapsed, began_);
+  resumed_ = true;
+}
+
+TrainingState Trainer::state() const {
+  TrainingState state = state_;
+  state.options = options_;
+  if (budget_.limited()) state.options.plan = plan_.points();
+  state.optimizer = learner_.optimizer().state();
+  state.average_updates = learner_.average() ? learner_.average()->updates() : 0;
+  state.elapsed = budget_.elapsed();
+  return state;
+}
+
+Checkpoint Trainer::whole_checkpoint() const {
+  return {.description = task_.description(),
+          .model = weights_of(learner_.fields()),
+          .average = learner_.average() ? learner_.average()->state() : std::vector<NamedState>{},
+          .training = state()};
+}
+
+std::int64_t Trainer::rows_due() const {
+  const std::int64_t batches = state_.step * accumulated_, whole = task_.batches_per_epoch();
+  return is_over() ? (batches + whole - 1) / whole : batches / whole;  // the last row may stand for part of an epoch
+}
+
+bool Trainer::is_finished() const { return is_over() && rows() >= rows_due(); }
+
+int Trainer::run() {
+  writer_.begin(whole_checkpoint(), resumed_);
+  budget_.note_save(writer_.save_seconds());
+  closing_ = is_closing();
+  task_.seek(state_.step * accumulated_, closing_);
+  row_began_ = Clock::now();
+  row_began_step_ = state_.step;
+  while (!is_finished()) {
+    if (const int signal = interrupted()) return stop(signal);
+    if (rows() < rows_due()) {
+      if (!finish_epoch()) return stop(interrupted());
+      replan();
+      if (!is_finished()) save(false);
+      continue;
+    }
+    const Clock::time_point start = Clock::now();
+    train_step();
+    budget_.note_step(seconds_since(start));
+    replan();
+    show_progress();
+    if (writer_.is_due(state_.step)) save(false);
+  }
+  save(true);
+  writer_.tables(state());
+  return 0;
+}
+
+void Trainer::train_step() {
+  if (closing_ != is_closing()) task_.seek(state_.step * accumulated_, closing_ = !closing_);
+  if (accumulate_gradients()) {
+    if (learner_.step(state_.step, plan_)) {
+      skipped_in_a_row_ = 0;
+    } else {
+      skip_step("the gradient is not finite");
+    }
+  }
+  ++state_.step;
+  row_lacks_evaluation_ = false;
+}
+
+bool Trainer::accumulate_gradients() {
+  for (std::int64_t i = 0; i < accumulated_; ++i) {
+    set_random_step(static_cast<std::uint32_t>(state_.step), static_cast<std::uint32_t>(i));
+    const BatchLoss loss = task_.next();
+    last_loss_ = loss.loss.item();
+    if (!std::isfinite(last_loss_)) {
+      skip_step("the loss is not finite");
+      for (++i; i < accumulated_; ++i) task_.next();  // so that the next step begins where it would have begun
+      return false;
+    }
+    loss.loss.backward();
+    for (std::size_t part = 0; part < loss.parts.size(); ++part) state_.loss_sums[part] += loss.parts[part];
+    ++state_.epoch_batches;
+  }
+  return true;
+}
+
+void Trainer::skip_step(const std::string& why) {
+  learner_.forget_gradients();
+  ++state_.skipped;
+  const std::string pictures = task_.last_pictures();
+  if (++skipped_in_a_row_ >= most_skipped_in_a_row)
+    throw DataError({.where = fmt::format("step {}", state_.step + 1),
+                     .what = fmt::format("training diverged: {}, for {} steps in a row; last pictures: {}", why,
+                                         skipped_in_a_row_, pictures),
+                     .remedy = fmt::format("a lower --rate (now {}); {} is from before", options_.rate,
+                                           writer_.folder().last().string())});
+  console_.warn(fmt::format("step {} is left out: {}; pictures: {}", state_.step + 1, why, pictures));
+}
+
+void Trainer::replan() {
+  if (!budget_.limited() || !budget_.knows_speed()) return;
+  const std::int64_t total = plan_.total(), left = total - state_.step;
+  if (total > 0 && (left <= 0 || (left > replan_every && state_.step % replan_every != 0))) return;
+  // A run ends with an evaluation: after a row without one there is another step.
+  const std::int64_t least = state_.step + (row_lacks_evaluation_ ? 1 : 0);
+  const std::int64_t better = std::max(budget_.total_from(state_.step), least);
+  if (total > 0 && std::abs(better - total) <= std::max<std::int64_t>(left / 50, 1)) return;
+  plan_.replan(state_.step, better);
+  if (total == 0) console_.line(fmt::format("{} steps fit into {}", better, options_.time.text()));
+}
+
+bool Trainer::wants_evaluation(std::int64_t epoch) const {
+  if (!task_.can_evaluate()) return false;
+  if (is_over() && epoch == rows_due()) return true;
+  if (replayed_) return std::find(options_.evaluated.begin(), options_.evaluated.end(), epoch) != options_.evaluated.end();
+  const std::int64_t every = std::max<std::int64_t>(options_.evaluate_every, 1);
+  return epoch % every == 0 && (options_.evaluate_every > 0 || budget_.affords_evaluation());
+}
+
+bool Trainer::finish_epoch() {
+  const std::int64_t epoch = rows() + 1;
+  std::optional<Evaluation> evaluation;
+  if (wants_evaluation(epoch)) {
+    console_.progress("evaluating", state_.step, plan_.total(), std::nan(""), "");
+    const Clock::time_point start = Clock::now();
+    const Averaged averaged(learner_.average());
+    evaluation = task_.evaluate();
+    if (!evaluation) return false;
+    budget_.note_evaluation(seconds_since(start));
+    if (budget_.limited()) options_.evaluated.push_back(epoch);
+  }
+  row_lacks_evaluation_ = task_.can_evaluate() && !evaluation;
+  add_row(epoch, evaluation);
+  keep_best(epoch, evaluation);
+  writer_.tables(state());
+  return true;
+}
+
+void Trainer::add_row(std::int64_t epoch, const std::optional<Evaluation>& evaluation) {
+  const double rate = options_.rate * learner_.rate_factor(std::max<std::int64_t>(state_.step - 1, 0), plan_);
+  std::vector<std::optional<double>> row{static_cast<double>(epoch), static_cast<double>(state_.step), rate};
+  std::string text = fmt::format("epoch {:>3}  step {:>5}", epoch, state_.step);
+  const auto add = [&](const std::string& name, std::optional<double> value) {
+    row.push_back(value);
+    if (value) text += fmt::format("  {} {:.3f}", name, *value);
+  };
+  const auto batches = static_cast<double>(state_.epoch_batches);
+  for (std::size_t i = 0; i < state_.loss_sums.size(); ++i)
+    add(task_.loss_names()[i], batches > 0 ? std::optional(state_.loss_sums[i] / batches) : std::nullopt);
+  for (std::size_t i = 0; i < task_.metric_names().size(); ++i)
+    add(task_.metric_names()[i], evaluation ? std::optional(evaluation->values[i]) : std::nullopt);
+  const auto pictures = static_cast<double>((state_.step - row_began_step_) * accumulated_ * options_.batch);
+  row.insert(row.end(), {static_cast<double>(state_.skipped), budget_.elapsed(), pictures / seconds_since(row_began_)});
+  state_.log.add(row);
+  console_.line(text + "  " + clock_text(budget_.elapsed()));
+
+  state_.loss_sums.assign(state_.loss_sums.size(), 0);
+  state_.epoch_batches = 0;
+  row_began_ = Clock::now();
+  row_began_step_ = state_.step;
+}
+
+void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& evaluation) {
+  // Without data to evaluate on, the last weights are taken to be the best.
+  if (task_.can_evaluate() && !(evaluation && (state_.best_epoch == 0 || evaluation->values[0] > state_.best_value))) return;
+  const Checkpoint best{.description = task_.description(),
+                        .model = learner_.average() ? learner_.average()->state() : weights_of(learner_.fields())};
+  if (!writer_.best(best)) return;  // the next one that is better than what stands there tries again
+  state_.best_epoch = epoch;
+  state_.best_value = evaluation ? evaluation->values[0] : 0;
+  state_.best_metrics = evaluation ? evaluation->json : "{}";
+}
+
+void Trainer::save(bool required) {
+  writer_.last(whole_checkpoint(), required);
+  budget_.note_save(writer_.save_seconds());
+}
+
+int Trainer::stop(int signal) {
+  save(true);
+  writer_.tables(state());
+  console_.line(fmt::format("stopped after step {}, everything is saved; go on with: joist train --resume --out {}", state_.step,
+                            writer_.folder().path().string()));
+  return signal;
+}
+
+void Trainer::show_progress() {
+  const std::int64_t total = plan_.total();
+  const auto done = static_cast<double>(state_.step - row_began_step_);
+  const double seconds = seconds_since(row_began_);
+  const double left = total > 0 && done > 0 ? seconds / done * static_cast<double>(total - state_.step) : std::nan("");
+  const double speed = done * static_cast<double>(accumulated_ * options_.batch) / seconds;
+  console_.progress("training", state_.step, total, left, fmt::format("loss {:.3f}  {:.1f} pictures/s", last_loss_, speed));
+}
+
+}  // namespace joist

@@ -1,0 +1,73 @@
+// The training loop: steps, schedule, evaluation, log, checkpoints, budget, clean stops. What is learned is the task's business.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <joist/tools/training/budget.h>
+#include <joist/tools/training/console.h>
+#include <joist/tools/training/recipe.h>
+#include <joist/tools/training/run_writer.h>
+#include <joist/tools/training/task.h>
+
+namespace joist {
+
+class Trainer {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `options` are resolved. `began`: when the process began, for the time budget.
+  Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began);
+
+  /// Goes on where a checkpoint stands. Throws DataError when it is not of this model and optimizer.
+  void resume(const Checkpoint& checkpoint);
+  /// Trains to the end. Returns 0, or the signal after which everything was saved. Throws DataError when training diverges;
+  /// EnvironmentError when the first or the last save fails: those between are warned of and tried again.
+  int run();
+  bool is_finished() const;
+  /// As it would be saved now.
+  TrainingState state() const;
+
+ private:
+  void train_step();
+  /// Runs the batches of a step. False where a loss is not finite.
+  bool accumulate_gradients();
+  void skip_step(const std::string& why);
+  void replan();
+  /// Evaluates if it is time, adds the row of the log, keeps the best weights. False when a signal came.
+  bool finish_epoch();
+  bool wants_evaluation(std::int64_t epoch) const;
+  void add_row(std::int64_t epoch, const std::optional<Evaluation>& evaluation);
+  void keep_best(std::int64_t epoch, const std::optional<Evaluation>& evaluation);
+  bool is_over() const { return plan_.total() > 0 && state_.step >= plan_.total(); }
+  /// Rows that the log shall have at this step.
+  std::int64_t rows_due() const;
+  std::int64_t rows() const { return static_cast<std::int64_t>(state_.log.rows()); }
+  bool is_closing() const { return plan_.progress(state_.step) >= 1 - options_.close_mosaic; }
+  Checkpoint whole_checkpoint() const;
+  void save(bool required);
+  int stop(int signal);
+  void show_progress();
+
+  TrainOptions options_;
+  TrainingTask& task_;
+  RunWriter& writer_;
+  Console& console_;
+  Clock::time_point began_;
+  Learner learner_;
+  Plan plan_;
+  TimeBudget budget_;
+  std::int64_t accumulated_;  // batches per step
+  TrainingState state_{};     // of it, options, plan, optimizer and times are filled in by state()
+  bool replayed_;             // the plan was given: nothing is decided anew
+  bool resumed_ = false;
+  bool closing_ = false;
+  bool row_lacks_evaluation_ = false;  // of the row that ends at this step
+  std::int64_t skipped_in_a_row_ = 0;
+  double last_loss_ = 0;
+  Clock::time_point row_began_{};
+  std::int64_t row_began_step_ = 0;
+};
+
+}  // namespace joist
