@@ -1,4 +1,4 @@
-// Whole files in and out of memory.
+// Whole files in and out of memory, as text or bytes.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,15 @@
 
 namespace joist {
 
-/// The bytes of a regular file. Throws DataError if it cannot be read, changes while it is read, or holds more than
-/// `max_bytes` (checked before memory is taken).
+/// The bytes of a regular file. Throws as read_file() does: DataError where there is none or it holds more than
+/// `max_bytes`, EnvironmentError where it may not be read.
 std::string read_bytes(const std::string& path, std::int64_t max_bytes);
 
 /// The first or last `count` bytes of a regular file, or all of them where it is shorter. Throws DataError.
 std::string read_head(const std::string& path, std::int64_t count);
 std::string read_tail(const std::string& path, std::int64_t count);
 
-/// Replaces `path` in one step: a reader sees the old file or the new one, a failure leaves the old one. Missing folders
-/// are made. It is not forced to the disk, so a power failure may lose it. Throws EnvironmentError.
+/// Replaces the file as store_file() does, wholly or not at all, and makes missing folders. Throws EnvironmentError.
 void write_bytes(const std::string& path, std::span<const std::uint8_t> bytes);
 void write_bytes(const std::string& path, const std::string& text);
 

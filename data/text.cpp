@@ -49,7 +49,7 @@ std::string to_utf8(std::string bytes, const std::string& where) {
   const std::string_view view = bytes;
   if (view.starts_with(utf16_little_mark)) return converted(view.substr(2), "UTF-16LE", where);
   if (view.starts_with(utf16_big_mark)) return converted(view.substr(2), "UTF-16BE", where);
-  if (view.starts_with(utf8_mark)) bytes.erase(0, utf8_mark.size());
+  if (view.starts_with(utf8_mark)) return converted(view.substr(utf8_mark.size()), "UTF-8", where);
   return is_utf8(bytes) ? bytes : converted(bytes, "GB18030", where);
 }
 

@@ -18,6 +18,8 @@ void value_tile(const void* parameters, const Tile& tile) {
     const float* a = tile.in[0].data + row * tile.in[0].row;
     const float* b = tile.in[1].data + row * tile.in[1].row;
     float* y = tile.out + row * tile.out_row;
+    prefetch_later_row(tile.in[0], a, tile.columns);
+    prefetch_later_row(tile.in[1], b, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       store_up_to(value(f, load_up_to(a + i, left), load_up_to(b + i, left)), y + i, left);
@@ -33,6 +35,9 @@ void gradient_tile(const void* parameters, const Tile& tile) {
     const float* a = tile.in[1].data + row * tile.in[1].row;
     const float* b = tile.in[2].data + row * tile.in[2].row;
     float* dx = tile.out + row * tile.out_row;
+    prefetch_later_row(tile.in[0], dy, tile.columns);
+    prefetch_later_row(tile.in[1], a, tile.columns);
+    prefetch_later_row(tile.in[2], b, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       const Lanes p = load_up_to(a + i, left), q = load_up_to(b + i, left);

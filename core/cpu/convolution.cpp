@@ -1,11 +1,12 @@
 // Convolution of channels-last activations, by oneDNN.
 //
-// oneDNN 2.6 computes float32 fast on dense channels-last arrays and on its own blocked formats. The two are within a few
-// percent of each other on the shapes of ResNet and YOLO, so activations stay channels-last and nothing converts between
-// layers. Anything else is copied to dense channels-last first: row-major activations are three to ten times slower, and
-// for slices of channels, whose pixels lie further apart than their channels, oneDNN has only plain loops. The copy costs
-// about a tenth of a 3x3 convolution of 16 channels and less of wider ones. The weights' way from row-major into the
-// primitive's own format and back is 1 % for most layers and 8 % for the widest (512 channels on 7x7).
+// oneDNN 2.6 computes float32 fast on dense channels-last arrays and on its own blocked formats. The two are within a
+// few percent of each other on the shapes of ResNet and YOLO, so activations stay channels-last and nothing converts
+// between layers. Anything else is copied to dense channels-last first: row-major activations are three to ten times
+// slower, and for slices of channels, whose pixels lie further apart than their channels, oneDNN has only plain loops.
+// The copy costs about a tenth of a 3x3 convolution of 16 channels and less of wider ones. The weights' way from
+// row-major into the primitive's own format and back is 1 % for most layers and 8 % for the widest (512 channels on
+// 7x7).
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
@@ -51,8 +52,8 @@ bool window_may_miss(const Shape& x, const Shape& w, const ConvolutionOptions& o
 // x with its padding written out.
 Array framed(const Array& x, const Shape& padding) {
   const auto [down, right] = std::pair(padding[0], padding[1]);
-  const Array frame = Array::empty({x.shape(0), x.shape(1), x.shape(2) + 2 * down, x.shape(3) + 2 * right}, Dtype::float32, cpu,
-                                   Order::channels_last);
+  const Array frame = Array::empty({x.shape(0), x.shape(1), x.shape(2) + 2 * down, x.shape(3) + 2 * right},
+                                   Dtype::float32, cpu, Order::channels_last);
   fill_array(0, frame);
   copy_array(x, {frame.sliced(2, down, down + x.shape(2)).sliced(3, right, right + x.shape(3))});
   return frame;
@@ -71,18 +72,16 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
     unpadded.padding = {0, 0};
     return forward(framed(x, options.padding), w, bias, unpadded, y);
   }
-  write(y, y.array.is_channels_last(), Order::channels_last, [&](const Out& out) {
-    onednn::convolution(packed(x), gapless(w), gapless(bias), options, out);
-  });
+  write(y, y.array.is_channels_last(), Order::channels_last,
+        [&](const Out& out) { onednn::convolution(packed(x), gapless(w), gapless(bias), options, out); });
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
   require_float({&dy, &w, &dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
-  write(dx, dx.array.is_channels_last() && !dx.accumulate, Order::channels_last, [&](const Out& out) {
-    onednn::convolution_backward_input(packed(dy), gapless(w), options, out.array);
-  });
+  write(dx, dx.array.is_channels_last() && !dx.accumulate, Order::channels_last,
+        [&](const Out& out) { onednn::convolution_backward_input(packed(dy), gapless(w), options, out.array); });
 }
 
 // The pixels that a 1x1 convolution without padding reads.
@@ -108,9 +107,8 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
   }
   const bool own = db.array.defined() && (db.accumulate || !db.array.is_row_major());
   const Array bias = own ? Array::empty(db.array.shape()) : db.array;
-  write(dw, dw.array.is_row_major(), Order::row_major, [&](const Out& out) {
-    onednn::convolution_backward_weight(packed(x), packed(dy), options, out, bias);
-  });
+  write(dw, dw.array.is_row_major(), Order::row_major,
+        [&](const Out& out) { onednn::convolution_backward_weight(packed(x), packed(dy), options, out, bias); });
   if (own) copy_array(bias, db);
 }
 

@@ -1,4 +1,4 @@
-// oneDNN behind plain functions over Arrays: onednn.cpp is the only file that knows its interface. Everything is float32
+// oneDNN behind plain functions over Arrays: only onednn.cpp knows its interface. Everything is float32
 // in host memory and nothing is empty; the callers in convolution.cpp and matmul.cpp see to both.
 //
 // Primitives are made once per shape and kept (per thread, the 1024 used last); their scratch memory comes from joist's
@@ -16,8 +16,8 @@ void convolution_backward_input(const Array& dy, const Array& w, const Convoluti
 void convolution_backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw,
                                  const Array& db);
 
-/// Equal ranks from 2. The last or last but one axis of a and of b, and the last axis of y, have stride 1; no stride is 0;
-/// bias is dense or undefined.
+/// Equal ranks from 2. The last or last but one axis of a and of b, and the last axis of y, have stride 1; no stride is
+/// 0; bias is dense or undefined.
 void matmul(const Array& a, const Array& b, const Array& bias, const Out& y);
 
 }  // namespace joist::onednn

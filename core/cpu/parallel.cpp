@@ -1,11 +1,11 @@
 #include <joist/core/cpu/parallel.h>
+#include <joist/core/error.h>
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <string>
-#include <joist/core/error.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -60,10 +60,10 @@ void set_threads(int count) {
 
 int apply_threads() {
 #ifdef _OPENMP
-  if (omp_in_parallel()) return 1;
-  const int count = threads();
+  // oneDNN plans with OpenMP's setting and waits for that many threads even where a nested loop gets only one: forever.
+  const int count = omp_in_parallel() ? 1 : threads();
   if (omp_get_max_threads() != count) omp_set_num_threads(count);
-  if (omp_get_dynamic()) omp_set_dynamic(0);  // oneDNN's reductions wait for the team they were planned with
+  if (omp_get_dynamic()) omp_set_dynamic(0);  // the same with a team that OpenMP makes smaller
   return count;
 #else
   return 1;
@@ -88,8 +88,8 @@ void parallel_parts(std::int64_t count, std::int64_t grain,
 #ifdef _OPENMP
   if (parts > 1 && !omp_in_parallel()) {
     FirstError error;
-    // Always the whole team: GNU's library ends and creates threads when the team's size changes. It may also be smaller
-    // than asked for; the parts stay the same.
+    // Always the whole team: GNU's library ends and creates threads when the team's size changes. It may also be
+    // smaller than asked for; the parts stay the same.
 #pragma omp parallel num_threads(threads())
     for (int part = omp_get_thread_num(); part < parts; part += omp_get_num_threads()) {
       try {
@@ -105,7 +105,8 @@ void parallel_parts(std::int64_t count, std::int64_t grain,
   for (int part = 0; part < parts; ++part) run(part);
 }
 
-void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t begin, std::int64_t end)> body) {
+void parallel_for(std::int64_t count, std::int64_t grain,
+                  FunctionRef<void(std::int64_t begin, std::int64_t end)> body) {
   parallel_parts(count, grain, [&](int, std::int64_t begin, std::int64_t end) { body(begin, end); });
 }
 

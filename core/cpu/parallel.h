@@ -1,5 +1,5 @@
-// Loops over the machine's cores. One team (OpenMP's, which oneDNN shares), fixed contiguous parts: a result depends on the
-// count and the number of threads, never on timing.
+// Loops over the machine's cores. One team (OpenMP's, which oneDNN shares), fixed contiguous parts: a result depends on
+// the count and the number of threads, never on timing.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,8 @@ class FunctionRef;
 template <class Result, class... Arguments>
 class FunctionRef<Result(Arguments...)> {
  public:
-  template <class Callable>
-    requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
-             std::is_invocable_r_v<Result, Callable&, Arguments...>)
+  template <class Callable, class = std::enable_if_t<!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
+                                                     std::is_invocable_r_v<Result, Callable&, Arguments...>>>
   FunctionRef(Callable&& callable)  // NOLINT: implicit, so that a lambda can be written in the call
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, Arguments... arguments) -> Result {
@@ -34,8 +33,8 @@ int threads();
 /// For the whole process, oneDNN included. Throws UsageError below 1.
 void set_threads(int count);
 
-/// Into how many parts parallel_parts() cuts `count` items: at most threads(), each of at least about `grain` items; 0 for
-/// no items. The same inside another parallel loop, where the parts run one after the other.
+/// Into how many parts parallel_parts() cuts `count` items: at most threads(), each of at least about `grain` items; 0
+/// for no items. The same inside another parallel loop, where the parts run one after the other.
 int parts_of(std::int64_t count, std::int64_t grain);
 
 /// body(part, begin, end) once for each part. Parts are contiguous, ascending and differ by at most one item.
@@ -46,8 +45,8 @@ void parallel_parts(std::int64_t count, std::int64_t grain,
 /// The same for bodies that do not care which part they are.
 void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t begin, std::int64_t end)> body);
 
-/// oneDNN asks OpenMP, whose setting belongs to the calling thread: makes it equal to threads(). Returns how many threads
-/// a library call made now will use: 1 inside a parallel loop.
+/// Before a call of oneDNN, which goes by OpenMP's setting for the calling thread: makes that equal to threads(), or to
+/// 1 inside a parallel loop. Returns it.
 int apply_threads();
 
 }  // namespace joist

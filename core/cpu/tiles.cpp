@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <vector>
+#include <joist/core/cpu/functions.h>
 #include <joist/core/cpu/parallel.h>
 
 namespace joist {
@@ -11,19 +12,24 @@ using Axis = StridedAxes::Axis;
 constexpr std::int64_t elements_per_thread = 16384;  // waking a thread costs about as much as this many elements
 
 // Copies rows to a matrix of any strides, or adds them.
-void scatter(const float* rows_of, std::int64_t rows, std::int64_t columns, float* to, std::int64_t row_stride,
+void scatter(const float* from, std::int64_t rows, std::int64_t columns, float* to, std::int64_t row_stride,
              std::int64_t column_stride, bool add) {
-  for (std::int64_t row = 0; row < rows; ++row, rows_of += columns, to += row_stride) {
-    if (column_stride == 1) {
-      if (add)
-        for (std::int64_t i = 0; i < columns; ++i) to[i] += rows_of[i];
-      else
-        std::copy_n(rows_of, columns, to);
-    } else if (add) {
-      for (std::int64_t i = 0; i < columns; ++i) to[i * column_stride] += rows_of[i];
-    } else {
-      for (std::int64_t i = 0; i < columns; ++i) to[i * column_stride] = rows_of[i];
-    }
+  if (add && column_stride == 1) {
+    static const Binary sum = Add{};
+    const BoundFunction bound = binary_value(sum);
+    Tile tile;
+    tile.in = {Tile::Input{to, row_stride}, Tile::Input{from, columns}, {}};
+    tile.out = to;
+    tile.out_row = row_stride;
+    tile.rows = rows;
+    tile.columns = columns;
+    return bound.function(bound.parameters, tile);
+  }
+  for (std::int64_t row = 0; row < rows; ++row, from += columns, to += row_stride) {
+    if (add)
+      for (std::int64_t i = 0; i < columns; ++i) to[i * column_stride] += from[i];
+    else
+      for (std::int64_t i = 0; i < columns; ++i) to[i * column_stride] = from[i];
   }
 }
 

@@ -17,6 +17,7 @@ void value_tile(const void* parameters, const Tile& tile) {
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* x = tile.in[0].data + row * tile.in[0].row;
     float* y = tile.out + row * tile.out_row;
+    prefetch_later_row(tile.in[0], x, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       store_up_to(value(f, load_up_to(x + i, left)), y + i, left);
@@ -31,6 +32,8 @@ void gradient_tile(const void* parameters, const Tile& tile) {
     const float* dy = tile.in[0].data + row * tile.in[0].row;
     const float* x = tile.in[1].data + row * tile.in[1].row;
     float* dx = tile.out + row * tile.out_row;
+    prefetch_later_row(tile.in[0], dy, tile.columns);
+    prefetch_later_row(tile.in[1], x, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       store_up_to(load_up_to(dy + i, left) * slope(f, load_up_to(x + i, left)), dx + i, left);

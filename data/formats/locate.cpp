@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
@@ -44,7 +45,14 @@ fs::path written_path(std::string name) {
   return fs::path(name);
 }
 
-/// Every file below a folder by its bare name; made on first use, because most sets never need it.
+std::string in_lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// Every file below a folder by its bare name, upper and lower case being the same, as they are where many sets come
+/// from. Made on first use, because most sets never need it.
 class NameIndex {
  public:
   explicit NameIndex(fs::path folder) : folder_(std::move(folder)) {}
@@ -52,7 +60,7 @@ class NameIndex {
   /// The only file of that name; empty where there is none or more than one.
   fs::path unique(const fs::path& name) {
     if (!is_built_) build();
-    const auto found = files_.find(name.string());
+    const auto found = files_.find(in_lower_case(name.string()));
     return found == files_.end() ? fs::path() : found->second;
   }
 
@@ -61,9 +69,11 @@ class NameIndex {
     is_built_ = true;
     std::error_code error;
     fs::recursive_directory_iterator entry(folder_, fs::directory_options::skip_permission_denied, error);
-    for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    constexpr int most = 5'000'000;  // entries; annotations may lie at the top of a whole disk
+    for (int i = 0; !error && i < most && entry != fs::recursive_directory_iterator(); entry.increment(error), ++i) {
       if (!is_file(entry->path())) continue;
-      const auto [place, is_new] = files_.emplace(entry->path().filename().string(), entry->path().lexically_normal());
+      const std::string name = in_lower_case(entry->path().filename().string());
+      const auto [place, is_new] = files_.emplace(name, entry->path().lexically_normal());
       if (!is_new) place->second.clear();
     }
   }
@@ -80,9 +90,8 @@ struct Places {
 
 Places places_around(const fs::path& source) {
   const fs::path base = is_folder(source) ? source : source.parent_path();
-  std::string name = fs::path(fs::absolute(base).lexically_normal() / "").parent_path().filename().string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name =
+      in_lower_case((fs::absolute(base).lexically_normal() / "").parent_path().filename().string());
   const bool is_apart = name == "annotations" || name == "labels";
   const fs::path root = is_apart ? base / ".." : base;
   Places places{.folders = {}, .root = root};

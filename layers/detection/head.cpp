@@ -10,13 +10,14 @@ Tensor cells(const Tensor& x) {
   return reshape(permute(x, {0, 2, 3, 1}), {x.shape(0), x.shape(2) * x.shape(3), x.shape(1)});
 }
 
-Tensor bin_values(std::int64_t bins) {
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < bins; ++i) values.push_back(static_cast<float>(i));
-  return Tensor::from(values, {bins, 1});
-}
-
 }  // namespace
+
+Tensor expected_distances(const Tensor& logits) {
+  std::vector<float> bins;
+  for (std::int64_t i = 0; i < logits.shape(-1); ++i) bins.push_back(static_cast<float>(i));
+  // A sum, not a matrix product: the number of rows changes from step to step, and a product would be prepared for each anew.
+  return sum(softmax(logits, -1) * Tensor::from(bins, {logits.shape(-1)}), {-1});
+}
 
 DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options.bins), strides(options.strides) {
   const std::vector<std::int64_t>& in = options.in;
@@ -56,8 +57,7 @@ Detections DetectionHead::operator()(const std::vector<Tensor>& features) const 
 
 Tensor decode(const Detections& detections) {
   const std::int64_t batch = detections.box_logits.shape(0), anchors = detections.box_logits.shape(1);
-  const Tensor distribution = softmax(reshape(detections.box_logits, {batch * anchors * 4, detections.bins}), 1);
-  const Tensor distances = reshape(matmul(distribution, bin_values(detections.bins)), {batch, anchors, 4});
+  const Tensor distances = expected_distances(reshape(detections.box_logits, {batch, anchors, 4, detections.bins}));
   std::vector<float> centres, signed_strides;
   for (const Detections::Anchor& anchor : detections.anchors) {
     centres.insert(centres.end(), {anchor.x, anchor.y, anchor.x, anchor.y});

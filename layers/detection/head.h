@@ -23,6 +23,9 @@ struct Detections {
 /// probabilities. Differentiable operations only, so that export sees them.
 Tensor decode(const Detections& detections);
 
+/// The mean of each distribution: logits [..., bins] -> [...].
+Tensor expected_distances(const Tensor& logits);
+
 struct DetectionHeadOptions {
   Required<std::vector<std::int64_t>> in;  ///< channels of each level
   Required<std::int64_t> classes;

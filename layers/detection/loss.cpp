@@ -92,9 +92,7 @@ DetectionLoss detection_loss(const Detections& predicted, const std::vector<std:
   const Tensor logits = reshape(index_select(all, Array::from(targets.rows, {rows})), {rows * 4, bins});
   const Tensor weights = Tensor::from(targets.weights, {rows});
 
-  std::vector<float> bin(static_cast<std::size_t>(bins));
-  for (std::size_t i = 0; i < bin.size(); ++i) bin[i] = static_cast<float>(i);
-  const Tensor distances = reshape(matmul(softmax(logits, 1), Tensor::from(bin, {bins, 1})), {rows, 4});
+  const Tensor distances = expected_distances(reshape(logits, {rows, 4, bins}));
   const Tensor boxes = distances * Tensor::from({-1, -1, 1, 1}, {1, 4}) + Tensor::from(targets.centres, {rows, 4});
   const Tensor overlap = complete_iou(boxes, Array::from(targets.boxes, {rows, 4}));
   const Tensor box = sum((1.0 - overlap) * weights);

@@ -1,5 +1,7 @@
 #include <joist/tests/cases/cases.h>
 
+#include <limits>
+
 namespace joist::cases {
 namespace {
 
@@ -73,6 +75,8 @@ std::vector<KernelCase> make() {
   maximum("channels_last", in(Layout::channels_last, uniform({2, 5, 3, 4})), 1);
   maximum("spaced", in(Layout::spaced, uniform({5, 7})), 1);
   maximum("no_rows", uniform({0, 7}), 1);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  maximum("nan", of_values({3, 3}, {1, nan, 2, nan, nan, 3, 5, 4, nan}), 1);
   maximum("large", uniform({301, 1003}), 1);
 
   // ---- matmul: the bias with leading axes

@@ -75,6 +75,9 @@ Family loss_cases() {
           of_values(4, {2, 1, 6, 3, 1, 1, 3, 2, 0, 0, 12, 6, 1, 2, 3, 3}), true);
   overlap("apart", of_values(2, {0, 0, 1, 2, 10, 0, 12, 3}), of_values(2, {5, 7, 8, 9, 1, 1, 2, 5}));
   overlap("inside", of_values(2, {2, 2, 3, 5, 0, 0, 10, 9}), of_values(2, {1, 1, 9, 8, 4, 3, 5, 6}));
+  // Equal boxes, equal sides, boxes that touch along a side and at a corner.
+  overlap("ties", of_values(4, {1, 1, 3, 4, 0, 0, 2, 3, 0, 0, 2, 2, 0, 0, 2, 2}),
+          of_values(4, {1, 1, 3, 4, 0, 1, 3, 3, 2, 1, 5, 3, 2, 2, 3, 5}));
   overlap("no_rows", boxes(0, 1, 8), boxes(0, 1, 8));
   overlap("spaced", in(Layout::spaced, boxes(9, 1, 8)), in(Layout::transposed, boxes(9, 1, 8)));
   overlap("large", boxes(3001, 1, 8), boxes(3001, 1, 8)).large = true;

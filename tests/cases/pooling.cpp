@@ -1,5 +1,7 @@
 #include <joist/tests/cases/cases.h>
 
+#include <limits>
+
 namespace joist::cases {
 
 Family pooling_cases() {
@@ -40,6 +42,10 @@ Family pooling_cases() {
   each(average);
   maximum("ties", coarse({2, 3, 7, 6}), stem).differentiable = false;
   maximum("ties_channels_last", in(Layout::channels_last, coarse({2, 9, 7, 6})), pyramid).differentiable = false;
+  std::vector<double> values(2 * 3 * 6 * 5, 0.5);
+  values[0] = values[17] = values[64] = values[65] = values[179] = std::numeric_limits<double>::quiet_NaN();
+  maximum("nan", of_values({2, 3, 6, 5}, values), stem).differentiable = false;
+  maximum("nan_channels_last", in(Layout::channels_last, of_values({2, 3, 6, 5}, values)), stem).differentiable = false;
   average("inside", uniform({2, 3, 7, 6}), inside);
   average("inside_channels_last", last({2, 3, 7, 6}), inside_pyramid);
   cases.push_back({"global", {uniform({2, 3, 4, 5})}, [](auto t) { return global_average_pool(t[0]); }});

@@ -120,11 +120,6 @@ TEST(Augment, RefusesOptionsOutOfRange) {
   EXPECT_THROW(Augmenter({}, 0), UsageError);
 }
 
-TEST(Augment, StepsHaveRandomNumbersOfTheirOwn) {
-  std::set<std::uint32_t> calls{0};  // 0 composes
-  for (const AugmentStep& step : augment_steps()) EXPECT_TRUE(calls.insert(step.call).second) << step.name;
-}
-
 // Pictures of the shared data where they are, else of our own making.
 class Pool final : public ExamplePool {
  public:
@@ -156,6 +151,19 @@ class Pool final : public ExamplePool {
   std::vector<std::vector<LabelledBox>> boxes_{};
 };
 
+TEST(Augment, StepsHaveRandomNumbersOfTheirOwn) {
+  std::set<std::uint32_t> calls{0};  // 0 composes
+  for (const AugmentStep& step : augment_steps()) EXPECT_TRUE(calls.insert(step.call).second) << step.name;
+  const Pool pool(32);
+  AugmentOptions flips;
+  flips.mosaic = flips.translate = flips.scale = flips.hue = flips.saturation = flips.value = 0;
+  flips.flip_vertical = 0.5F;
+  Augmenter augment(flips, 32);
+  std::set<std::vector<std::uint8_t>> seen;
+  for (std::uint32_t epoch = 0; epoch < 40; ++epoch) seen.insert(augment(pool, 1, epoch, 0).picture.pixels);
+  EXPECT_EQ(seen.size(), 4U);
+}
+
 void outline(Picture& picture, const LabelledBox& box) {
   const std::uint8_t colours[3][3] = {{255, 220, 0}, {255, 40, 40}, {0, 200, 255}};
   const auto at = [](float value, int most) { return std::clamp(static_cast<int>(value), 0, most - 1); };
@@ -176,7 +184,14 @@ TEST(Augment, DependsOnSeedEpochAndSampleAlone) {
   EXPECT_EQ(first.boxes, again.boxes);
   EXPECT_NE(first.picture, other(pool, 2, 2, 3).picture);
   EXPECT_NE(first.picture, other(pool, 1, 3, 3).picture);
-  EXPECT_NE(first.picture, other(pool, 1, 2, 4).picture);
+  struct Same final : ExamplePool {
+    std::size_t size() const override { return 9; }
+    std::shared_ptr<const Picture> load(std::size_t, std::vector<LabelledBox>& boxes) const override {
+      boxes.clear();
+      return std::make_shared<Picture>(test::gradient(64, 64));
+    }
+  };
+  EXPECT_NE(one(Same(), 1, 2, 4).picture, other(Same(), 1, 2, 5).picture);
 }
 
 TEST(Augment, WritesASheetToLookAt) {

@@ -1,11 +1,11 @@
 // The label doctor: each fault under each policy.
 #include <joist/data/check.h>
 #include <joist/data/encode.h>
+#include <joist/tests/data/support.h>
 
 #include <cmath>
 #include <limits>
 
-#include "support.h"
 #include <nlohmann/json.hpp>
 
 namespace joist::test {

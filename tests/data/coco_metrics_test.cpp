@@ -1,12 +1,12 @@
 // The COCO evaluation against pycocotools: a fixture, the shared example, and fresh random cases where pycocotools is
 // installed.
 #include <joist/data/metrics/coco.h>
+#include <joist/tests/data/support.h>
 
 #include <cmath>
 #include <fstream>
 #include <limits>
 
-#include "support.h"
 #include <nlohmann/json.hpp>
 
 namespace joist::test {
@@ -127,10 +127,9 @@ TEST(CocoMetrics, RefuseWhatCannotBeCompared) {
              "d.json#[0]: no \"score\"");
   EXPECT_HAS(data_error([&] { read_coco_detections(folder.write("d.json", "{}")); }), "not a list");
   EXPECT_HAS(data_error([&] { read_coco_detections(folder.write("d.json", "[{")); }), "ends too early");
-  EXPECT_HAS(data_error([&] {
-               read_coco_truth(folder.write("t.json", R"({"images":[],"categories":[],"annotations":[
-                {"id":1,"image_id":1,"category_id":1,"bbox":[1,2,3,4]},{"id":1,"image_id":1,"category_id":1,"bbox":[1,2,3,4]}]})"));
-             }),
+  const std::string object = R"({"id":1,"image_id":1,"category_id":1,"bbox":[1,2,3,4]})";
+  const std::string truth = R"({"images":[],"categories":[],"annotations":[)" + object + "," + object + "]}";
+  EXPECT_HAS(data_error([&] { read_coco_truth(folder.write("t.json", truth)); }),
              "t.json#annotations[1]: annotation id 1 is there twice");
 }
 

@@ -2,11 +2,11 @@
 #include <joist/data/dataset.h>
 #include <joist/data/encode.h>
 #include <joist/data/write.h>
+#include <joist/tests/data/support.h>
 
 #include <algorithm>
+#include <random>
 #include <tuple>
-
-#include "support.h"
 
 namespace joist::test {
 namespace {
@@ -16,7 +16,10 @@ using namespace std::string_literals;
 const std::string header = "filename,width,height,class,xmin,ymin,xmax,ymax\n";
 const std::string helmet_gbk = "\xB0\xB2\xC8\xAB\xC3\xB1";  // 安全帽
 
-void draw(const TemporaryFolder& folder, const std::string& name) { write_png(folder / name, gradient(100, 80)); }
+void draw(const TemporaryFolder& folder, const std::string& name) {
+  const auto bytes = encode_png(gradient(100, 80));
+  folder.write(name, {bytes.begin(), bytes.end()});
+}
 
 std::string coco(const std::string& annotations,
                  const std::string& images = R"({"id":7,"file_name":"a.png","width":100,"height":80})") {
@@ -53,7 +56,7 @@ TEST(Coco, KeepsIdsAreaAndCrowd) {
   draw(folder, "a.png");
   const auto path = folder.write(
       "train.json", coco(R"({"id":31,"image_id":7,"category_id":2,"bbox":[1,2,30.5,40],"area":99.5,"iscrowd":1},
-                                                        {"id":32,"image_id":7,"category_id":9,"bbox":[5,6,7,8],"ignore":1})"));
+                        {"id":32,"image_id":7,"category_id":9,"bbox":[5,6,7,8],"ignore":1})"));
   const Dataset data = read_dataset(path);
   EXPECT_EQ(data.format, "COCO JSON");
   EXPECT_EQ(data.categories, (std::vector<std::string>{"helmet", "person"}));
@@ -301,7 +304,7 @@ TEST(Detection, SaysWhatIsMissing) {
 TEST(Pictures, AreFoundInTheUsualPlaces) {
   for (const std::string place :
        {"annotations/a.png", "annotations/images/a.png", "a.png", "images/a.png", "JPEGImages/a.png", "val2017/a.png",
-        "images/val2017/a.png", "somewhere/else/a.png"}) {
+        "images/val2017/a.png", "images/A.PNG", "somewhere/else/a.png"}) {
     const TemporaryFolder folder;
     draw(folder, place);
     const auto path = folder.write("annotations/instances_val2017.json", coco(""));
@@ -361,6 +364,35 @@ TEST(Pictures, LabelsNeverLandOnAnotherPictureOfTheSameName) {
   EXPECT_HAS(data_error([&] { read_dataset(doubled.write("a.json", coco(""))); }), "1 picture is missing");
 }
 
+TEST(Readers, SurviveAnyChangedBytes) {
+  const TemporaryFolder folder;
+  draw(folder, "a.png");
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"a.json", coco(R"({"id":3,"image_id":7,"category_id":2,"bbox":[1,2,3,4],"area":12,"iscrowd":0})")},
+      {"a.xml", voc(voc_object("person") + voc_object("安全帽"))},
+      {"a.csv", header + "a.png,100,80,person,1,2,3,4\n\"a.png\",100,80,\"安全帽\",1,2,3,4\n"}};
+  std::mt19937 random(3);
+  std::size_t refused = 0;
+  for (int round = 0; round < 1500; ++round) {
+    auto [name, bytes] = files[static_cast<std::size_t>(round) % files.size()];
+    for (int change = 0; change < 1 + round % 4; ++change) {
+      const std::size_t at = random() % bytes.size();
+      if (random() % 4 == 0) {
+        bytes.erase(at, 1 + random() % 9);
+      } else {
+        bytes[at] = static_cast<char>(random());
+      }
+      if (bytes.empty()) bytes = " ";
+    }
+    try {
+      EXPECT_LE(read_dataset(folder.write(name, bytes), {.require_pictures = false}).samples.size(), 2U);
+    } catch (const DataError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 500U);
+}
+
 TEST(Categories, FollowAGivenList) {
   const TemporaryFolder folder;
   draw(folder, "a.png");
@@ -407,7 +439,7 @@ TEST(WriteCoco, ReadsBackTheSame) {
   draw(folder, "图片/a.png");
   const auto path =
       folder.write("a.json", coco(R"({"id":4,"image_id":7,"category_id":9,"bbox":[1,2,3.25,4],"area":5.5,"iscrowd":1},
-                                                   {"id":6,"image_id":7,"category_id":2,"bbox":[0.1,2,3,4],"ignore":1})",
+                     {"id":6,"image_id":7,"category_id":2,"bbox":[0.1,2,3,4],"ignore":1})",
                                   R"({"id":7,"file_name":"图片/a.png","width":100,"height":80})"));
   const Dataset data = read_dataset(path);
   write_coco(data, folder / "new/b.json");

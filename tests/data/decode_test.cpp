@@ -1,12 +1,12 @@
 // Every kind of picture file, sound and broken.
 #include <joist/data/decode.h>
 #include <joist/data/encode.h>
+#include <joist/tests/data/support.h>
 
 #include <cmath>
 #include <functional>
 #include <random>
 
-#include "support.h"
 #include <png.h>
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
 #include <joist/data/idx.h>
+#include <joist/tests/data/support.h>
 
-#include "support.h"
 #include <zlib.h>
 
 namespace joist::test {

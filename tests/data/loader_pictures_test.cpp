@@ -65,6 +65,19 @@ TEST(PictureLoader, GivesTheSameForAnyNumberOfThreads) {
   }
 }
 
+TEST(PictureLoader, GivesASampleTheSameWindowInAnyBatch) {
+  const CropOptions crop{.pad = 2, .flip_horizontal = 0.5F};
+  PictureLoader whole(numbered(50), {.batch = 50}, crop, true), single(numbered(50), {.batch = 1}, crop, true);
+  whole.start(3);
+  single.start(3);
+  const PictureBatch& all = *whole.next();
+  for (std::int64_t i = 0; i < 50; ++i) {
+    const PictureBatch& one = *single.next();
+    EXPECT_EQ(one.samples[0], all.samples[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(one.pictures.to_vector<float>(), all.pictures.sliced(0, i, i + 1).to_vector<float>());
+  }
+}
+
 TEST(PictureLoader, TakesSquaresOutOfFiles) {
   const test::TemporaryFolder folder;
   PictureSet set;

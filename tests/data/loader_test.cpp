@@ -89,6 +89,8 @@ TEST_F(Loader, GivesTheSameForAnyNumberOfThreads) {
       EXPECT_EQ(epoch(loader, 1), second) << threads << " threads";
     }
   }
+  DetectionLoader single(data, {.batch = 1, .size = side, .seed = 3}, AugmentOptions{});
+  EXPECT_EQ(epoch(single, 0)[5].boxes[0], first[1].boxes[1]);
   DetectionLoader other(data, {.batch = 4, .size = side, .seed = 4}, AugmentOptions{});
   EXPECT_NE(epoch(other, 0)[0].samples, first[0].samples);
 }
@@ -176,15 +178,15 @@ TEST_F(Loader, GivesBytesToo) {
 }
 
 TEST_F(Loader, NamesThePictureThatCannotBeRead) {
-  const std::string bytes = read_bytes(data.samples[6].path, 1 << 20);
-  folder.write("6.png", bytes.substr(0, bytes.size() / 2));
-  folder.write("7.png", "no picture");
+  const std::string bytes = read_bytes(data.samples[7].path, 1 << 20);
+  folder.write("6.png", "no picture");
+  folder.write("7.png", bytes.substr(0, bytes.size() - 20));  // takes longer to fail
   for (const int threads : {0, 1, 4}) {
     DetectionLoader loader(data, in_order({.batch = 4, .size = side, .threads = threads}));
     loader.start(0);
     ASSERT_NE(loader.next(), nullptr);
     for (int again = 0; again < 2; ++again) {
-      EXPECT_HAS(test::data_error([&] { loader.next(); }), data.samples[6].path);  // the first, whoever came first
+      EXPECT_HAS(test::data_error([&] { loader.next(); }), data.samples[6].path);  // the first of the batch
     }
     EXPECT_EQ(epoch(loader, 0, 2).size(), 2U);
     loader.start(0, 1);  // and goes with an error under way

@@ -1,6 +1,5 @@
 #include <joist/data/pictures/orientation.h>
-
-#include "support.h"
+#include <joist/tests/data/support.h>
 
 namespace joist::test {
 namespace {

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -32,8 +33,10 @@ class TemporaryFolder {
 
   /// Writes a file, with its folders, and returns its path.
   std::string write(const std::string& name, const std::string& content) const {
-    write_bytes(*this / name, content);
-    return *this / name;
+    const std::string path = *this / name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
   }
 
  private:

@@ -1,6 +1,5 @@
 #include <joist/data/text.h>
-
-#include "support.h"
+#include <joist/tests/data/support.h>
 
 namespace joist::test {
 namespace {
@@ -30,6 +29,10 @@ TEST(Text, RefusesBytesOfNoEncoding) {
   const std::string message = data_error([] { to_utf8("line one\nline two \xFF\xFF", "labels.csv"); });
   EXPECT_HAS(message, "labels.csv:2");
   EXPECT_HAS(message, "byte 18");
+}
+
+TEST(Text, AMarkedFileIsNeverTakenForGbk) {
+  EXPECT_HAS(data_error([] { to_utf8("\xEF\xBB\xBF\xB0\xB2", "a.csv"); }), "neither UTF-8");
 }
 
 TEST(Text, RefusesHalfAUtf16Character) {
@@ -62,8 +65,8 @@ TEST(Text, RefusesWhatIsNoFile) {
   const TemporaryFolder folder;
   EXPECT_HAS(data_error([&] { read_text(folder / "none.csv"); }), "no such file");
   EXPECT_HAS(data_error([&] { read_text(folder.path()); }), "is a folder");
-  EXPECT_HAS(data_error([&] { read_text("/dev/zero"); }), "not a regular file");
-  EXPECT_HAS(data_error([&] { read_text(folder.write("a.csv", "12345"), 4); }), "holds 5 bytes");
+  EXPECT_HAS(data_error([&] { read_text("/dev/zero"); }), "is a device");
+  EXPECT_HAS(data_error([&] { read_text(folder.write("a.csv", "12345"), 4); }), "has 5 bytes");
 }
 
 TEST(Files, AFailedWriteKeepsWhatWasThere) {

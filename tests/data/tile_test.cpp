@@ -2,8 +2,7 @@
 #include <joist/data/decode.h>
 #include <joist/data/encode.h>
 #include <joist/data/tile.h>
-
-#include "support.h"
+#include <joist/tests/data/support.h>
 
 namespace joist::test {
 namespace {

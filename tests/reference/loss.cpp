@@ -102,12 +102,13 @@ Dual maximum(const Dual& a, const Dual& b) {
   return a.value > b.value ? a : a.value < b.value ? b : constant(0.5) * (a + b);
 }
 Dual minimum(const Dual& a, const Dual& b) { return a + b - maximum(a, b); }
+Dual positive_part(const Dual& a) { return a.value > 0 ? a : constant(0); }
 Dual atan(const Dual& a) {
   return dual(std::atan(a.value), [&](std::size_t k) { return a.slope[k] / (1 + a.value * a.value); });
 }
 
 Dual complete_iou_of_row(const Array& a, const Array& b, std::int64_t row) {
-  const Dual epsilon = constant(1e-7), zero = constant(0);
+  const Dual epsilon = constant(1e-7);
   const auto variable = [&](std::int64_t k) {
     return dual(at(a, {row, k}), [&](std::size_t j) { return j == static_cast<std::size_t>(k) ? 1.0 : 0.0; });
   };
@@ -117,7 +118,7 @@ Dual complete_iou_of_row(const Array& a, const Array& b, std::int64_t row) {
   const Dual aw = ax2 - ax1, ah = ay2 - ay1, bw = bx2 - bx1, bh = by2 - by1;
 
   const Dual inter =
-      maximum(zero, minimum(ax2, bx2) - maximum(ax1, bx1)) * maximum(zero, minimum(ay2, by2) - maximum(ay1, by1));
+      positive_part(minimum(ax2, bx2) - maximum(ax1, bx1)) * positive_part(minimum(ay2, by2) - maximum(ay1, by1));
   const Dual iou = inter / (aw * ah + bw * bh - inter + epsilon);
 
   const Dual cw = maximum(ax2, bx2) - minimum(ax1, bx1), ch = maximum(ay2, by2) - minimum(ay1, by1);

@@ -20,7 +20,7 @@ void maximum(const Array& x, const PoolOptions& options, const Out& y, const Arr
     double best = -std::numeric_limits<double>::infinity();
     std::int64_t position = -1;
     for_each_under(x.shape(), options, o, [&](const Shape& i) {
-      if (position >= 0 && !(at(x, i) > best)) return;
+      if (position >= 0 && !beats(at(x, i), best)) return;
       best = at(x, i);
       position = i[2] * x.shape(3) + i[3];
     });

@@ -13,7 +13,7 @@ void maximum(const Array& x, int axis, const Out& y, const Array& index) {
   for_each_index(x.shape().with(axis, 1), [&](const Shape& i) {
     std::int64_t best = 0;
     for (std::int64_t k = 1; k < x.shape(axis); ++k)
-      if (at(x, i.with(axis, k)) > at(x, i.with(axis, best))) best = k;
+      if (beats(at(x, i.with(axis, k)), at(x, i.with(axis, best)))) best = k;
     put(y, i, at(x, i.with(axis, best)));
     at<std::int64_t>(index, i) = best;
   });

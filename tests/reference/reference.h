@@ -4,6 +4,8 @@
 
 #include <joist/core/kernels.h>
 
+#include <cmath>
+
 namespace joist {
 
 /// The table of Device::Kind::reference; registered by use_reference() of tests/support.
@@ -34,6 +36,11 @@ inline Array zeros(const Shape& shape) {
 inline void put(const Out& out, const Array& values) {
   if (!out.array.defined()) return;
   for_each_index(values.shape(), [&](const Shape& i) { put(out, i, at(values, i)); });
+}
+
+/// The order of every maximum: the first of equals stays, a NaN wins over all numbers (as in PyTorch).
+inline bool beats(double challenger, double best) {
+  return challenger > best || (std::isnan(challenger) && !std::isnan(best));
 }
 
 // One per family, in the file of that name.

@@ -16,7 +16,8 @@ MAX_COLUMNS = 120
 # --- who may include whom ---------------------------------------------------------------------------------------------
 # Room -> (what it may include of ours, which libraries). A file belongs to the longest room that its path starts with.
 # What it may include of ours is a list of path prefixes; the prefix "core/*" means the files directly in core/.
-VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.")]
+VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.",
+                                             "text.")]
 KERNEL_SIDE = VALUE_TYPES + ["core/kernels", "core/elementwise"]
 FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml"}
 ROOMS = {
@@ -53,7 +54,8 @@ SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits)/.*\.h|(unistd|fcntl|
                     r"dirent|termios|execinfo|immintrin|cpuid|malloc|cxxabi|errno|time|locale|langinfo|iconv|pwd|link|"
                     r"ucontext|features|limits|stdlib|stdio|string)\.h")
 # Headers that only their own folder sees; they are not installed.
-PRIVATE_HEADERS = ("core/cpu/", "cuda/", "tools/commands/", "tools/hdf5_reader/", "tools/benchmark/", "tests/")
+PRIVATE_HEADERS = ("core/cpu/", "cuda/", "tools/commands/", "tools/hdf5_reader/", "tools/benchmark/", "tools/report/cairo.h",
+                   "tests/")
 CXX = {".h", ".cpp", ".inl", ".cu", ".cuh"}
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/data/decode.h>
+#include <joist/tools/report/draw.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
 
@@ -57,20 +60,45 @@ class DetectionTask final : public TrainingTask {
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
-    const auto forward = [this](const Array& pictures) {
-      const Inference inference;
-      return decode(model_->detect(Tensor(pictures))).value();
-    };
-    const auto found = detect_all(*data_.val, forward, options_.size, options_.batch, static_cast<int>(options_.loader_threads),
+    const auto found = detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
                                   evaluation_thresholds());
     if (!found) return std::nullopt;
     const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
     return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
   }
 
+  std::vector<TaskExample> examples() override {
+    if (!data_.val) return {};
+    // Spread over the set, so that a sorted one shows more than its first scene.
+    Dataset few{.categories = data_.val->categories, .category_ids = data_.val->category_ids};
+    const std::size_t all = data_.val->samples.size(), count = std::min<std::size_t>(all, 6);
+    for (std::size_t i = 0; i < count; ++i) few.samples.push_back(data_.val->samples[i * all / count]);
+    const auto found = detect_all(few, forward(), options_.size, 1, 1, {});
+    std::vector<TaskExample> examples;
+    for (const Sample& sample : few.samples) {
+      std::vector<DrawnBox> boxes;
+      for (const Annotation& truth : sample.annotations) boxes.push_back({.box = truth.box, .category = truth.category, .dashed = true});
+      for (const Detection& one : found.value_or(std::vector<Detection>{})) {
+        if (one.image_id != sample.id) continue;
+        const auto place = std::find(few.category_ids.begin(), few.category_ids.end(), one.category_id);
+        const auto category = static_cast<std::size_t>(place - few.category_ids.begin());
+        boxes.push_back({.box = one.box, .label = fmt::format("{} {:.2f}", few.categories[category], one.score),
+                         .category = static_cast<int>(category)});
+      }
+      examples.push_back({draw_boxes(joist::decode(sample.path), boxes), sample.path + " (dashed: the truth)"});
+    }
+    return examples;
+  }
+
   std::string data_digest() const override { return digest_of(data_); }
 
  private:
+  DetectForward forward() const {
+    return [this](const Array& pictures) {
+      const Inference inference;
+      return decode(model_->detect(Tensor(pictures))).value();
+    };
+  }
   LoaderOptions loader_options() const {
     return {.batch = static_cast<int>(options_.batch),
             .size = static_cast<int>(options_.size),

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include <joist/data/picture.h>
 #include <joist/tools/training/checkpoint.h>
 
 namespace joist {
@@ -17,6 +18,12 @@ struct BatchLoss {
 struct Evaluation {
   std::vector<double> values{};  ///< as TrainingTask::metric_names()
   std::string json{};            ///< all of it, an object
+};
+
+/// A picture that shows what the model does.
+struct TaskExample {
+  Picture picture{};
+  std::string caption{};
 };
 
 class TrainingTask {
@@ -37,6 +44,8 @@ class TrainingTask {
   virtual bool can_evaluate() const = 0;
   /// In inference mode with the model's weights as they are. Nothing when a signal came.
   virtual std::optional<Evaluation> evaluate() = 0;
+  /// A few pictures of the evaluation data with what the model finds, for the report.
+  virtual std::vector<TaskExample> examples() { return {}; }
   /// Of the lists of pictures and labels.
   virtual std::string data_digest() const = 0;
 };

@@ -16,18 +16,9 @@ Policy policy_named(const std::string& name) {
   throw UsageError({.where = "--labels", .what = "\"" + name + "\"", .expected = "fail, repair or drop"});
 }
 
-Dataset read_checked(const std::string& path, const TrainOptions& options, const std::vector<std::string>& classes, bool training) {
-  Dataset dataset = read_dataset(path, {.categories = classes});
-  const CheckReport report =
-      check(dataset, {.policy = policy_named(options.labels), .categories = classes, .for_training = training});
-  fmt::print("{}: {}\n", training ? "train" : "val  ", summary(dataset));
-  if (!report.findings.empty()) fmt::print("{}", to_text(report));
-  return dataset;
-}
-
 DetectionData read_detection(const TrainOptions& options) {
-  DetectionData data{.train = read_checked(options.data, options, {}, true)};
-  if (!options.val.empty()) data.val = read_checked(options.val, options, data.train.categories, false);
+  DetectionData data{.train = read_checked_detection(options.data, options.labels, {}, true)};
+  if (!options.val.empty()) data.val = read_checked_detection(options.val, options.labels, data.train.categories, false);
   return data;
 }
 
@@ -66,6 +57,16 @@ std::string text_of(const ClassifiedPictures& pictures) {
 }
 
 }  // namespace
+
+Dataset read_checked_detection(const std::string& path, const std::string& labels, const std::vector<std::string>& classes,
+                               bool training) {
+  Dataset dataset = read_dataset(path, {.categories = classes});
+  const CheckReport report =
+      check(dataset, {.policy = policy_named(labels), .categories = classes, .for_training = training});
+  fmt::print("{}: {}\n", training ? "train" : "val  ", summary(dataset));
+  if (!report.findings.empty()) fmt::print("{}", to_text(report));
+  return dataset;
+}
 
 TaskKind task_of(const TrainOptions& options) {
   if (options.task == "detect") return TaskKind::detect;

@@ -41,6 +41,11 @@ struct ClassificationData {
 };
 using TrainingData = std::variant<DetectionData, ClassificationData>;
 
+/// Reads and checks annotated pictures and says on standard output what was found. `labels`: fail, repair or drop. `classes`: the
+/// list to follow; empty: the data's own. Throws DataError.
+Dataset read_checked_detection(const std::string& path, const std::string& labels, const std::vector<std::string>& classes,
+                               bool training);
+
 /// Reads and checks --data and --val, says on standard output what was found, and throws before anything else is done.
 TrainingData read_training_data(const TrainOptions& options, TaskKind task);
 /// --task, or what the data look like.

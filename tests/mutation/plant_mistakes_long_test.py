@@ -1,0 +1,193 @@
+# ctest: TIMEOUT 10800 RUN_SERIAL ON
+"""Plants mistakes in kernels and operations, one at a time; the tests of core/ must catch each.
+
+    JOIST_BINARY_DIR=build/release python3 tests/mutation/plant_mistakes_long_test.py [FIRST-LAST]
+
+Nothing in the source tree changes: a wrong copy of one file stands in front of the include path, what includes it is
+compiled again with the build's own commands, and the tests run with the resulting library preloaded. A mistake whose old
+text is no longer in its file (exactly once) counts as an error: bring it up to date.
+"""
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(os.environ.get("JOIST_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("JOIST_BINARY_DIR", SOURCE / "build/release")).resolve()
+TESTS = ["core_backend_test", "core_gradcheck_test", "core_torch_fixtures_test"]
+
+# (file, right, wrong): each text stands exactly once in its file.
+MISTAKES = [
+    # functions: value and slope
+    ("core/elementwise.inl", "return y * (T(1.0F) + x * (T(1.0F) - y));", "return y * (T(1.0F) + x * y);"),
+    ("core/elementwise.inl", "slope(const Relu&, T x) { return select(x > T(0.0F), T(1.0F), T(0.0F)); }",
+     "slope(const Relu&, T) { return T(1.0F); }"),
+    ("core/elementwise.inl", "T(0.044715F) * x * x * x)));", "T(0.044715F) * x * x)));"),
+    ("core/elementwise.inl", "return T(0.0F) - a / (b * b); }", "return a / (b * b); }"),
+    ("core/elementwise.inl", "max(x, T(0.0F)) + log1p(exp(T(0.0F) - abs(x)))", "max(x, T(0.0F)) + log1p(exp(abs(x) - T(0.0F)))"),
+    ("core/elementwise.inl", "x * T(1.0F / 3.0F) + T(0.5F), T(1.0F)), T(0.0F));", "x * T(1.0F / 6.0F) + T(0.5F), T(1.0F)), T(0.0F));"),
+    ("core/elementwise.inl", "select(x < T(0.0F), T(-1.0F), T(0.0F))", "select(x < T(0.0F), T(1.0F), T(0.0F))"),
+    ("core/elementwise.inl", "select(a > b, T(1.0F), select(a < b, T(0.0F), T(0.5F)))", "select(a < b, T(0.0F), T(1.0F))"),
+    # loops over tiles and strides
+    ("core/cpu/tiles.cpp", "if (accumulate) return true;", "if (accumulate) return false;"),
+    ("core/cpu/tiles.cpp", "tile.rows = std::min(height, row.length - y);", "tile.rows = height;"),
+    ("core/cpu/tiles.cpp", "return {buffer, row_stride == 0 ? 0 : columns};", "return {buffer, columns};"),
+    ("core/cpu/tiles.cpp", "buffer[row * columns + i] = data[i * column_stride + row];",
+     "buffer[row * columns + i] = data[i * column_stride];"),
+    ("core/cpu/strided.cpp", "if (outside.stride[i] != inside.stride[i] * inside.length) return false;",
+     "if (outside.stride[i] < inside.stride[i] * inside.length) return false;"),
+    ("core/cpu/strided.cpp", "index /= axis.length;", "index /= axis.length + (i == 1);"),
+    ("core/cpu/copy.cpp", "std::min(width, column.length - left)", "std::min(width, column.length)"),
+    ("core/cpu/copy.cpp", "else to = static_cast<To>(to + converted<To>(from));", "else to = converted<To>(from);"),
+    # sums
+    ("core/cpu/reduction.cpp", "y[i * stride] = accumulate ? y[i * stride] + value : value;", "y[i * stride] = value;"),
+    ("core/cpu/reduction.cpp", "for (std::int64_t part = 1; part < parts; ++part)", "for (std::int64_t part = 2; part < parts; ++part)"),
+    ("core/cpu/elementwise.cpp", "std::holds_alternative<Subtract>(f) && operand == 1 ? -1.0 : 1.0", "1.0"),
+    ("core/cpu/sums.cpp", "for (; i < end; i += width) a = a + load_up_to(x + i, end - i);", ""),
+    ("core/cpu/reduction.cpp", "if (p[i * step] > value ||", "if (p[i * step] >= value ||"),
+    # products and convolutions
+    ("core/cpu/matmul.cpp", "if (x.strides()[i] != apart * rows) return {};", ""),
+    ("core/cpu/matmul.cpp", "else if (!y.accumulate)", "else"),
+    ("core/cpu/onednn.cpp", "<< bias.defined() << y.accumulate;", "<< bias.defined();"),
+    ("core/cpu/onednn.cpp", "{options.dilation[0] - 1, options.dilation[1] - 1}", "{options.dilation[0] - 1, options.dilation[0] - 1}"),
+    ("core/cpu/convolution.cpp", "const bool own = db.array.defined() && (db.accumulate ||", "const bool own = db.array.defined() && (false ||"),
+    ("core/cpu/convolution.cpp", "if (bias.defined()) copy_array(per_channel(bias), {y.array, true});", ""),
+    # batch norm
+    ("core/cpu/batch_norm.cpp", "(count > 1 ? count / (count - 1) : 1)", "1"),
+    ("core/cpu/batch_norm.cpp", "if (fixed_statistics) continue;", ""),
+    ("core/cpu/batch_norm.cpp", "dbeta.put(i, sum, dbeta_out.accumulate);", "dbeta.put(i, sum, false);"),
+    ("core/cpu/batch_norm.cpp", "static_cast<float>(factor * r * r * product / count)", "static_cast<float>(factor * r * product / count)"),
+    ("core/cpu/batch_norm_tiles.cpp", "second[i] += q + d * (s + s + count * d);", "second[i] += q;"),
+    ("core/cpu/batch_norm_layout.cpp", "tile.columns = std::min(most_columns, columns_ - column);", "tile.columns = most_columns;"),
+    # pooling and resize
+    ("core/cpu/max_pool.cpp", "if (x > best || std::isnan(x)) {", "if (x >= best || std::isnan(x)) {"),
+    ("core/cpu/max_pool.cpp", "const FloatMask better = hn::Or(x > best, hn::IsNaN(x.v));", "const FloatMask better = x > best;"),
+    ("core/cpu/max_pool.cpp", "const std::int64_t end = (s + padding) / stride + 1;", "const std::int64_t end = (s + padding) / stride;"),
+    ("core/cpu/pooling.cpp", "options.count_padding ? kernel :", "!options.count_padding ? kernel :"),
+    ("core/cpu/pooling.cpp", "if (end == 0) end = i + 1;", "end = i + 1;"),
+    ("core/cpu/resize.cpp", "= (s * out + in - 1) / in;", "= s * out / in;"),
+    ("core/cpu/windows.cpp", "*y = line.accumulate ? *y + sum : sum;", "*y = sum;"),
+    # softmax and losses
+    ("core/cpu/softmax.cpp", "exp(load_up_to(x + i, left) - Lanes(maximum))", "exp(load_up_to(x + i, left))"),
+    ("core/cpu/softmax.cpp", "if (left >= lanes()) return x;", "return x;"),
+    ("core/cpu/loss.cpp", "dx[wanted[row]] -= static_cast<float>(g * (1 - s));", "dx[wanted[row]] -= static_cast<float>(g);"),
+    ("core/cpu/loss.cpp", "dx[n.left + 1] -= static_cast<float>(g * n.right_weight);", "dx[n.left + 1] -= static_cast<float>(g * n.left_weight);"),
+    ("core/cpu/box_loss.cpp", "by_w = by_area * c.ha + by_angle * h,", "by_w = by_area * c.ha - by_angle * h,"),
+    ("core/cpu/box_loss.cpp", "count = std::min(BoxBlock::size, rows - first);", "count = std::min(BoxBlock::size, rows - first - 1);"),
+    # indexing, random, optimizers
+    ("core/cpu/indexing.cpp", "{.array = dx.selected(0, wanted[i * step]), .accumulate = true}",
+     "{.array = dx.selected(0, wanted[i * step]), .accumulate = out.accumulate}"),
+    ("core/cpu/random.cpp", "if (!plain) return;", ""),
+    ("core/cpu/random_words.cpp", "for (int round = 0; round < 10; ++round)", "for (int round = 0; round < 9; ++round)"),
+    ("core/cpu/optimizer_ranges.cpp", "d = f.nesterov ? multiply_add(Lanes(f.nesterov_momentum), v, d) : v;", "d = v;"),
+    ("core/cpu/optimizer.cpp", "static_cast<float>(1 / std::sqrt(1 - std::pow(step.beta2, t)))", "1.0F"),
+    # operations: what backward is told
+    ("core/ops/normalization.cpp", "options, !training, node.slot(0)", "options, training, node.slot(0)"),
+    ("core/ops/matmul.cpp", "table.matmul.product(dy.transposed(), x, {}, node.slot(1));",
+     "table.matmul.product(x.get().transposed(), dy, {}, Out{node.slot(1).array.transposed(), false});"),
+    ("core/ops/reshape.cpp", "back[static_cast<std::size_t>(forward[position])] = position;", "back[static_cast<std::size_t>(position)] = forward[position];"),
+    ("core/ops/reshape.cpp", "if (!dx.accumulate) table.fill(0, dx.array);", "table.fill(0, dx.array);"),
+    ("core/ops/reduction.cpp", "table.elementwise.unary(Affine{static_cast<float>(scale), 0}", "table.elementwise.unary(Affine{1, 0}"),
+    ("core/gradient.cpp", "received = {gradient, false};\n      return;", "received = {gradient, true};\n      return;"),
+]
+
+
+def run(command, **options):
+    return subprocess.run(command, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+class Library:
+    """How the build makes libjoist.so."""
+
+    def __init__(self):
+        entries = json.loads((BUILD / "compile_commands.json").read_text())
+        self.compile = {str(pathlib.Path(entry["file"]).resolve().relative_to(SOURCE.resolve())): shlex.split(entry["command"])
+                        for entry in entries if pathlib.Path(entry["file"]).resolve().is_relative_to(SOURCE.resolve())}
+        lines = run(["ninja", "-t", "commands", "joist"], check=True).stdout.strip().split("\n")
+        link = next(line for line in reversed(lines) if "-shared" in line)
+        self.link = [part for part in shlex.split(link.split("&& ")[1] if link.startswith(":") else link) if part not in (":", "&&")]
+
+    def with_mistake(self, folder, file, wrong):
+        """Builds the library with the text `wrong` in place of `file`; returns its path, or None when it does not compile."""
+        copy = folder / "joist" / file
+        copy.parent.mkdir(parents=True)
+        copy.write_text(wrong)
+        link = list(self.link)
+        for source in [file] if file.endswith(".cpp") else users_of(file):
+            command = list(self.compile[source])
+            target = command.index("-o") + 1
+            original, command[target] = command[target], str(folder / (source.replace("/", "_") + ".o"))
+            if source == file:
+                command[command.index("-c") + 1] = str(copy)
+            command.insert(target + 1, f"-I{folder}")
+            # The folder must come before the build's own include folder.
+            command.insert(1 if "ccache" not in command[0] else 2, f"-I{folder}")
+            result = run(command)
+            if result.returncode != 0:
+                print(result.stdout[-2000:])
+                return None
+            link[link.index(original)] = command[target + (1 if command[target] == f"-I{folder}" else 0)]
+        output = link.index("-o") + 1
+        link[output] = str(folder / "libjoist.so")
+        result = run(link)
+        if result.returncode != 0:
+            print(result.stdout[-2000:])
+            return None
+        return folder / "libjoist.so"
+
+
+def users_of(header):
+    """The files of core/cpu that include elementwise.inl through simd-inl.h."""
+    return [f"core/cpu/{name}.cpp" for name in ("unary", "binary", "batch_norm_tiles", "box_loss")]
+
+
+def caught_by(library):
+    """The first test that fails with this library, or None."""
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive", **({"LD_PRELOAD": str(library)} if library else {}))
+    for test in TESTS:
+        try:
+            result = run([str(BUILD / "bin" / test), "--gtest_brief=1"], env=environment, timeout=600)
+        except subprocess.TimeoutExpired:
+            return f"{test} (hangs)"
+        if result.returncode != 0:
+            return test
+    return None
+
+
+def main():
+    missing = [test for test in TESTS if not (BUILD / "bin" / test).exists()]
+    if missing:
+        print(f"skipped: {', '.join(missing)} not in {BUILD / 'bin'}")
+        return 77
+    first, last = (int(part) for part in sys.argv[1].split("-")) if len(sys.argv) > 1 else (1, len(MISTAKES))
+    library = Library()
+    before = caught_by(None)
+    if before:
+        print(f"{before} fails without any mistake")
+        return 1
+    escaped, broken = [], []
+    for number in range(first, last + 1):
+        file, right, wrong = MISTAKES[number - 1]
+        text = (SOURCE / file).read_text(encoding="utf-8")
+        label = f"{number:2} {file}: {wrong.strip() or 'nothing'} for {right}"
+        if text.count(right) != 1:
+            broken.append(label)
+            print(f"{label}\n   out of date: {text.count(right)} places")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            made = library.with_mistake(pathlib.Path(folder), file, text.replace(right, wrong))
+            verdict = caught_by(made) if made else None
+        if not made:
+            broken.append(label)
+        elif not verdict:
+            escaped.append(label)
+        print(f"{label}\n   {verdict or ('ESCAPED' if made else 'does not compile')}", flush=True)
+    print(f"{last - first + 1} mistakes: {len(escaped)} escaped, {len(broken)} out of date")
+    return 1 if escaped or broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+// What the commands share. Each file of this folder adds one command with its options, and calls a library to do the work.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <joist/tools/training/model.h>
+
+namespace CLI {
+class App;
+}
+
+namespace joist::commands {
+
+struct Context {
+  const ModelRegistry& registry;
+  std::chrono::steady_clock::time_point began;
+  /// Set by the command that was given; returns 0, or the signal after which everything was saved.
+  std::function<int()> run{};
+};
+
+void add_train(CLI::App& app, Context& context);
+void add_eval(CLI::App& app, Context& context);
+void add_inspect(CLI::App& app, Context& context);
+void add_data(CLI::App& app, Context& context);
+void add_metrics(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+
+/// Writes to a file, or nothing where no file was asked for.
+void write_result(const std::string& file, std::string_view text);
+
+}  // namespace joist::commands

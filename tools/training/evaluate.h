@@ -1,0 +1,27 @@
+// A trained model on labelled data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <joist/tools/training/model.h>
+
+namespace joist {
+
+struct EvaluateOptions {
+  std::string model{};  ///< checkpoint
+  std::string data{};
+  std::int64_t batch = 16;
+  std::int64_t threads = 0;
+  std::string labels = "fail";  ///< as TrainOptions::labels
+};
+
+struct EvaluateResult {
+  int signal = 0;      ///< that came before the end: nothing else is set
+  std::string text{};  ///< for people
+  std::string json{};
+};
+
+/// Classes are matched by name. Throws DataError for files that cannot be used and for classes that the model does not know.
+EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistry& registry);
+
+}  // namespace joist

@@ -1,0 +1,104 @@
+#include <filesystem>
+#include <joist/core/formats/hdf5.h>
+#include <joist/core/formats/store.h>
+#include <joist/core/mode.h>
+#include <joist/tools/training/classification_task.h>
+#include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/run_report.h>
+#include <joist/tools/training/train.h>
+#include <joist/tools/training/trainer.h>
+
+#include <fmt/format.h>
+
+namespace joist {
+namespace {
+
+std::string absolute(const std::string& path) { return path.empty() ? "" : std::filesystem::absolute(path).string(); }
+
+/// The run that stands in the folder, if one is to be gone on with.
+std::optional<Checkpoint> earlier_run(const TrainOptions& options, const RunFolder& folder) {
+  if (!options.resume || !folder.has_run()) return std::nullopt;
+  Checkpoint checkpoint = read_checkpoint(folder.last());
+  if (!checkpoint.training)
+    throw DataError({.where = folder.last().string(), .what = "weights only: nothing to resume", .expected = "a last.h5"});
+  return checkpoint;
+}
+
+/// Of a run that begins: a given plan takes the place of --epochs and --time.
+TrainOptions fresh(TrainOptions options) {
+  if (!options.plan.empty()) {
+    options.time = {};
+    options.epochs = 0;
+  }
+  for (std::string* path : {&options.data, &options.val, &options.from}) *path = absolute(*path);
+  return options;
+}
+
+std::unique_ptr<TrainingTask> task_for(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
+  manual_seed(static_cast<std::uint64_t>(options.seed));
+  if (auto* detection = std::get_if<DetectionData>(&data)) {
+    const auto classes = static_cast<std::int64_t>(detection->train.categories.size());
+    const ModelEntry& entry = resolve_model(options, registry, TaskKind::detect, classes, 0, 3);
+    return detection_task(std::move(*detection), options, entry);
+  }
+  auto& classification = std::get<ClassificationData>(data);
+  const PictureSet& set = classification.train.set;
+  const auto classes = static_cast<std::int64_t>(classification.train.classes.size());
+  const ModelEntry& entry = resolve_model(options, registry, TaskKind::classify, classes, set.width, set.channels);
+  return classification_task(std::move(classification), options, entry);
+}
+
+void require_same_run(const Checkpoint& before, const TrainingTask& task, const std::string& where) {
+  if (before.training->data_digest != task.data_digest())
+    throw DataError({.where = where, .what = "the data are not those that this run began with",
+                     .expected = "the same pictures and labels", .remedy = "another --out, with --from " + where});
+  if (before.description.model != task.description().model || before.description.classes != task.description().classes)
+    throw DataError({.where = where, .what = fmt::format("a run of the model {} with {} classes", before.description.model,
+                                                         before.description.classes.size())});
+}
+
+void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
+  std::int64_t parameters = 0;
+  for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
+  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with rate {}; batch {}; {} threads", options.model, parameters,
+                           options.size, options.size, options.optimizer, options.rate, options.batch, options.threads));
+  if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
+}
+
+}  // namespace
+
+int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
+  const Interruptible interruptible;
+  Console console;
+  RunFolder folder(options.out);
+  const std::optional<Checkpoint> before = earlier_run(options, folder);
+  if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
+  options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
+  folder.require_writable();
+  require_hdf5();
+
+  const std::unique_ptr<TrainingTask> task = task_for(read_training_data(options, task_of(options)), options, registry);
+  options.task = name_of(task->description().task);
+  if (before) {
+    require_same_run(*before, *task, folder.last().string());
+  } else if (!options.from.empty()) {
+    load_weights(task->model().fields(), read_checkpoint(options.from).best_weights(), options.from);
+  }
+  say_what_runs(options, *task, console);
+
+  RunWriter writer(folder, console, SaveEvery::parse(options.save_every));
+  Trainer trainer(options, *task, writer, console, began);
+  if (before) trainer.resume(*before);
+  if (before && trainer.is_finished()) {
+    console.line("this run is finished already");
+    return 0;
+  }
+  if (const int signal = trainer.run()) return signal;
+  load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());
+  store_file(folder.report(), run_report(trainer.state(), *task));
+  console.line("results: " + folder.path().string());
+  return 0;
+}
+
+}  // namespace joist
