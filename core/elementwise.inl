@@ -117,13 +117,14 @@ JOIST_FUNCTION value(const Divide&, T a, T b) { return a / b; }
 JOIST_FUNCTION slope_first(const Divide&, T, T b) { return T(1.0F) / b; }
 JOIST_FUNCTION slope_second(const Divide&, T a, T b) { return T(0.0F) - a / (b * b); }
 
-JOIST_FUNCTION value(const Maximum&, T a, T b) { return max(a, b); }
+// Like PyTorch's: a result is not a number when either operand is none.
+JOIST_FUNCTION value(const Maximum&, T a, T b) { return select(b == b, max(a, b), b); }
 JOIST_FUNCTION slope_first(const Maximum&, T a, T b) {
   return select(a > b, T(1.0F), select(a < b, T(0.0F), T(0.5F)));
 }
 JOIST_FUNCTION slope_second(const Maximum&, T a, T b) { return slope_first(Maximum{}, b, a); }
 
-JOIST_FUNCTION value(const Minimum&, T a, T b) { return min(a, b); }
+JOIST_FUNCTION value(const Minimum&, T a, T b) { return select(b == b, min(a, b), b); }
 JOIST_FUNCTION slope_first(const Minimum&, T a, T b) { return slope_first(Maximum{}, b, a); }
 JOIST_FUNCTION slope_second(const Minimum&, T a, T b) { return slope_first(Maximum{}, a, b); }
 

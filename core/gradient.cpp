@@ -127,10 +127,8 @@ class Backward {
       if (state.requires_grad) seed_leaf(state, seed);
       return;
     }
+    require_fresh(*state.origin);
     Node& root = *state.origin;
-    if (root.finished_)
-      throw InternalError({.where = "backward", .what = "this graph has been run backwards already and its memory was freed",
-                           .remedy = "compute the loss again"});
     root.received_[static_cast<std::size_t>(state.output)] = {seed, false};
     std::vector<std::shared_ptr<Node>> heap{state.origin};
     const auto later = [](const auto& a, const auto& b) { return a->number_ < b->number_; };
@@ -140,6 +138,8 @@ class Backward {
       const std::shared_ptr<Node> node = std::move(heap.back());
       heap.pop_back();
       if (node->finished_) continue;  // queued once per consumer
+      for (const Node::Edge& edge : node->edges_)
+        if (edge.producer) require_fresh(*edge.producer);
       gradients.clear();
       for (Node::Received& received : node->received_) gradients.push_back(std::exchange(received.gradient, {}));
       run_one(*node, gradients);
@@ -153,6 +153,14 @@ class Backward {
   }
 
  private:
+  // A producer runs after all its consumers of this run, so one that is finished was run by an earlier backward.
+  static void require_fresh(const Node& node) {
+    if (node.finished_)
+      throw InternalError({.where = std::string("backward through ") + name_of(node.operation_.op),
+                           .what = "this graph has been run backwards already and its memory was freed",
+                           .remedy = "compute the loss again, or add the losses and run backward once"});
+  }
+
   static void seed_leaf(TensorState& state, const Array& seed) {
     if (!state.gradient.defined()) state.gradient = Array::like(state.value);
     kernels(seed.device()).elementwise.copy(seed, {state.gradient, std::exchange(state.has_gradient, true)});

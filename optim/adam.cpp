@@ -7,7 +7,8 @@ namespace {
 const AdamOptions& checked(const AdamOptions& options) {
   const auto beta = [](double value) { return value >= 0 && value < 1; };
   if (!beta(options.beta1) || !beta(options.beta2))
-    throw UsageError({.where = "Adam", .what = "betas " + std::to_string(options.beta1) + ", " + std::to_string(options.beta2),
+    throw UsageError({.where = "Adam",
+                      .what = "betas " + std::to_string(options.beta1) + ", " + std::to_string(options.beta2),
                       .expected = "0 ≤ beta < 1"});
   if (!(options.rate >= 0) || !(options.epsilon >= 0) || !(options.weight_decay >= 0))
     throw UsageError({.where = "Adam", .what = "a negative rate, epsilon or weight decay"});
@@ -36,7 +37,8 @@ void Adam::update(const FlatParameters::Group& group, const GroupSettings& setti
                      .decoupled = decoupled_,
                      .step = step};
   kernels(group.values.device())
-      .optimizer.adam(one, group.values, group.gradients, of_group(first_moment_, group), of_group(second_moment_, group));
+      .optimizer.adam(one, group.values, group.gradients, of_group(first_moment_, group),
+                      of_group(second_moment_, group));
 }
 
 AdamW::AdamW(FlatParameters& parameters, const AdamWOptions& options)

@@ -9,8 +9,8 @@ struct AdamOptions {
   double rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
-  double epsilon = 1e-8;    ///< added to the root of the unbiased second moment
-  double weight_decay = 0;  ///< added to the gradient
+  double epsilon = 1e-8;        ///< added to the root of the unbiased second moment
+  double weight_decay = 0;      ///< added to the gradient
   bool clear_gradients = true;  ///< after each step
 };
 

@@ -1,7 +1,8 @@
-#include <algorithm>
-#include <cmath>
 #include <joist/core/kernels.h>
 #include <joist/optim/average.h>
+
+#include <algorithm>
+#include <cmath>
 
 namespace joist {
 namespace {
@@ -19,7 +20,8 @@ Array copied(const Array& array) {
 
 }  // namespace
 
-MovingAverage::MovingAverage(const FlatParameters& parameters, std::span<const Field> fields, const AverageOptions& options)
+MovingAverage::MovingAverage(const FlatParameters& parameters, std::span<const Field> fields,
+                             const AverageOptions& options)
     : parameters_(parameters), options_(options), average_(copied(parameters.values())) {
   if (!(options.decay >= 0 && options.decay <= 1) || !(options.tau >= 0))
     throw UsageError({.where = "MovingAverage",
@@ -64,11 +66,13 @@ std::vector<NamedState> MovingAverage::state() const {
 void MovingAverage::load(std::span<const NamedState> arrays, std::int64_t updates) {
   std::vector<const Array*> found;
   for (const Shadow& shadow : buffers_) {
-    const auto place = std::find_if(arrays.begin(), arrays.end(), [&](const NamedState& s) { return s.name == shadow.name; });
+    const auto place =
+        std::find_if(arrays.begin(), arrays.end(), [&](const NamedState& s) { return s.name == shadow.name; });
     if (place == arrays.end() || place->array.shape() != shadow.average.shape())
-      throw DataError({.where = shadow.name,
-                       .what = place == arrays.end() ? "missing from the saved average" : "shape " + place->array.shape().text(),
-                       .expected = shadow.average.shape().text()});
+      throw DataError(
+          {.where = shadow.name,
+           .what = place == arrays.end() ? "missing from the saved average" : "shape " + place->array.shape().text(),
+           .expected = shadow.average.shape().text()});
     found.push_back(&place->array);
   }
   parameters_.assign_parts(average_, "", arrays);

@@ -1,10 +1,11 @@
 // Exponential moving average of a model's weights and statistics: what is validated and saved.
 #pragma once
 
+#include <joist/optim/flat.h>
+
 #include <cstdint>
 #include <span>
 #include <vector>
-#include <joist/optim/flat.h>
 
 namespace joist {
 
@@ -14,8 +15,8 @@ struct AverageOptions {
   double tau = 2000;  ///< updates; 0: the same decay from the beginning
 };
 
-/// The moving average of all floating-point fields: the flat parameters in one pass, then each buffer (running statistics).
-/// Other fields, and frozen parameters, are not averaged: they are those of the model.
+/// The moving average of all floating-point fields: the flat parameters in one pass, then each buffer (running
+/// statistics). Other fields, and frozen parameters, are not averaged: they are those of the model.
 class MovingAverage {
  public:
   /// Starts as a copy of the model.

@@ -1,12 +1,14 @@
-#include <cmath>
 #include <joist/core/kernels.h>
 #include <joist/optim/clip.h>
+
+#include <cmath>
 
 namespace joist {
 
 double clip_gradient_norm(FlatParameters& parameters, double max_norm) {
   if (!(max_norm > 0))
-    throw UsageError({.where = "clip_gradient_norm", .what = "a maximum of " + std::to_string(max_norm), .expected = "above 0"});
+    throw UsageError(
+        {.where = "clip_gradient_norm", .what = "a maximum of " + std::to_string(max_norm), .expected = "above 0"});
   parameters.complete_gradients();
   const Array& gradients = parameters.gradients();
   const Kernels& table = kernels(gradients.device());

@@ -1,6 +1,7 @@
-#include <algorithm>
 #include <joist/core/kernels.h>
 #include <joist/optim/flat.h>
+
+#include <algorithm>
 
 namespace joist {
 namespace {
@@ -17,11 +18,13 @@ void require_same_kind(const Field& field, const Field& first) {
   const Tensor& a = field.tensor;
   const Tensor& b = first.tensor;
   if (a.dtype() != b.dtype())
-    throw DtypeError({.where = field.name, .what = std::string(name_of(a.dtype())) + " beside " +
-                                                   std::string(name_of(b.dtype())) + " of " + first.name,
-                      .expected = "one dtype for all trainable parameters"});
+    throw DtypeError(
+        {.where = field.name,
+         .what = std::string(name_of(a.dtype())) + " beside " + std::string(name_of(b.dtype())) + " of " + first.name,
+         .expected = "one dtype for all trainable parameters"});
   if (a.device() != b.device())
-    throw InternalError({.where = field.name, .what = "on " + a.device().text() + ", " + first.name + " on " + b.device().text(),
+    throw InternalError({.where = field.name,
+                         .what = "on " + a.device().text() + ", " + first.name + " on " + b.device().text(),
                          .expected = "all parameters on one device"});
 }
 
@@ -36,12 +39,14 @@ std::vector<Collected> collect(std::span<const Field> fields, const Grouping& gr
     if (!first) first = &field;
     require_same_kind(field, *first);
     ParameterGroup group = grouping(field);
-    auto place = std::find_if(groups.begin(), groups.end(), [&](const Collected& c) { return c.group.name == group.name; });
+    auto place =
+        std::find_if(groups.begin(), groups.end(), [&](const Collected& c) { return c.group.name == group.name; });
     if (place == groups.end()) place = groups.insert(groups.end(), {std::move(group), {}});
     place->fields.push_back(&field);
   }
   if (groups.empty())
-    throw UsageError({.where = "optimizer", .what = "the model has no trainable parameter",
+    throw UsageError({.where = "optimizer",
+                      .what = "the model has no trainable parameter",
                       .remedy = "declare weights as Parameter, and freeze fewer of them"});
   return groups;
 }
@@ -93,7 +98,8 @@ FlatParameters::FlatParameters(std::span<const Field> fields, const Grouping& gr
 }
 
 bool FlatParameters::holds(const Tensor& tensor) const noexcept {
-  return std::any_of(slices_.begin(), slices_.end(), [&](const Slice& slice) { return slice.tensor.state() == tensor.state(); });
+  return std::any_of(slices_.begin(), slices_.end(),
+                     [&](const Slice& slice) { return slice.tensor.state() == tensor.state(); });
 }
 
 Array FlatParameters::part(const Array& buffer, const Slice& slice) const {
@@ -113,15 +119,19 @@ std::vector<NamedState> FlatParameters::parts(const Array& buffer, const std::st
   return named;
 }
 
-void FlatParameters::assign_parts(const Array& buffer, const std::string& prefix, std::span<const NamedState> from) const {
+void FlatParameters::assign_parts(const Array& buffer, const std::string& prefix,
+                                  std::span<const NamedState> from) const {
   std::vector<const Array*> sources;
   for (const Slice& slice : slices_) {
     const std::string name = prefix + slice.name;
-    const auto found = std::find_if(from.begin(), from.end(), [&](const NamedState& state) { return state.name == name; });
+    const auto found =
+        std::find_if(from.begin(), from.end(), [&](const NamedState& state) { return state.name == name; });
     if (found == from.end())
-      throw DataError({.where = name, .what = "missing from the optimizer's state", .expected = slice.tensor.shape().text()});
+      throw DataError(
+          {.where = name, .what = "missing from the optimizer's state", .expected = slice.tensor.shape().text()});
     if (found->array.shape() != slice.tensor.shape())
-      throw DataError({.where = name, .what = "shape " + found->array.shape().text(), .expected = slice.tensor.shape().text()});
+      throw DataError(
+          {.where = name, .what = "shape " + found->array.shape().text(), .expected = slice.tensor.shape().text()});
     sources.push_back(&found->array);
   }
   const auto& copy = kernels(buffer.device()).elementwise.copy;

@@ -1,12 +1,13 @@
 // One buffer of parameters and one of gradients, so that optimizers, clipping and averaging are one pass over memory.
 #pragma once
 
+#include <joist/core/fields.h>
+
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
 #include <vector>
-#include <joist/core/fields.h>
 
 namespace joist {
 
@@ -28,9 +29,10 @@ struct NamedState {
   Array array{};
 };
 
-/// Moves the trainable parameters of a model into one buffer and their gradients into another. Slices begin on 64-byte borders, the
-/// padding between them is zero and stays zero; groups lie one after the other. Tensors that occur twice (ties) and those that
-/// do not require a gradient (frozen) take no second or no place. The tensors keep their strides where they are dense.
+/// Moves the trainable parameters of a model into one buffer and their gradients into another. Slices begin on 64-byte
+/// borders, the padding between them is zero and stays zero; groups lie one after the other. Tensors that occur twice
+/// (ties) and those that do not require a gradient (frozen) take no second or no place. The tensors keep their strides
+/// where they are dense.
 class FlatParameters {
  public:
   struct Slice {
@@ -67,7 +69,8 @@ class FlatParameters {
   Array zeros() const;
   /// The parts of such a buffer, named `prefix` + parameter.
   std::vector<NamedState> parts(const Array& buffer, const std::string& prefix) const;
-  /// Copies arrays so named into a buffer. Throws DataError when one is missing or has another shape; nothing is written then.
+  /// Copies arrays so named into a buffer. Throws DataError when one is missing or has another shape; nothing is
+  /// written then.
   void assign_parts(const Array& buffer, const std::string& prefix, std::span<const NamedState> from) const;
 
   /// Zero for every gradient that no backward has written since clear_gradients().

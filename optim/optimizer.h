@@ -1,10 +1,11 @@
 // What all optimizers share: settings per group that a schedule may change before each step, and a state that is saved.
 #pragma once
 
+#include <joist/optim/flat.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-#include <joist/optim/flat.h>
 
 namespace joist {
 
@@ -18,8 +19,8 @@ struct GroupSettings {
 
 /// Everything that must come back for training to go on bit by bit.
 struct OptimizerState {
-  std::string kind{};       ///< "sgd", "adam", "adamw"
-  std::int64_t steps = 0;   ///< steps taken
+  std::string kind{};      ///< "sgd", "adam", "adamw"
+  std::int64_t steps = 0;  ///< steps taken
   std::vector<NamedState> arrays{};
 };
 

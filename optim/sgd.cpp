@@ -8,8 +8,9 @@ const SgdOptions& checked(const SgdOptions& options) {
   if (!(options.rate >= 0) || !(options.momentum >= 0) || !(options.weight_decay >= 0))
     throw UsageError({.where = "Sgd", .what = "a negative rate, momentum or weight decay"});
   if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    throw UsageError({.where = "Sgd", .what = "Nesterov with momentum " + std::to_string(options.momentum) + " and dampening " +
-                                              std::to_string(options.dampening),
+    throw UsageError({.where = "Sgd",
+                      .what = "Nesterov with momentum " + std::to_string(options.momentum) + " and dampening " +
+                              std::to_string(options.dampening),
                       .expected = "momentum above 0 and dampening 0"});
   return options;
 }
@@ -32,8 +33,8 @@ void Sgd::update(const FlatParameters::Group& group, const GroupSettings& settin
                     .weight_decay = settings.weight_decay,
                     .nesterov = options_.nesterov,
                     .first = step == 1};
-  kernels(group.values.device()).optimizer.sgd(one, group.values, group.gradients,
-                                               moving ? of_group(velocity_, group) : Array());
+  kernels(group.values.device())
+      .optimizer.sgd(one, group.values, group.gradients, moving ? of_group(velocity_, group) : Array());
 }
 
 }  // namespace joist

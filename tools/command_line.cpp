@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <signal.h>
 
 namespace joist {
 namespace {
@@ -23,7 +24,8 @@ std::vector<std::string> possible_names(const CLI::App& app) {
   while (!place->get_subcommands().empty()) place = place->get_subcommands().front();
   for (const CLI::Option* option : place->get_options())
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  for (const CLI::App* command : place->get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  for (const CLI::App* command : place->get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
   return names;
 }
 
@@ -50,6 +52,7 @@ int complain(Exit code, const std::string& text) {
 }
 
 int run_guarded(const commands::Context& context) {
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow, the log of standard output say, is an error and not the end
   try {
     const int signal = context.run();
     return signal == 0 ? static_cast<int>(Exit::done) : 128 + signal;
@@ -58,7 +61,8 @@ int run_guarded(const commands::Context& context) {
   } catch (const std::bad_alloc&) {
     return complain(Exit::environment, "out of memory\n  try: a smaller --batch or --size");
   } catch (const std::exception& error) {
-    return complain(Exit::internal, fmt::format("internal fault: {}\n  try: a report with the command that led here", error.what()));
+    return complain(Exit::internal,
+                    fmt::format("internal fault: {}\n  try: a report with the command that led here", error.what()));
   }
 }
 
@@ -80,8 +84,9 @@ int command_line(int argc, char** argv, std::vector<ModelEntry> models) {
   app.set_version_flag("--version", std::string("joist ") + JOIST_VERSION);
   app.footer(examples);
   app.require_subcommand(1);
-  for (const auto add : {commands::add_train, commands::add_eval, commands::add_inspect, commands::add_data, commands::add_metrics,
-                         commands::add_bench, commands::add_doctor})
+  for (const auto add :
+       {commands::add_train, commands::add_eval, commands::add_predict, commands::add_export, commands::add_inspect,
+        commands::add_data, commands::add_metrics, commands::add_bench, commands::add_doctor})
     add(app, context);
   try {
     app.parse(argc, argv);

@@ -44,7 +44,8 @@ void normalize(const Array& x, const Unary& activation, const Parameters& parame
 
 // z = (x - mean) * scale + shift. The float nearest to the mean is subtracted first, which is exact near the mean; what
 // it lacks goes into the shift.
-void set_normalization(Parameters& parameters, std::int64_t channel, double mean, double inverse, double gamma, double beta) {
+void set_normalization(Parameters& parameters, std::int64_t channel, double mean, double inverse, double gamma,
+                       double beta) {
   const auto nearest = static_cast<float>(mean);
   const double factor = gamma * inverse;
   parameters(batch_norm::mean, channel) = nearest;
@@ -90,15 +91,17 @@ void evaluate(const Array& x, const Array& gamma_array, const Array& beta_array,
   const Vector gamma(gamma_array, 1), beta(beta_array, 0), mean(mean_array, 0), variance(variance_array, 1);
   Parameters parameters(x.shape(1));
   for (std::int64_t i = 0; i < parameters.channels(); ++i)
-    set_normalization(parameters, i, mean.at(i), 1 / std::sqrt(variance.at(i) + options.epsilon), gamma.at(i), beta.at(i));
+    set_normalization(parameters, i, mean.at(i), 1 / std::sqrt(variance.at(i) + options.epsilon), gamma.at(i),
+                      beta.at(i));
   normalize(x, options.activation, parameters, y);
 }
 
 // dz = dy * slope(z);  dbeta = sum dz;  dgamma = inverse * sum dz (x - mean);
-// dx = gamma * inverse * (dz - dbeta / n - (x - mean) * inverse * dgamma / n), without the last two for fixed statistics.
-void backward(const Array& x, const Array& dy, const Array& gamma_array, const Array& beta_array, const Array& mean_array,
-              const Array& inverse_array, const BatchNormOptions& options, bool fixed_statistics, const Out& dx,
-              const Out& dgamma_out, const Out& dbeta_out) {
+// dx = gamma * inverse * (dz - dbeta / n - (x - mean) * inverse * dgamma / n), without the last two for fixed
+// statistics.
+void backward(const Array& x, const Array& dy, const Array& gamma_array, const Array& beta_array,
+              const Array& mean_array, const Array& inverse_array, const BatchNormOptions& options,
+              bool fixed_statistics, const Out& dx, const Out& dgamma_out, const Out& dbeta_out) {
   const Vector gamma(gamma_array, 1), beta(beta_array, 0), mean(mean_array, 0), inverse(inverse_array, 1);
   Parameters parameters(x.shape(1));
   for (std::int64_t i = 0; i < parameters.channels(); ++i)
@@ -119,7 +122,8 @@ void backward(const Array& x, const Array& dy, const Array& gamma_array, const A
     const Totals totals = loop.sums(fused.gradient_sums, fused.activation, parameters);
     Vector dgamma(dgamma_out.array, 0), dbeta(dbeta_out.array, 0);
     for (std::int64_t i = 0; i < parameters.channels(); ++i) {
-      const double sum = totals.first[static_cast<std::size_t>(i)], product = totals.second[static_cast<std::size_t>(i)];
+      const double sum = totals.first[static_cast<std::size_t>(i)],
+                   product = totals.second[static_cast<std::size_t>(i)];
       const double r = inverse.at(i), factor = gamma.at(i) * r;
       dbeta.put(i, sum, dbeta_out.accumulate);
       dgamma.put(i, r * product, dgamma_out.accumulate);

@@ -103,7 +103,8 @@ std::vector<float> Loop::for_columns(const Parameters& parameters) const {
 }
 
 Totals Loop::sums(SumFunction function, const void* activation, const Parameters& parameters) const {
-  Totals totals{std::vector<double>(static_cast<std::size_t>(channels_)), std::vector<double>(static_cast<std::size_t>(channels_))};
+  Totals totals{std::vector<double>(static_cast<std::size_t>(channels_)),
+                std::vector<double>(static_cast<std::size_t>(channels_))};
   if (count_ == 0) return totals;
   const std::vector<float> numbers = for_columns(parameters);
   if (planes_) {
@@ -131,7 +132,8 @@ Totals Loop::sums(SumFunction function, const void* activation, const Parameters
     });
     return totals;
   }
-  const std::int64_t per_part = blocks(blocks(rows_, most_parts), block_rows) * block_rows, parts = blocks(rows_, per_part);
+  const std::int64_t per_part = blocks(blocks(rows_, most_parts), block_rows) * block_rows,
+                     parts = blocks(rows_, per_part);
   std::vector<double> partial(static_cast<std::size_t>(2 * parts * columns_));
   parallel_for(parts, elements_per_thread / (per_part * columns_), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part)

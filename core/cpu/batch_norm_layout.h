@@ -29,8 +29,8 @@ struct Totals {
   std::vector<double> first, second;
 };
 
-/// x, and dy and out where they are defined, all of x's shape [batch, channels, ...], walked together. Arrays whose layouts
-/// do not go together (none does in a network that keeps to one order) are copied.
+/// x, and dy and out where they are defined, all of x's shape [batch, channels, ...], walked together. Arrays whose
+/// layouts do not go together (none does in a network that keeps to one order) are copied.
 class Loop {
  public:
   Loop(const Array& x, const Array& dy, const Out& out);
@@ -59,8 +59,8 @@ class Loop {
   Array copy_to_{};  // where out_ goes in the end, when it is a temporary
   bool planes_ = false;
   std::int64_t channels_ = 0, count_ = 0;
-  // planes: per channel a matrix [batch, pixels]. Otherwise one matrix [pixels / fold, fold * channels]: narrow arrays take
-  // several pixels per row.
+  // planes: per channel a matrix [batch, pixels]. Otherwise one matrix [pixels / fold, fold * channels]: narrow arrays
+  // take several pixels per row.
   std::int64_t rows_ = 0, columns_ = 0, fold_ = 1;
 };
 

@@ -3,8 +3,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/batch_norm_tiles.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace joist::batch_norm {
@@ -19,8 +21,8 @@ void clear(float* sums, std::int64_t columns) {
   for (std::int64_t i = 0; i < columns; i += lanes()) store(Lanes(0.0F), sums + i);
 }
 
-// d is taken from the block's first row, which is in the data's own range: nothing cancels however far the data lies from 0
-// and from `mean`.
+// d is taken from the block's first row, which is in the data's own range: nothing cancels however far the data lies
+// from 0 and from `mean`.
 void moments_tile(const void*, const Matrices& tile, double* first, double* second) {
   HWY_ALIGN Sums sum, square;
   for (std::int64_t top = 0; top < tile.rows; top += block_rows) {
@@ -31,6 +33,7 @@ void moments_tile(const void*, const Matrices& tile, double* first, double* seco
     for (std::int64_t row = 0; row < rows; row += 8) {
       const std::int64_t depth = rows - row < 8 ? rows - row : 8;
       const float* x = origin + row * tile.x.row;
+      for (std::int64_t k = 0; k < depth; ++k) prefetch_later_row(tile.x, x + k * tile.x.row, tile.columns);
       for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
         const std::int64_t left = tile.columns - i;
         const Lanes reference = load_up_to(origin + i, left);
@@ -60,6 +63,7 @@ void normalize_tile(const void* activation, const Matrices& tile) {
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* x = tile.x.data + row * tile.x.row;
     float* y = tile.out + row * tile.out_row;
+    prefetch_later_row(tile.x, x, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       const Lanes d = load_up_to(x + i, left) - load_up_to(tile.parameter[mean] + i, left);
@@ -84,6 +88,10 @@ void gradient_sums_tile(const void* activation, const Matrices& tile, double* fi
       const std::int64_t depth = top + rows - row < 4 ? top + rows - row : 4;
       const float* x = tile.x.data + row * tile.x.row;
       const float* dy = tile.dy.data + row * tile.dy.row;
+      for (std::int64_t k = 0; k < depth; ++k) {
+        prefetch_later_row(tile.x, x + k * tile.x.row, tile.columns);
+        prefetch_later_row(tile.dy, dy + k * tile.dy.row, tile.columns);
+      }
       for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
         const std::int64_t left = tile.columns - i;
         const Lanes m = load_up_to(tile.parameter[mean] + i, left), a = load_up_to(tile.parameter[scale] + i, left);
@@ -113,6 +121,8 @@ void gradient_tile(const void* activation, const Matrices& tile) {
     const float* x = tile.x.data + row * tile.x.row;
     const float* dy = tile.dy.data + row * tile.dy.row;
     float* dx = tile.out + row * tile.out_row;
+    prefetch_later_row(tile.x, x, tile.columns);
+    prefetch_later_row(tile.dy, dy, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       const Lanes d = load_up_to(x + i, left) - load_up_to(tile.parameter[mean] + i, left);

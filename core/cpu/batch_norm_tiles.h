@@ -1,5 +1,5 @@
-// The inner loops of batch normalization, for several instruction sets. A tile is a matrix whose rows are gapless; every
-// column has its own parameters (a channel's, repeated for columns of the same channel).
+// The inner loops of batch normalization, for several instruction sets. A tile is a matrix whose rows are gapless;
+// every column has its own parameters (a channel's, repeated for columns of the same channel).
 #pragma once
 
 #include <array>
@@ -29,10 +29,10 @@ using WriteFunction = void (*)(const void* activation, const Matrices&);
 
 /// The loops with one activation fused in; null pointers for an activation that is too rare to be fused.
 struct Fused {
-  WriteFunction normalize = nullptr;      ///< out = activation(z)
-  SumFunction gradient_sums = nullptr;    ///< dz = dy * slope(z): sums of dz and of dz * d
-  WriteFunction gradient = nullptr;       ///< out = dx
-  const void* activation = nullptr;       ///< lies in the Unary that this was made from
+  WriteFunction normalize = nullptr;    ///< out = activation(z)
+  SumFunction gradient_sums = nullptr;  ///< dz = dy * slope(z): sums of dz and of dz * d
+  WriteFunction gradient = nullptr;     ///< out = dx
+  const void* activation = nullptr;     ///< lies in the Unary that this was made from
 };
 Fused fused_with(const Unary& activation);
 

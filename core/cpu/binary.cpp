@@ -3,8 +3,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/binary.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace joist {
@@ -51,7 +53,8 @@ struct Table;
 template <class... F>
 struct Table<std::variant<F...>> {
   static constexpr TileFunction values[] = {&value_tile<F>...};
-  static constexpr TileFunction gradients[2][sizeof...(F)] = {{&gradient_tile<F, true>...}, {&gradient_tile<F, false>...}};
+  static constexpr TileFunction gradients[2][sizeof...(F)] = {{&gradient_tile<F, true>...},
+                                                              {&gradient_tile<F, false>...}};
 };
 
 TileFunction binary_value_at(std::size_t index) { return Table<Binary>::values[index]; }

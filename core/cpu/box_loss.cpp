@@ -5,8 +5,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/box_loss.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 #ifndef JOIST_CORE_CPU_BOX_LOSS_BLOCK
 #define JOIST_CORE_CPU_BOX_LOSS_BLOCK
@@ -28,8 +30,9 @@ namespace joist {
 namespace HWY_NAMESPACE {
 namespace {
 
-// CIoU = IoU - rho² / c² - alpha v (Zheng et al. 2020): rho the distance of the centres, c the diagonal of the box around
-// both, v = 4 / pi² (atan(wb / hb) - atan(wa / ha))², alpha = v / (1 - IoU + v). Denominators carry epsilon 1e-7.
+// CIoU = IoU - rho² / c² - alpha v (Zheng et al. 2020): rho the distance of the centres, c the diagonal of the box
+// around both, v = 4 / pi² (atan(wb / hb) - atan(wa / ha))², alpha = v / (1 - IoU + v). Denominators carry epsilon
+// 1e-7.
 struct CompleteIou {
   Lanes ax1, ay1, ax2, ay2, bx1, by1, bx2, by2;
   Lanes epsilon{1e-7F};
@@ -42,7 +45,8 @@ struct CompleteIou {
   Lanes diagonal = hull_w * hull_w + hull_h * hull_h + epsilon;
   Lanes apart_x = bx1 + bx2 - ax1 - ax2, apart_y = by1 + by2 - ay1 - ay2;
   Lanes distance = (apart_x * apart_x + apart_y * apart_y) * Lanes(0.25F);
-  Lanes turn = Lanes(hn::Atan(FloatTag(), (wb / (hb + epsilon)).v)) - Lanes(hn::Atan(FloatTag(), (wa / (ha + epsilon)).v));
+  Lanes turn =
+      Lanes(hn::Atan(FloatTag(), (wb / (hb + epsilon)).v)) - Lanes(hn::Atan(FloatTag(), (wa / (ha + epsilon)).v));
   Lanes aspect = Lanes(0.40528473456935109F) * turn * turn;
   Lanes alpha = aspect / (Lanes(1.0F) - iou + aspect + epsilon);
 
@@ -63,8 +67,8 @@ void complete_iou_block(BoxBlock& block) {
 HWY_INLINE Lanes above(Lanes p, Lanes q) { return slope_first(Maximum{}, p, q); }
 HWY_INLINE Lanes below(Lanes p, Lanes q) { return slope_first(Minimum{}, p, q); }
 
-// Gradient along one axis: low and high side of box a, given how the value changes with the overlap's length, the hull's
-// length, the own length and the distance of the centres along that axis.
+// Gradient along one axis: low and high side of box a, given how the value changes with the overlap's length, the
+// hull's length, the own length and the distance of the centres along that axis.
 HWY_INLINE void put_axis(Lanes a1, Lanes a2, Lanes b1, Lanes b2, Lanes by_overlap, Lanes by_hull, Lanes by_length,
                          Lanes by_apart, float* low, float* high) {
   const Lanes zero(0.0F);

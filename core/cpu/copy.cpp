@@ -1,6 +1,7 @@
 #include <joist/core/cpu/copy.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -28,44 +29,72 @@ void with_type(Dtype dtype, const char* where, Visit&& visit) {
     case Dtype::float16:
     case Dtype::bfloat16: break;
   }
-  throw DtypeError({.where = where, .what = "conversion from or to " + std::string(name_of(dtype)) + " on the CPU",
+  throw DtypeError({.where = where,
+                    .what = "conversion from or to " + std::string(name_of(dtype)) + " on the CPU",
                     .expected = "float32, float64, int64, int32, int8, uint8 or bool"});
 }
 
 template <class To, class From>
 To converted(From x) {
-  if constexpr (std::is_same_v<To, bool>) return x != From{};
-  else return static_cast<To>(x);
+  if constexpr (std::is_same_v<To, bool>)
+    return x != From{};
+  else
+    return static_cast<To>(x);
 }
 
 // One element each way.
 template <class To>
 struct Assign {
   template <class From>
-  void operator()(To& to, From from) const { to = converted<To>(from); }
+  void operator()(To& to, From from) const {
+    to = converted<To>(from);
+  }
 };
 template <class To>
 struct Increase {
   template <class From>
   void operator()(To& to, From from) const {
-    if constexpr (std::is_same_v<To, bool>) to = to || from != From{};
-    else to = static_cast<To>(to + converted<To>(from));
+    if constexpr (std::is_same_v<To, bool>)
+      to = to || from != From{};
+    else
+      to = static_cast<To>(to + converted<To>(from));
   }
 };
 
-// A matrix of any strides; a transposed one is read along its own rows, 16 at a time.
+// A transposed matrix goes in pieces through a buffer, 16 by 16 where it is not narrower, so that whole cache lines are
+// read on one side and written on the other. The pieces advance along the longer side: its lines are then walked in
+// order.
 template <class From, class To, class Move>
-void move_matrix(const From* x, const Axis& row, const Axis& column, std::int64_t rows, std::int64_t columns, To* y, Move move) {
+void move_transposed(const From* x, std::int64_t xc, std::int64_t rows, std::int64_t columns, To* y, std::int64_t yr,
+                     std::int64_t yc, Move move) {
+  constexpr std::int64_t size = 256;
+  std::array<From, static_cast<std::size_t>(size)> buffer;
+  const std::int64_t tall = std::min(rows, size / std::min<std::int64_t>(columns, 16));
+  const std::int64_t height = columns < 16 ? tall : std::min<std::int64_t>(rows, 16),
+                     width = std::min(columns, size / height);
+  const auto piece_at = [&](std::int64_t top, std::int64_t left) {
+    const std::int64_t h = std::min(height, rows - top), w = std::min(width, columns - left);
+    for (std::int64_t i = 0; i < w; ++i) std::copy_n(x + top + (left + i) * xc, h, buffer.data() + i * height);
+    To* to = y + top * yr + left * yc;
+    for (std::int64_t r = 0; r < h; ++r)
+      for (std::int64_t i = 0; i < w; ++i) move(to[r * yr + i * yc], buffer[static_cast<std::size_t>(i * height + r)]);
+  };
+  if (rows > columns) {
+    for (std::int64_t left = 0; left < columns; left += width)
+      for (std::int64_t top = 0; top < rows; top += height) piece_at(top, left);
+  } else {
+    for (std::int64_t top = 0; top < rows; top += height)
+      for (std::int64_t left = 0; left < columns; left += width) piece_at(top, left);
+  }
+}
+
+// A matrix of any strides.
+template <class From, class To, class Move>
+void move_matrix(const From* x, const Axis& row, const Axis& column, std::int64_t rows, std::int64_t columns, To* y,
+                 Move move) {
   const auto [yr, xr] = std::pair(row.stride[0], row.stride[1]);
   const auto [yc, xc] = std::pair(column.stride[0], column.stride[1]);
-  if (xr == 1 && xc != 1) {
-    for (std::int64_t top = 0; top < rows; top += 16) {
-      const std::int64_t bottom = std::min(rows, top + 16);
-      for (std::int64_t i = 0; i < columns; ++i)
-        for (std::int64_t r = top; r < bottom; ++r) move(y[r * yr + i * yc], x[r + i * xc]);
-    }
-    return;
-  }
+  if (xr == 1 && xc != 1) return move_transposed(x, xc, rows, columns, y, yr, yc, move);
   for (std::int64_t r = 0; r < rows; ++r, x += xr, y += yr) {
     if (xc == 1 && yc == 1) {
       if constexpr (std::is_same_v<From, To> && std::is_same_v<Move, Assign<To>>) {
@@ -107,8 +136,9 @@ void move_array(const Array& from, const Array& to, Move move) {
     for (std::int64_t index = begin; index < end; ++index) {
       const std::int64_t left = index % across * width, top = index / across % down * height;
       const StridedAxes::Offsets at = outer.offsets(index / across / down);
-      move_matrix(x + at[1] + left * column.stride[1] + top * row.stride[1], row, column, std::min(height, row.length - top),
-                  std::min(width, column.length - left), y + at[0] + left * column.stride[0] + top * row.stride[0], move);
+      move_matrix(x + at[1] + left * column.stride[1] + top * row.stride[1], row, column,
+                  std::min(height, row.length - top), std::min(width, column.length - left),
+                  y + at[0] + left * column.stride[0] + top * row.stride[0], move);
     }
   });
 }

@@ -23,7 +23,8 @@ void take_rows(const Array& x, const Array& index, const Out& out) {
     const auto row_bytes = [size](const Array& array) { return array.strides()[0] * static_cast<std::int64_t>(size); };
     parallel_for(rows, 16384 / length, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
-        std::copy_n(from + wanted[i * step] * row_bytes(x), static_cast<std::size_t>(length) * size, to + i * row_bytes(y));
+        std::copy_n(from + wanted[i * step] * row_bytes(x), static_cast<std::size_t>(length) * size,
+                    to + i * row_bytes(y));
     });
     return;
   }

@@ -34,7 +34,8 @@ void for_each_row(const Array& logits, const Out& loss, const OfRow& of_row) {
   parallel_for(logits.shape(0), 4096 / std::max<std::int64_t>(count, 1), [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> buffer(stride == 1 ? 0 : static_cast<std::size_t>(count));
     for (std::int64_t row = begin; row < end; ++row)
-      put(y[row], of_row(gapless_rows(x + row * row_stride, 0, stride, 1, count, buffer.data()).data, row), loss.accumulate);
+      put(y[row], of_row(gapless_rows(x + row * row_stride, 0, stride, 1, count, buffer.data()).data, row),
+          loss.accumulate);
   });
 }
 
@@ -51,7 +52,8 @@ void for_each_row_backward(const Array& logits, const Out& dlogits, const Gradie
     std::vector<float> result(direct ? 0 : static_cast<std::size_t>(count));
     for (std::int64_t row = begin; row < end; ++row) {
       float* out = dx + row * to[0];
-      gradient(gapless_rows(x + row * from[0], 0, from[1], 1, count, gathered.data()).data, direct ? out : result.data(), row);
+      gradient(gapless_rows(x + row * from[0], 0, from[1], 1, count, gathered.data()).data,
+               direct ? out : result.data(), row);
       if (direct) continue;
       for (std::int64_t i = 0; i < count; ++i)
         put(out[i * to[1]], static_cast<double>(result[static_cast<std::size_t>(i)]), dlogits.accumulate);
@@ -79,8 +81,8 @@ void cross_entropy(const Array& logits, const Array& target, const CrossEntropyO
   });
 }
 
-void cross_entropy_backward(const Array& logits, const Array& target, const Array& dloss, const CrossEntropyOptions& options,
-                            const Out& dlogits) {
+void cross_entropy_backward(const Array& logits, const Array& target, const Array& dloss,
+                            const CrossEntropyOptions& options, const Out& dlogits) {
   const std::int64_t classes = logits.shape(1);
   const Column<std::int64_t> wanted(target);
   const Column<float> dy(dloss);

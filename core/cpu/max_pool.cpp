@@ -7,8 +7,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/max_pool.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 #ifndef JOIST_CORE_CPU_MAX_POOL_LINE
 #define JOIST_CORE_CPU_MAX_POOL_LINE
@@ -101,8 +103,8 @@ void maximum_line(const MaximumLine& line) {
           const Lanes x = load_up_to(line.x.at(r, c) + i, left);
           const FloatMask better = hn::Or(x > best, hn::IsNaN(x.v));
           best = select(better, x, best);
-          index = hn::IfThenElse(hn::RebindMask(di, better), hn::Set(di, static_cast<std::int32_t>(r * line.columns.in + c)),
-                                 index);
+          index = hn::IfThenElse(hn::RebindMask(di, better),
+                                 hn::Set(di, static_cast<std::int32_t>(r * line.columns.in + c)), index);
         }
       store_up_to(best, line.y.at(line.row, column) + i, left);
       store_indices(index, line.index.at(line.row, column) + i, left);
@@ -155,7 +157,8 @@ Picture<T> picture(const Array& array, std::int64_t batch) {
 }
 
 bool interleaved(std::initializer_list<const Array*> arrays) {
-  return std::all_of(arrays.begin(), arrays.end(), [](const Array* a) { return a->shape(1) == 1 || a->strides()[1] == 1; });
+  return std::all_of(arrays.begin(), arrays.end(),
+                     [](const Array* a) { return a->shape(1) == 1 || a->strides()[1] == 1; });
 }
 
 void planar_maximum_line(const MaximumLine& line) {
@@ -193,14 +196,19 @@ void scatter_plane(const Picture<const float>& dy, const Picture<const std::int3
 void max_pool(const Array& x, const PoolOptions& options, const Out& out, const Array& index) {
   if (index.elements() == 0) return;
   write_or_add(out, [&](const Array& y) {
-    const PoolAxis rows = axis_of(options, 0, x.shape(2), y.shape(2)), columns = axis_of(options, 1, x.shape(3), y.shape(3));
+    const PoolAxis rows = axis_of(options, 0, x.shape(2), y.shape(2)),
+                   columns = axis_of(options, 1, x.shape(3), y.shape(3));
     const auto line_of = interleaved({&x, &y, &index}) ? HWY_DYNAMIC_DISPATCH(maximum_line) : planar_maximum_line;
     const std::int64_t work = y.shape(1) * y.shape(3) * rows.kernel * columns.kernel;
     parallel_for(y.shape(0) * rows.out, 16384 / work, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t line = begin; line < end; ++line)
-        line_of({.x = picture<const float>(x, line / rows.out), .y = picture<float>(y, line / rows.out),
-                 .index = picture<std::int32_t>(index, line / rows.out), .rows = rows, .columns = columns,
-                 .row = line % rows.out, .channels = y.shape(1)});
+        line_of({.x = picture<const float>(x, line / rows.out),
+                 .y = picture<float>(y, line / rows.out),
+                 .index = picture<std::int32_t>(index, line / rows.out),
+                 .rows = rows,
+                 .columns = columns,
+                 .row = line % rows.out,
+                 .channels = y.shape(1)});
     });
   });
 }
@@ -208,16 +216,23 @@ void max_pool(const Array& x, const PoolOptions& options, const Out& out, const 
 void max_pool_backward(const Array& dy, const Array& index, const PoolOptions& options, const Out& out) {
   const Array& dx = out.array;
   if (dx.elements() == 0) return;
-  const PoolAxis rows = axis_of(options, 0, dx.shape(2), dy.shape(2)), columns = axis_of(options, 1, dx.shape(3), dy.shape(3));
+  const PoolAxis rows = axis_of(options, 0, dx.shape(2), dy.shape(2)),
+                 columns = axis_of(options, 1, dx.shape(3), dy.shape(3));
   const std::int64_t channels = dx.shape(1);
   if (interleaved({&dy, &index, &dx})) {
     const auto line_of = HWY_DYNAMIC_DISPATCH(maximum_backward_line);
-    const std::int64_t work = channels * columns.in * (rows.kernel / rows.stride + 1) * (columns.kernel / columns.stride + 1);
+    const std::int64_t work =
+        channels * columns.in * (rows.kernel / rows.stride + 1) * (columns.kernel / columns.stride + 1);
     parallel_for(dx.shape(0) * rows.in, 16384 / work, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t line = begin; line < end; ++line)
-        line_of({.dy = picture<const float>(dy, line / rows.in), .index = picture<const std::int32_t>(index, line / rows.in),
-                 .dx = picture<float>(dx, line / rows.in), .rows = rows, .columns = columns, .row = line % rows.in,
-                 .channels = channels, .accumulate = out.accumulate});
+        line_of({.dy = picture<const float>(dy, line / rows.in),
+                 .index = picture<const std::int32_t>(index, line / rows.in),
+                 .dx = picture<float>(dx, line / rows.in),
+                 .rows = rows,
+                 .columns = columns,
+                 .row = line % rows.in,
+                 .channels = channels,
+                 .accumulate = out.accumulate});
     });
     return;
   }

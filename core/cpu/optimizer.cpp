@@ -9,9 +9,9 @@
 namespace joist {
 namespace {
 
-constexpr std::int64_t line = 16;        // elements of a cache line: threads share none
-constexpr std::int64_t grain = 1024;     // lines per thread at least
-constexpr std::int64_t block = 4096;     // elements of a square sum that are added in sequence
+constexpr std::int64_t line = 16;     // elements of a cache line: threads share none
+constexpr std::int64_t grain = 1024;  // lines per thread at least
+constexpr std::int64_t block = 4096;  // elements of a square sum that are added in sequence
 
 // body(begin, count) over [0, elements) in whole cache lines.
 template <class Body>
@@ -65,8 +65,8 @@ void interpolate(const Array& x_array, double weight, const Array& y_array) {
   });
 }
 
-// Sixteen running sums, whatever the registers hold: the result does not depend on the instruction set either. The square
-// of a float is exact in double.
+// Sixteen running sums, whatever the registers hold: the result does not depend on the instruction set either. The
+// square of a float is exact in double.
 double block_square_sum(const float* x, std::int64_t count) {
   std::array<double, 16> sums{};
   std::int64_t i = 0;
@@ -85,10 +85,11 @@ void square_sum(const Array& x_array, const Array& total) {
   const std::int64_t elements = x_array.elements();
   const auto* x = x_array.data<float>();
   std::vector<double> sums(static_cast<std::size_t>(std::max<std::int64_t>(1, (elements + block - 1) / block)));
-  parallel_for(elements == 0 ? 0 : static_cast<std::int64_t>(sums.size()), 8, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      sums[static_cast<std::size_t>(i)] = block_square_sum(x + i * block, std::min(block, elements - i * block));
-  });
+  parallel_for(
+      elements == 0 ? 0 : static_cast<std::int64_t>(sums.size()), 8, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          sums[static_cast<std::size_t>(i)] = block_square_sum(x + i * block, std::min(block, elements - i * block));
+      });
   for (std::size_t count = sums.size(); count > 1; count = (count + 1) / 2)  // pairwise
     for (std::size_t i = 0; i < count / 2; ++i) sums[i] += sums[(count + 1) / 2 + i];
   *total.data<double>() = sums[0];

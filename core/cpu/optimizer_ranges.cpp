@@ -3,8 +3,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/optimizer_ranges.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace joist {
@@ -64,11 +66,12 @@ HWY_EXPORT(adam_loop);
 HWY_EXPORT(interpolate_loop);
 }  // namespace
 
-void sgd_range(const SgdFactors& factors, std::int64_t count, float* parameter, const float* gradient, float* velocity) {
+void sgd_range(const SgdFactors& factors, std::int64_t count, float* parameter, const float* gradient,
+               float* velocity) {
   HWY_DYNAMIC_DISPATCH(sgd_loop)(factors, count, parameter, gradient, velocity);
 }
-void adam_range(const AdamFactors& factors, std::int64_t count, float* parameter, const float* gradient, float* first_moment,
-                float* second_moment) {
+void adam_range(const AdamFactors& factors, std::int64_t count, float* parameter, const float* gradient,
+                float* first_moment, float* second_moment) {
   HWY_DYNAMIC_DISPATCH(adam_loop)(factors, count, parameter, gradient, first_moment, second_moment);
 }
 void interpolate_range(float weight, std::int64_t count, const float* x, float* y) {

@@ -70,7 +70,8 @@ void dropout(const Array& x, double probability, const RandomKey& key, const Out
   const RowMajor order(y.array.shape(), {&x, &y.array});
   for_each_chunk(key, y.array.elements(), [&](std::int64_t first, std::int64_t count, const std::uint32_t* words) {
     order.for_each(first, first + count, [&](std::int64_t i, std::int64_t at_x, std::int64_t at_y) {
-      const float value = static_cast<double>(uniform_from(words[i - first])) >= probability ? from[at_x] * scale : 0.0F;
+      const float value =
+          static_cast<double>(uniform_from(words[i - first])) >= probability ? from[at_x] * scale : 0.0F;
       to[at_y] = y.accumulate ? to[at_y] + value : value;
     });
   });

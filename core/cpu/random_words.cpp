@@ -3,8 +3,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/random_words.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace joist {
@@ -26,7 +28,8 @@ HWY_INLINE void multiply(Words x, Words factor, Words& high, Words& low) {
 void words_for(const RandomKey& key, std::uint32_t first, std::int64_t blocks, std::uint32_t* words) {
   const WordTag d;
   std::int64_t i = 0;
-  const auto high_key = static_cast<std::uint32_t>(key.seed >> 32) ^ (static_cast<std::uint32_t>(key.stream) * 0x85EBCA6BU);
+  const auto high_key =
+      static_cast<std::uint32_t>(key.seed >> 32) ^ (static_cast<std::uint32_t>(key.stream) * 0x85EBCA6BU);
   for (; i + lanes() <= blocks; i += lanes()) {
     Words a = hn::Iota(d, first + static_cast<std::uint32_t>(i)), b = hn::Set(d, key.step);
     Words c = hn::Set(d, key.draw), e = hn::Set(d, key.call);

@@ -50,7 +50,8 @@ struct Sum {
       summed_chunk = std::clamp<std::int64_t>(function ? tile_elements / kept_chunk : 64, 1, 64);
     } else {
       summed_chunk = std::min(summed_axis.length, tile_elements);
-      kept_chunk = std::min<std::int64_t>(kept_axis.length, std::clamp<std::int64_t>(tile_elements / summed_chunk, 1, 64));
+      kept_chunk =
+          std::min<std::int64_t>(kept_axis.length, std::clamp<std::int64_t>(tile_elements / summed_chunk, 1, 64));
     }
     summed_chunk = std::min(summed_chunk, summed_axis.length);
   }
@@ -60,7 +61,8 @@ struct Sum {
 
   // total[...] += the sums of tiles [begin, end) of the summed axes, for one block of the kept ones.
   void add(std::int64_t unit, std::int64_t begin, std::int64_t end, float* buffer, double* total) const {
-    const std::int64_t first = unit % kept_blocks() * kept_chunk, count = std::min(kept_chunk, kept_axis.length - first);
+    const std::int64_t first = unit % kept_blocks() * kept_chunk,
+                       count = std::min(kept_chunk, kept_axis.length - first);
     const StridedAxes::Offsets base = kept.offsets(unit / kept_blocks());
     const Axis &row = columns_kept ? summed_axis : kept_axis, &column = columns_kept ? kept_axis : summed_axis;
     for (std::int64_t step = begin; step < end; ++step) {
@@ -72,9 +74,9 @@ struct Sum {
       tile.columns = columns_kept ? count : depth;
       const std::int64_t size = std::max(tile_elements, tile.rows * tile.columns);
       for (std::size_t i = 0; i < input_count; ++i)
-        tile.in[i] = gapless_rows(inputs[i] + base[i] + at[i] + first * kept_axis.stride[i] + from * summed_axis.stride[i],
-                                  row.stride[i], column.stride[i], tile.rows, tile.columns,
-                                  buffer + static_cast<std::int64_t>(i) * size);
+        tile.in[i] = gapless_rows(
+            inputs[i] + base[i] + at[i] + first * kept_axis.stride[i] + from * summed_axis.stride[i], row.stride[i],
+            column.stride[i], tile.rows, tile.columns, buffer + static_cast<std::int64_t>(i) * size);
       Tile::Input values = tile.in[0];
       if (function) {
         tile.out = buffer + 3 * size;
@@ -90,7 +92,8 @@ struct Sum {
   }
 
   void write(std::int64_t unit, const double* total) const {
-    const std::int64_t first = unit % kept_blocks() * kept_chunk, count = std::min(kept_chunk, kept_axis.length - first);
+    const std::int64_t first = unit % kept_blocks() * kept_chunk,
+                       count = std::min(kept_chunk, kept_axis.length - first);
     const std::int64_t stride = kept_axis.stride[output];
     float* y = out + kept.offsets(unit / kept_blocks())[output] + first * stride;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -171,8 +174,13 @@ void sum_tiles(TileFunction function, const void* parameters, std::initializer_l
   }
   const Array full = out.array.expanded(in[0]->shape());
   const StridedAxes axes(in[0]->shape(), {in[0], in[1], in[2], &full});
-  Sum sum{.function = function, .parameters = parameters, .out = out.array.data<float>(), .accumulate = out.accumulate,
-          .scale = static_cast<float>(scale), .kept = axes, .summed = axes};
+  Sum sum{.function = function,
+          .parameters = parameters,
+          .out = out.array.data<float>(),
+          .accumulate = out.accumulate,
+          .scale = static_cast<float>(scale),
+          .kept = axes,
+          .summed = axes};
   for (const Array* input : inputs) sum.inputs[sum.input_count++] = input->data<float>();
   sum.plan();
   sum.run();

@@ -6,10 +6,10 @@
 
 namespace joist {
 
-/// out = scale * sum of `function` of the inputs over the axes along which `out` has length 1 and the inputs have not. The
-/// inputs (at most three, float32) all have the full shape, expanded where they broadcast; without a function the only input
-/// itself is summed. Adds at most 64 numbers at a time in float, everything else in double; the order depends only on
-/// shapes and strides, not on the number of threads.
+/// out = scale * sum of `function` of the inputs over the axes along which `out` has length 1 and the inputs have not.
+/// The inputs (at most three, float32) all have the full shape, expanded where they broadcast; without a function the
+/// only input itself is summed. Adds at most 64 numbers at a time in float, everything else in double; the order
+/// depends only on shapes and strides, not on the number of threads.
 void sum_tiles(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs, double scale,
                const Out& out);
 

@@ -4,8 +4,8 @@
 namespace joist {
 namespace {
 
-// Output i of `out` lies on source floor(i * in / out); source s is the one of outputs ceil(s * out / in) up to, without,
-// ceil((s + 1) * out / in).
+// Output i of `out` lies on source floor(i * in / out); source s is the one of outputs ceil(s * out / in) up to,
+// without, ceil((s + 1) * out / in).
 WindowAxis forward_axis(std::int64_t in, std::int64_t out) {
   WindowAxis axis(in, out);
   for (std::int64_t i = 0; i < out; ++i) {

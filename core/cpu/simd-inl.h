@@ -70,11 +70,15 @@ HWY_INLINE void store_first(Lanes x, float* p, std::int64_t count) {
 #endif
 }
 /// load or load_first, whichever `left` floats allow.
-HWY_INLINE Lanes load_up_to(const float* p, std::int64_t left) { return left >= lanes() ? load(p) : load_first(p, left); }
-HWY_INLINE void store_up_to(Lanes x, float* p, std::int64_t left) { left >= lanes() ? store(x, p) : store_first(x, p, left); }
+HWY_INLINE Lanes load_up_to(const float* p, std::int64_t left) {
+  return left >= lanes() ? load(p) : load_first(p, left);
+}
+HWY_INLINE void store_up_to(Lanes x, float* p, std::int64_t left) {
+  left >= lanes() ? store(x, p) : store_first(x, p, left);
+}
 
-/// Asks for the row of a tile that is read about 2 KB later. The processor foresees by itself only where rows follow without
-/// gaps; in slices of channels this halves the time.
+/// Asks for the row of a tile that is read about 2 KB later. The processor foresees by itself only where rows follow
+/// without gaps; in slices of channels this halves the time.
 HWY_INLINE void prefetch_later_row(const Tile::Input& input, const float* row, std::int64_t columns) {
   if (input.row == columns || input.row == 0) return;
   const float* later = row + input.row * (512 / columns + 1);
@@ -91,30 +95,34 @@ HWY_INLINE Lanes sqrt(Lanes x) { return hn::Sqrt(x.v); }
 HWY_INLINE Lanes min(Lanes a, Lanes b) { return hn::Min(b.v, a.v); }
 HWY_INLINE Lanes max(Lanes a, Lanes b) { return hn::Max(b.v, a.v); }
 
-/// 2^n e^r with |r| <= ln 2 / 2 and a polynomial for e^r (relative error 3e-9 before rounding).
+/// e^x = 2^n e^r with |r| <= ln 2 / 2 and a polynomial for e^r (relative error 3e-9 before rounding). Without AVX-512
+/// results below 2^-125 are 0.
 HWY_INLINE Lanes exp(Lanes x) {
   const FloatTag d;
+#if HWY_TARGET == HWY_AVX3
   x = min(max(x, Lanes(-104.0F)), Lanes(89.0F));  // beyond: 0 and infinity
+  constexpr float unit = 1;
   const Lanes n = hn::Round(hn::Mul(x.v, hn::Set(d, 1.44269504F)));
+#else
+  x = min(max(x, Lanes(-87.3F)), Lanes(89.0F));
+  constexpr float unit = 2;  // with 2^(n - 1), which is a float up to the largest n, and 0 for the smallest
+  const Lanes magic(12582912.0F);  // 1.5 * 2^23: the sum is rounded to an integer, which its last bits hold
+  const Lanes shifted = multiply_add(x, Lanes(1.44269504F), magic), n = shifted - magic;
+#endif
   Lanes r = hn::NegMulAdd(n.v, hn::Set(d, 0.693145752F), x.v);
   r = hn::NegMulAdd(n.v, hn::Set(d, 1.42860677e-6F), r.v);
-  Lanes p = multiply_add(r, Lanes(0.00138145583F), Lanes(0.00836873577F));
-  p = multiply_add(r, p, Lanes(0.0416683899F));
-  p = multiply_add(r, p, Lanes(0.166665205F));
-  p = multiply_add(r, p, Lanes(0.499999934F));
-  p = multiply_add(r, p, Lanes(1.0F));
-  p = multiply_add(r, p, Lanes(1.0F));
+  Lanes p = multiply_add(r, Lanes(unit * 0.00138145583F), Lanes(unit * 0.00836873577F));
+  p = multiply_add(r, p, Lanes(unit * 0.0416683899F));
+  p = multiply_add(r, p, Lanes(unit * 0.166665205F));
+  p = multiply_add(r, p, Lanes(unit * 0.499999934F));
+  p = multiply_add(r, p, Lanes(unit));
+  p = multiply_add(r, p, Lanes(unit));
 #if HWY_TARGET == HWY_AVX3
   return Lanes::Vector{_mm512_scalef_ps(p.v.raw, n.v.raw)};
 #else
-  // In two steps, so that results below the smallest normal number are gradual. NaN: p is NaN whatever n becomes.
   const hn::RebindToSigned<FloatTag> di;
-  const auto exponent = hn::ConvertTo(di, n.v);
-  const auto half = hn::ShiftRight<1>(exponent);
-  const auto bias = hn::Set(di, 127);
-  const auto first = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(half, bias)));
-  const auto second = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::Sub(exponent, half), bias)));
-  return hn::Mul(hn::Mul(p.v, first), second);
+  const auto exponent = hn::Add(hn::ShiftLeft<23>(hn::BitCast(di, shifted.v)), hn::Set(di, 126 << 23));
+  return hn::Mul(p.v, hn::BitCast(d, exponent));
 #endif
 }
 

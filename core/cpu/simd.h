@@ -1,5 +1,5 @@
-// Instruction sets of our own SIMD kernels: AVX-512, AVX2 and, as the least that is asked of an x86-64 processor, SSE4.2
-// (2008). The best that the machine has is chosen at run time. A file with kernels includes this first, then
+// Instruction sets of our own SIMD kernels: AVX-512, AVX2 and, as the least that is asked of an x86-64 processor,
+// SSE4.2 (2008). The best that the machine has is chosen at run time. A file with kernels includes this first, then
 // <hwy/foreach_target.h> and simd-inl.h; more sets would cost their share of its compile time.
 #pragma once
 

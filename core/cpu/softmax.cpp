@@ -5,8 +5,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/softmax.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace joist {
@@ -43,9 +45,8 @@ HWY_INLINE Lanes first_lanes(Lanes x, std::int64_t left) {
 
 // Sum of exp(x - maximum).
 double exponential_sum(const float* x, std::int64_t count, float maximum) {
-  return sum_of(count, [&](std::int64_t i, std::int64_t left) HWY_ATTR {
-    return first_lanes(exp(load_up_to(x + i, left) - Lanes(maximum)), left);
-  });
+  return sum_of(count, [&](std::int64_t i, std::int64_t left)
+                           HWY_ATTR { return first_lanes(exp(load_up_to(x + i, left) - Lanes(maximum)), left); });
 }
 
 void softmax_tile(const void*, const Tile& tile) {

@@ -8,8 +8,9 @@
 
 namespace joist {
 
-/// The axes of a shape ordered by the operands' strides, outermost first (the first operand decides, the next ones break
-/// ties), without axes of length 1, neighbours merged wherever every operand allows. Broadcast axes have stride 0.
+/// The axes of a shape ordered by the operands' strides, outermost first (the first operand decides, the next ones
+/// break ties), without axes of length 1, neighbours merged wherever every operand allows. Broadcast axes have stride
+/// 0.
 struct StridedAxes {
   static constexpr int max_operands = 4;
   using Offsets = std::array<std::int64_t, max_operands>;

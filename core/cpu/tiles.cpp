@@ -76,8 +76,8 @@ struct Loop {
         tile.rows = std::min(height, row.length - y);
         tile.columns = std::min(width, column.length - x);
         for (std::size_t i = 0; i < input_count; ++i)
-          tile.in[i] = gapless_rows(inputs[i] + at[i + 1], row.stride[i + 1], column.stride[i + 1], tile.rows, tile.columns,
-                                    buffer + static_cast<std::int64_t>(i) * size);
+          tile.in[i] = gapless_rows(inputs[i] + at[i + 1], row.stride[i + 1], column.stride[i + 1], tile.rows,
+                                    tile.columns, buffer + static_cast<std::int64_t>(i) * size);
         float* const to = out + at[0];
         const bool direct = !accumulate && (column.stride[0] == 1 || column.length == 1);
         tile.out = direct ? to : buffer + 3 * size;
@@ -89,11 +89,15 @@ struct Loop {
   }
 };
 
-Loop loop_over(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs, const Out& out) {
+Loop loop_over(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs,
+               const Out& out) {
   std::array<const Array*, 3> in{&out.array, &out.array, &out.array};
   std::copy(inputs.begin(), inputs.end(), in.begin());
   // Unused slots repeat the output: they change nothing in the order and the merging of axes.
-  Loop loop{.function = function, .parameters = parameters, .out = out.array.data<float>(), .accumulate = out.accumulate,
+  Loop loop{.function = function,
+            .parameters = parameters,
+            .out = out.array.data<float>(),
+            .accumulate = out.accumulate,
             .outer = StridedAxes(out.array.shape(), {&out.array, in[0], in[1], in[2]})};
   for (const Array* input : inputs) loop.inputs[loop.input_count++] = input->data<float>();
   return loop;
@@ -124,7 +128,8 @@ Tile::Input gapless_rows(const float* data, std::int64_t row_stride, std::int64_
   return {buffer, row_stride == 0 ? 0 : columns};
 }
 
-void for_each_tile(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs, const Out& out) {
+void for_each_tile(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs,
+                   const Out& out) {
   Loop loop = loop_over(function, parameters, inputs, out);
   if (loop.outer.rank() > 1 && too_short(loop.outer)) loop.outer.move_innermost(loop.outer.rank() - 2);
   if (loop.outer.rank() > 0) loop.column = loop.outer.remove(loop.outer.rank() - 1);
@@ -146,7 +151,10 @@ void for_each_line(TileFunction function, const void* parameters, int axis, std:
     pointers[count] = &lines[count];
     ++count;
   }
-  Loop loop{.function = function, .parameters = parameters, .out = out.array.data<float>(), .accumulate = out.accumulate,
+  Loop loop{.function = function,
+            .parameters = parameters,
+            .out = out.array.data<float>(),
+            .accumulate = out.accumulate,
             .outer = StridedAxes(out_lines.shape(), {&out_lines, pointers[0], pointers[1], pointers[2]})};
   loop.column.length = length;
   loop.column.stride[0] = out.array.strides()[axis];

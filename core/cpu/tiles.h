@@ -1,6 +1,6 @@
 // Elementwise work in tiles. A SIMD kernel only ever sees small matrices whose rows are gapless; the loops here bring
-// arrays of any strides into that form: they walk arrays as they lie, gather and scatter what has gaps through buffers that
-// stay in the first-level cache, broadcast, add where the output accumulates, and divide the work among threads.
+// arrays of any strides into that form: they walk arrays as they lie, gather and scatter what has gaps through buffers
+// that stay in the first-level cache, broadcast, add where the output accumulates, and divide the work among threads.
 #pragma once
 
 #include <array>
@@ -29,16 +29,17 @@ using TileFunction = void (*)(const void* parameters, const Tile& tile);
 /// Most elements of a tile that needs a buffer.
 inline constexpr std::int64_t tile_elements = 1024;
 
-/// Applies `function` to float32 arrays, each of out's shape (expand to broadcast). At most three inputs. `out` may be an
-/// input, exactly.
-void for_each_tile(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs, const Out& out);
+/// Applies `function` to float32 arrays, each of out's shape (expand to broadcast). At most three inputs. `out` may be
+/// an input, exactly.
+void for_each_tile(TileFunction function, const void* parameters, std::initializer_list<const Array*> inputs,
+                   const Out& out);
 
 /// The same with tiles whose rows are whole lines along `axis`.
 void for_each_line(TileFunction function, const void* parameters, int axis, std::initializer_list<const Array*> inputs,
                    const Out& out);
 
-/// Rows without gaps with the elements of a matrix of any strides: the matrix itself where it is so already, else a copy in
-/// `buffer` (rows * columns floats).
+/// Rows without gaps with the elements of a matrix of any strides: the matrix itself where it is so already, else a
+/// copy in `buffer` (rows * columns floats).
 Tile::Input gapless_rows(const float* data, std::int64_t row_stride, std::int64_t column_stride, std::int64_t rows,
                          std::int64_t columns, float* buffer);
 

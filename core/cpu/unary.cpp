@@ -3,8 +3,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/unary.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace joist {

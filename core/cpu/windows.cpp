@@ -5,8 +5,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/windows.cpp>
+// clang-format off: the order matters
 #include <hwy/foreach_target.h>
 #include <joist/core/cpu/simd-inl.h>
+// clang-format on
 
 #ifndef JOIST_CORE_CPU_WINDOWS_LINE
 #define JOIST_CORE_CPU_WINDOWS_LINE
@@ -41,7 +43,8 @@ void interleaved_line(const WindowLine& line) {
   const WindowAxis &rows = *line.rows, &columns = *line.columns;
   const auto results = static_cast<std::int64_t>(columns.begin.size());
   for (std::int64_t column = 0; column < results; ++column) {
-    const std::int64_t from = columns.begin[static_cast<std::size_t>(column)], to = columns.end[static_cast<std::size_t>(column)];
+    const std::int64_t from = columns.begin[static_cast<std::size_t>(column)],
+                       to = columns.end[static_cast<std::size_t>(column)];
     const Lanes weight(rows.result[row] * columns.result[static_cast<std::size_t>(column)]);
     float* y = line.y + column * line.y_column;
     for (std::int64_t i = 0; i < line.channels; i += lanes()) {
@@ -49,8 +52,9 @@ void interleaved_line(const WindowLine& line) {
       Lanes sum(0.0F);
       for (std::int64_t r = rows.begin[row]; r < rows.end[row]; ++r)
         for (std::int64_t c = from; c < to; ++c)
-          sum = multiply_add(Lanes(rows.source[static_cast<std::size_t>(r)] * columns.source[static_cast<std::size_t>(c)]),
-                             load_up_to(line.x + r * line.x_row + c * line.x_column + i, left), sum);
+          sum = multiply_add(
+              Lanes(rows.source[static_cast<std::size_t>(r)] * columns.source[static_cast<std::size_t>(c)]),
+              load_up_to(line.x + r * line.x_row + c * line.x_column + i, left), sum);
       sum = sum * weight;
       if (line.accumulate) sum = sum + load_up_to(y + i, left);
       store_up_to(sum, y + i, left);
@@ -89,8 +93,10 @@ void planar_line(const WindowLine& line) {
 }  // namespace
 
 WindowAxis::WindowAxis(std::int64_t sources, std::int64_t results)
-    : begin(static_cast<std::size_t>(results)), end(static_cast<std::size_t>(results)),
-      source(static_cast<std::size_t>(sources), 1.0F), result(static_cast<std::size_t>(results), 1.0F) {}
+    : begin(static_cast<std::size_t>(results)),
+      end(static_cast<std::size_t>(results)),
+      source(static_cast<std::size_t>(sources), 1.0F),
+      result(static_cast<std::size_t>(results), 1.0F) {}
 
 void sum_windows(const Array& x, const WindowAxis& rows, const WindowAxis& columns, const Out& out) {
   const Array& y = out.array;
@@ -104,9 +110,18 @@ void sum_windows(const Array& x, const WindowAxis& rows, const WindowAxis& colum
   parallel_for(y.elements() == 0 ? 0 : y.shape(0) * height, 8192 / work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t line = begin; line < end; ++line) {
       const std::int64_t batch = line / height, row = line % height;
-      line_of({.x = from + batch * xs[0], .x_channel = xs[1], .x_row = xs[2], .x_column = xs[3],
-               .y = to + batch * ys[0] + row * ys[2], .y_channel = ys[1], .y_column = ys[3], .channels = y.shape(1),
-               .row = row, .rows = &rows, .columns = &columns, .accumulate = out.accumulate});
+      line_of({.x = from + batch * xs[0],
+               .x_channel = xs[1],
+               .x_row = xs[2],
+               .x_column = xs[3],
+               .y = to + batch * ys[0] + row * ys[2],
+               .y_channel = ys[1],
+               .y_column = ys[3],
+               .channels = y.shape(1),
+               .row = row,
+               .rows = &rows,
+               .columns = &columns,
+               .accumulate = out.accumulate});
     }
   });
 }

@@ -1,5 +1,5 @@
-// Sums over rectangular windows of the picture axes: average pooling, nearest resizing and both backwards are this one loop
-// with different tables.
+// Sums over rectangular windows of the picture axes: average pooling, nearest resizing and both backwards are this one
+// loop with different tables.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ struct WindowAxis {
   WindowAxis(std::int64_t sources, std::int64_t results);
 };
 
-/// y [batch, channels, results of rows, results of columns] from x [batch, channels, sources of rows, sources of columns].
+/// y [batch, channels, results of rows, results of columns] from x [batch, channels, sources of rows, sources of
+/// columns].
 void sum_windows(const Array& x, const WindowAxis& rows, const WindowAxis& columns, const Out& y);
 
 }  // namespace joist

@@ -37,7 +37,7 @@ struct Placed {
 };
 
 /// Draws what is seen of a placed picture, without ever making the canvas: output pixels are mapped back by `to_canvas`
-/// and interpolated between four pixels of the picture. Other output pixels keep their value. Costs about 4 ns per
+/// and interpolated between four pixels of the picture. Other output pixels keep their value. Costs about 5 ns per
 /// pixel drawn.
 void draw(const Placed& placed, const Affine& to_canvas, Picture& out);
 

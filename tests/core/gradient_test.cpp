@@ -66,6 +66,14 @@ TEST(Backward, ASecondRunIsAnError) {
   EXPECT_THROW(y.backward(), InternalError);
 }
 
+TEST(Backward, ASecondLossThroughAPartThatRanIsAnErrorToo) {
+  const Tensor x = Tensor::from({1}, {1}, true);
+  const Tensor shared = x * x;
+  const Tensor a = sum(shared * 2.0), b = sum(shared * 3.0);
+  a.backward();
+  EXPECT_THROW(b.backward(), InternalError);
+}
+
 TEST(Backward, NothingToDoIsAnError) {
   EXPECT_THROW(sum(Tensor::from({1}, {1})).backward(), InternalError);
   const Tensor x = Tensor::from({1, 2}, {2}, true);

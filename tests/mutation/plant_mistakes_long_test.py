@@ -51,7 +51,7 @@ MISTAKES = [
     # products and convolutions
     ("core/cpu/matmul.cpp", "if (x.strides()[i] != apart * rows) return {};", ""),
     ("core/cpu/matmul.cpp", "else if (!y.accumulate)", "else"),
-    ("core/cpu/onednn.cpp", "<< bias.defined() << y.accumulate;", "<< bias.defined();"),
+    ("core/cpu/onednn.cpp", "<< y.array.shape() << options << y.accumulate;", "<< y.array.shape() << options;"),
     ("core/cpu/onednn.cpp", "{options.dilation[0] - 1, options.dilation[1] - 1}", "{options.dilation[0] - 1, options.dilation[0] - 1}"),
     ("core/cpu/convolution.cpp", "const bool own = db.array.defined() && (db.accumulate ||", "const bool own = db.array.defined() && (false ||"),
     ("core/cpu/convolution.cpp", "if (bias.defined()) copy_array(per_channel(bias), {y.array, true});", ""),
@@ -119,17 +119,17 @@ class Library:
         for source in [file] if file.endswith(".cpp") else users_of(file):
             command = list(self.compile[source])
             target = command.index("-o") + 1
-            original, command[target] = command[target], str(folder / (source.replace("/", "_") + ".o"))
+            made = str(folder / (source.replace("/", "_") + ".o"))
+            link[link.index(command[target])] = made
+            command[target] = made
             if source == file:
                 command[command.index("-c") + 1] = str(copy)
-            command.insert(target + 1, f"-I{folder}")
-            # The folder must come before the build's own include folder.
-            command.insert(1 if "ccache" not in command[0] else 2, f"-I{folder}")
+            # In front of the build's own include folder, behind the compiler and its launcher.
+            command.insert(next(k for k, part in enumerate(command) if part.startswith("-")), f"-I{folder}")
             result = run(command)
             if result.returncode != 0:
                 print(result.stdout[-2000:])
                 return None
-            link[link.index(original)] = command[target + (1 if command[target] == f"-I{folder}" else 0)]
         output = link.index("-o") + 1
         link[output] = str(folder / "libjoist.so")
         result = run(link)

@@ -1,11 +1,12 @@
 // The moving average, and schedules.
-#include <gtest/gtest.h>
-
-#include <cmath>
 #include <joist/optim/average.h>
 #include <joist/optim/schedule.h>
 #include <joist/optim/sgd.h>
 #include <joist/tests/optim/support.h>
+
+#include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace joist {
 namespace {

@@ -1,13 +1,14 @@
 // The flat buffer: layout, ties, freezing, padding, gradients.
-#include <gtest/gtest.h>
-
-#include <cmath>
-#include <cstdint>
-#include <limits>
 #include <joist/core/ops.h>
 #include <joist/optim/clip.h>
 #include <joist/optim/sgd.h>
 #include <joist/tests/optim/support.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include <gtest/gtest.h>
 
 namespace joist {
 namespace {
@@ -17,9 +18,9 @@ using testing::numbers;
 using testing::parameter;
 
 TEST(FlatParameters, KeepsValuesInAlignedSlicesGroupedByKind) {
-  const std::vector<Field> fields{parameter("conv.weight", {1, 2, 3, 4, 5, 6}, {3, 2}), parameter("conv.bias", {7, 8, 9}, {3}),
-                                  parameter("bn.weight", {10, 11}, {2}), parameter("bn.bias", {12, 13}, {2}),
-                                  parameter("head.weight", {14}, {1, 1})};
+  const std::vector<Field> fields{parameter("conv.weight", {1, 2, 3, 4, 5, 6}, {3, 2}),
+                                  parameter("conv.bias", {7, 8, 9}, {3}), parameter("bn.weight", {10, 11}, {2}),
+                                  parameter("bn.bias", {12, 13}, {2}), parameter("head.weight", {14}, {1, 1})};
   const FlatParameters flat(fields);
 
   ASSERT_EQ(flat.groups().size(), 3U);
@@ -57,7 +58,8 @@ TEST(FlatParameters, TakesTiesOnceAndLeavesFrozenOnesAndBuffersOut) {
   const Field shared = parameter("embedding.weight", {1, 2}, {2, 1});
   const Field frozen = parameter("stem.weight", {3, 4}, {2, 1});
   frozen.tensor.set_requires_grad(false);
-  const std::vector<Field> fields{shared, frozen, {"head.weight", shared.tensor, true}, testing::buffer("bn.mean", {0}, {1})};
+  const std::vector<Field> fields{
+      shared, frozen, {"head.weight", shared.tensor, true}, testing::buffer("bn.mean", {0}, {1})};
   const FlatParameters flat(fields);
   EXPECT_EQ(flat.slices().size(), 1U);
   EXPECT_EQ(flat.count(), 2);
@@ -68,7 +70,8 @@ TEST(FlatParameters, TakesTiesOnceAndLeavesFrozenOnesAndBuffersOut) {
 
 TEST(FlatParameters, RefusesNothingToTrainAndMixedDtypes) {
   EXPECT_THROW(FlatParameters{std::vector<Field>{}}, UsageError);
-  const std::vector<Field> mixed{parameter("a", {1}, {1}), {"b", Parameter(Array::from(std::vector<double>{1}, {1})), true}};
+  const std::vector<Field> mixed{parameter("a", {1}, {1}),
+                                 {"b", Parameter(Array::from(std::vector<double>{1}, {1})), true}};
   EXPECT_THROW(FlatParameters{mixed}, DtypeError);
 }
 

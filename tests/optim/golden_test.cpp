@@ -1,6 +1,8 @@
-// SGD and Adam against values computed in float64 from PyTorch's own update rules (Rosenbrock's function, 100 steps), and
-// against numbers worked out by hand.
-#include <gtest/gtest.h>
+// SGD and Adam against values computed in float64 from PyTorch's own update rules (Rosenbrock's function, 100 steps),
+// and against numbers worked out by hand.
+#include <joist/optim/adam.h>
+#include <joist/optim/sgd.h>
+#include <joist/tests/optim/support.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -8,9 +10,8 @@
 #include <fstream>
 #include <functional>
 #include <memory>
-#include <joist/optim/adam.h>
-#include <joist/optim/sgd.h>
-#include <joist/tests/optim/support.h>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 namespace joist {
@@ -70,7 +71,8 @@ TEST_P(Golden, OptimizersFollowPyTorch) {
       const std::vector<double> found = numbers(fields[0].tensor.value());
       for (std::size_t i = 0; i < 2; ++i) {
         const double wanted = expected->at(i).get<double>();
-        EXPECT_NEAR(found[i], wanted, tolerance * std::abs(wanted)) << configuration.name << " step " << step << " element " << i;
+        EXPECT_NEAR(found[i], wanted, tolerance * std::abs(wanted))
+            << configuration.name << " step " << step << " element " << i;
       }
     }
   }
@@ -138,7 +140,8 @@ TEST(Optimizer, GoesOnFromASavedStateBitByBit) {
       if (step == 4) {
         saved_values = numbers(fields[0].tensor.value());
         saved = optimizer->state();
-        for (NamedState& state : saved.arrays) state.array = Array::from(state.array.to_vector<float>(), state.array.shape());
+        for (NamedState& state : saved.arrays)
+          state.array = Array::from(state.array.to_vector<float>(), state.array.shape());
       }
       give_gradient(fields[0].tensor, gradient(step, numbers(fields[0].tensor.value())[0]));
       optimizer->step();

@@ -1,23 +1,26 @@
 // What the tests of this room share: parameters on either host backend and gradients set by hand.
 #pragma once
 
-#include <string>
-#include <vector>
 #include <joist/optim/flat.h>
 #include <joist/tests/reference/reference.h>
+#include <joist/tests/support/reference_backend.h>
+
+#include <string>
+#include <vector>
 
 namespace joist::testing {
 
 /// float64 on reference, float32 on cpu.
 inline Array values_on(Device device, const std::vector<double>& values, const Shape& shape) {
   if (device == reference::device) {
-    register_kernels(Device::Kind::reference, reference_kernels());
+    use_reference();
     return Array::from(values, shape, device);
   }
   return Array::from(std::vector<float>(values.begin(), values.end()), shape, device);
 }
 
-inline Field parameter(const std::string& name, const std::vector<double>& values, const Shape& shape, Device device = cpu) {
+inline Field parameter(const std::string& name, const std::vector<double>& values, const Shape& shape,
+                       Device device = cpu) {
   return {name, Parameter(values_on(device, values, shape)), true};
 }
 

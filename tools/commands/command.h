@@ -1,11 +1,13 @@
-// What the commands share. Each file of this folder adds one command with its options, and calls a library to do the work.
+// What the commands share. Each file of this folder adds one command with its options, and calls a library to do the
+// work.
 #pragma once
+
+#include <joist/tools/training/model.h>
 
 #include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
-#include <joist/tools/training/model.h>
 
 namespace CLI {
 class App;
@@ -22,6 +24,8 @@ struct Context {
 
 void add_train(CLI::App& app, Context& context);
 void add_eval(CLI::App& app, Context& context);
+void add_predict(CLI::App& app, Context& context);
+void add_export(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_data(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);

@@ -1,15 +1,12 @@
-#include <sched.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <joist/core/error.h>
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/kernels.h>
 #include <joist/core/threads.h>
 #include <joist/tools/commands/command.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -17,6 +14,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sched.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace joist::commands {
 namespace {
@@ -84,7 +84,8 @@ Line memory_line() {
   const double total = static_cast<double>(memory_kilobytes("MemTotal")) / 1e6;
   const double available = static_cast<double>(memory_kilobytes("MemAvailable")) / 1e6;
   Line line{"memory", fmt::format("{:.1f} GB, {:.1f} GB available", total, available)};
-  if (available < 2) line.problem = "the default training takes about 2 GB", line.fix = "end other programs, or --batch 8";
+  if (available < 2)
+    line.problem = "the default training takes about 2 GB", line.fix = "end other programs, or --batch 8";
   return line;
 }
 
@@ -116,8 +117,14 @@ Line checkpoints_line() {
 }
 
 int examine(const std::string& json_file) {
-  const std::vector<Line> lines{{"joist", JOIST_VERSION}, cpu_line(), threads_line(), memory_line(), disk_line(), gpu_line(),
-                                {"processes", "one: no MPI plugin"}, checkpoints_line()};
+  const std::vector<Line> lines{{"joist", JOIST_VERSION},
+                                cpu_line(),
+                                threads_line(),
+                                memory_line(),
+                                disk_line(),
+                                gpu_line(),
+                                {"processes", "one: no MPI plugin"},
+                                checkpoints_line()};
   nlohmann::ordered_json json;
   auto problems = nlohmann::ordered_json::array();
   for (const Line& line : lines) {

@@ -2,6 +2,7 @@
 #include <joist/core/threads.h>
 #include <joist/tools/commands/command.h>
 #include <joist/tools/training/evaluate.h>
+
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -17,15 +18,19 @@ constexpr const char* examples = R"(Examples:
 }  // namespace
 
 void add_eval(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("eval", "Evaluates a checkpoint: COCO numbers of detectors, top-1 and top-5 of classifiers");
+  CLI::App* command =
+      app.add_subcommand("eval", "Evaluates a checkpoint: COCO numbers of detectors, top-1 and top-5 of classifiers");
   command->footer(examples);
   const auto given = std::make_shared<EvaluateOptions>();
   const auto json = std::make_shared<std::string>();
   command->add_option("--model", given->model, "a checkpoint of joist")->type_name("FILE")->required();
   command->add_option("--data", given->data, "a folder or one annotation file")->type_name("PATH")->required();
   command->add_option("--batch", given->batch, "pictures at once")->type_name("N")->capture_default_str();
-  command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")->type_name("N")->capture_default_str();
-  command->add_option("--labels", given->labels, "what to do about labels that are wrong")->type_name("fail|repair|drop")
+  command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--labels", given->labels, "what to do about labels that are wrong")
+      ->type_name("fail|repair|drop")
       ->capture_default_str();
   command->add_option("--json", *json, "write the numbers here")->type_name("FILE");
   command->callback([&context, given, json] {

@@ -2,6 +2,7 @@
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/sha256.h>
 #include <joist/tools/commands/command.h>
+
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -41,7 +42,8 @@ int inspect(const Given& given) {
   for (const Skipped& skipped : archive.skipped) fmt::print("{:<48} not read: {}\n", skipped.name, skipped.why);
   for (const auto& [name, text] : archive.attributes)
     fmt::print("{}: {}\n", name, text.size() > 200 ? fmt::format("({} bytes of text)", text.size()) : text);
-  fmt::print("{} arrays, {} numbers{}\n", archive.arrays.size(), numbers, archive.foreign ? ", not written by joist" : "");
+  fmt::print("{} arrays, {} numbers{}\n", archive.arrays.size(), numbers,
+             archive.foreign ? ", not written by joist" : "");
   write_result(given.json, list.dump(1) + "\n");
   return 0;
 }
@@ -52,9 +54,12 @@ void add_inspect(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("inspect", "Lists the tensors of a checkpoint");
   command->footer(examples);
   const auto given = std::make_shared<Given>();
-  command->add_option("file", given->file, "an HDF5 file: joist's own, or of Keras and h5py")->type_name("FILE")->required();
+  command->add_option("file", given->file, "an HDF5 file: joist's own, or of Keras and h5py")
+      ->type_name("FILE")
+      ->required();
   command->add_option("--json", given->json, "write [{\"name\", \"shape\", \"dtype\"}] here")->type_name("FILE");
-  command->add_flag("--digests", given->digests, "the SHA-256 of each tensor too, to see which ones differ between two files");
+  command->add_flag("--digests", given->digests,
+                    "the SHA-256 of each tensor too, to see which ones differ between two files");
   command->callback([&context, given] { context.run = [given] { return inspect(*given); }; });
 }
 

@@ -1,6 +1,7 @@
 #include <joist/data/metrics/coco.h>
 #include <joist/tools/commands/command.h>
 #include <joist/tools/training/detection_evaluation.h>
+
 #include <memory>
 
 #include <CLI/CLI.hpp>

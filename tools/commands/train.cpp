@@ -1,8 +1,9 @@
-#include <charconv>
 #include <joist/core/error.h>
 #include <joist/core/formats/store.h>
 #include <joist/tools/commands/command.h>
 #include <joist/tools/training/train.h>
+
+#include <charconv>
 #include <map>
 #include <memory>
 
@@ -40,7 +41,9 @@ void read_number(const std::string& text, const char* name, Number& value, const
 }
 
 void read_text(const std::string& text, const char*, std::string& value) { value = text; }
-void read_text(const std::string& text, const char* name, std::int64_t& value) { read_number(text, name, value, "a whole number"); }
+void read_text(const std::string& text, const char* name, std::int64_t& value) {
+  read_number(text, name, value, "a whole number");
+}
 void read_text(const std::string& text, const char* name, double& value) { read_number(text, name, value, "a number"); }
 void read_text(const std::string& text, const char* name, Duration& value) {
   value = Duration::parse(text, fmt::format("--{}", name));
@@ -89,7 +92,8 @@ void add_train(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("train", "Trains a model; stops cleanly on Ctrl-C and SIGTERM");
   command->footer(examples);
   const auto given = std::make_shared<Given>();
-  command->add_option("--config", given->config, "a TOML file with any of these options; the command line comes after it")
+  command
+      ->add_option("--config", given->config, "a TOML file with any of these options; the command line comes after it")
       ->type_name("FILE");
   const TrainOptions defaults;
   visit_options(defaults, [&]<class Member>(const OptionInfo& info, const Member& value) {
@@ -99,11 +103,13 @@ void add_train(CLI::App& app, Context& context) {
     } else if (name == "deterministic") {
       command->add_flag("--deterministic{true}", given->deterministic, info.help)->group(info.group);
     } else if constexpr (is_listed<Member>) {
-      command->add_option_function<std::string>(
-                 "--" + name, [given, name](const std::string& text) { given->texts[name] = text; }, info.help)
+      command
+          ->add_option_function<std::string>(
+              "--" + name, [given, name](const std::string& text) { given->texts[name] = text; }, info.help)
           ->type_name(info.value)
           ->default_str(default_text(value))
-          ->group(info.group);
+          ->group(info.group)
+          ->take_last();
     }
   });
   command->callback([&context, given] {

@@ -1,13 +1,14 @@
-#include <sys/resource.h>
-
-#include <algorithm>
-#include <chrono>
 #include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/tools/training/benchmark.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/recipe.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include <sys/resource.h>
 
 namespace joist {
 namespace {
@@ -23,7 +24,8 @@ std::vector<std::vector<TrueBox>> made_up_boxes(std::int64_t batch, std::int64_t
     for (int i = 0; i < boxes_per_picture; ++i) {
       const float width = random.uniform(0.05F, 0.35F) * side, height = random.uniform(0.05F, 0.35F) * side;
       const float x = random.uniform(0, side - width), y = random.uniform(0, side - height);
-      boxes.push_back({x, y, x + width, y + height, static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(classes)))});
+      boxes.push_back(
+          {x, y, x + width, y + height, static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(classes)))});
     }
   return truth;
 }
@@ -31,7 +33,8 @@ std::vector<std::vector<TrueBox>> made_up_boxes(std::int64_t batch, std::int64_t
 Array made_up_labels(std::int64_t batch, std::int64_t classes) {
   Random random({.seed = 2, .stream = Stream::test});
   std::vector<std::int64_t> labels(static_cast<std::size_t>(batch));
-  for (std::int64_t& label : labels) label = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(classes)));
+  for (std::int64_t& label : labels)
+    label = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(classes)));
   return Array::from(labels, {batch});
 }
 
@@ -47,8 +50,14 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   const ModelEntry& entry = registry.find(options.model);
   const bool detect = entry.task == TaskKind::detect;
   const std::int64_t classes = options.classes > 0 ? options.classes : detect ? 80 : entry.size == 28 ? 10 : 1000;
-  TrainOptions recipe{.size = options.size, .batch = options.batch, .optimizer = "sgd", .rate = 0.01, .momentum = 0.9,
-                      .weight_decay = 1e-4, .clip = 0, .average_decay = 0};
+  TrainOptions recipe{.size = options.size,
+                      .batch = options.batch,
+                      .optimizer = "sgd",
+                      .rate = 0.01,
+                      .momentum = 0.9,
+                      .weight_decay = 1e-4,
+                      .clip = 0,
+                      .average_decay = 0};
   recipe.model = options.model;
   resolve_model(recipe, registry, entry.task, classes, 0, entry.channels);
 
@@ -56,8 +65,8 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   const std::unique_ptr<Model> model = entry.make({.classes = classes});
   Learner learner(model->fields(), recipe);
   const Plan plan({{0, options.steps + warm_up_steps}});
-  const Array pictures =
-      Array::empty({options.batch, entry.channels, recipe.size, recipe.size}, Dtype::float32, cpu, Order::channels_last);
+  const Array pictures = Array::empty({options.batch, entry.channels, recipe.size, recipe.size}, Dtype::float32, cpu,
+                                      Order::channels_last);
   kernels(cpu).random.uniform({.seed = 3, .stream = Stream::test}, 0, 1, pictures);
   const auto truth = made_up_boxes(options.batch, recipe.size, classes);
   const Array labels = made_up_labels(options.batch, classes);
@@ -70,7 +79,8 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
     loss.loss.backward();
     learner.step(step, plan);
     if (step >= warm_up_steps)
-      milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+      milliseconds.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(milliseconds.begin(), milliseconds.end());
   rusage usage = {};

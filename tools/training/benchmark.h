@@ -1,9 +1,10 @@
 // How fast a model trains here: whole steps on made-up input, without loading, averaging or evaluation.
 #pragma once
 
+#include <joist/tools/training/model.h>
+
 #include <cstdint>
 #include <string>
-#include <joist/tools/training/model.h>
 
 namespace joist {
 
@@ -23,7 +24,8 @@ struct TrainBenchmark {
   std::int64_t parameters = 0;
 };
 
-/// Forward, loss, backward and SGD with momentum; detectors get 8 boxes per picture. Throws UsageError for names and sizes.
+/// Forward, loss, backward and SGD with momentum; detectors get 8 boxes per picture. Throws UsageError for names and
+/// sizes.
 TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const ModelRegistry& registry);
 
 }  // namespace joist

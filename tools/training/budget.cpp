@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <joist/tools/training/budget.h>
+
+#include <algorithm>
 
 namespace joist {
 namespace {
@@ -9,7 +10,8 @@ constexpr std::int64_t measured_steps = 25;  // needed to plan, or …
 constexpr double measured_share = 0.05;      // … this share of the time
 constexpr double evaluation_share = 0.1;     // of the time, for evaluations in between
 constexpr double margin_share = 0.01;        // for what cannot be foreseen
-constexpr double first_evaluation_steps = 8;  // an evaluation is taken to cost as much as so many steps until one was measured
+constexpr double first_evaluation_steps =
+    8;  // an evaluation is taken to cost as much as so many steps until one was measured
 
 }  // namespace
 
@@ -27,7 +29,8 @@ bool TimeBudget::knows_speed() const {
 void TimeBudget::note_step(double seconds) {
   ++steps_;
   if (steps_ <= ignored_steps) return;
-  const double weight = std::max(0.05, 1.0 / static_cast<double>(steps_ - ignored_steps));  // plain mean of the first 20
+  const double weight =
+      std::max(0.05, 1.0 / static_cast<double>(steps_ - ignored_steps));  // plain mean of the first 20
   recent_step_ += weight * (seconds - recent_step_);
 }
 
@@ -48,8 +51,8 @@ double TimeBudget::final_seconds() const {
 std::int64_t TimeBudget::total_from(std::int64_t step) const {
   const double left = seconds_ - elapsed() - final_seconds();
   // What evaluations in between may still take, in proportion to the time left.
-  const double between = std::min(evaluation_share * std::max(left, 0.0),
-                                  std::max(evaluation_share * seconds_ - evaluations_, 0.0));
+  const double between =
+      std::min(evaluation_share * std::max(left, 0.0), std::max(evaluation_share * seconds_ - evaluations_, 0.0));
   return step + std::max<std::int64_t>(static_cast<std::int64_t>((left - between) / step_seconds()), 0);
 }
 

@@ -8,8 +8,8 @@ namespace joist {
 
 class TimeBudget {
  public:
-  /// `seconds`: of the whole run, 0 for no limit. `spent`: by earlier parts of the same run, before they were interrupted.
-  /// `began`: when this process began.
+  /// `seconds`: of the whole run, 0 for no limit. `spent`: by earlier parts of the same run, before they were
+  /// interrupted. `began`: when this process began.
   TimeBudget(double seconds, double spent, std::chrono::steady_clock::time_point began);
 
   bool limited() const noexcept { return seconds_ > 0; }
@@ -22,8 +22,8 @@ class TimeBudget {
   void note_evaluation(double seconds);
   void note_save(double seconds);
 
-  /// How many steps the run should have if it has done `step` of them: what fits before the final evaluation and saving, with the
-  /// evaluations in between taking no more than their share. At least `step`.
+  /// How many steps the run should have if it has done `step` of them: what fits before the final evaluation and
+  /// saving, with the evaluations in between taking no more than their share. At least `step`.
   std::int64_t total_from(std::int64_t step) const;
   /// Whether an evaluation in between stays within its share of the time.
   bool affords_evaluation() const;
@@ -35,10 +35,10 @@ class TimeBudget {
   double seconds_, spent_;
   std::chrono::steady_clock::time_point began_;
   std::int64_t steps_ = 0;
-  double recent_step_ = 0;     // moving average
-  double evaluation_ = -1;     // the longest so far; -1: none yet
-  double evaluations_ = 0;     // together
-  double save_ = 1;            // the longest so far; a guess until then
+  double recent_step_ = 0;  // moving average
+  double evaluation_ = -1;  // the longest so far; -1: none yet
+  double evaluations_ = 0;  // together
+  double save_ = 1;         // the longest so far; a guess until then
 };
 
 }  // namespace joist

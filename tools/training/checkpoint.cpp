@@ -19,15 +19,19 @@ constexpr const char* optimizer_prefix = "optimizer/";
 constexpr const char* sums_name = "training/loss_sums";
 
 std::string describe(const ModelDescription& d) {
-  const Json preprocessing = {{"size", d.size},
-                              {"channels", d.channels},
-                              {"order", d.channels == 3 ? "RGB" : "gray"},
-                              {"resize", d.task == TaskKind::detect ? "letterbox, padded with 114" : "shorter side, centre"},
-                              {"scale", "1/255"},
-                              {"mean", d.mean},
-                              {"deviation", d.deviation}};
-  return Json{{"model", d.model},   {"task", name_of(d.task)},         {"classes", d.classes},
-              {"class_ids", d.class_ids}, {"preprocessing", preprocessing}}
+  const Json preprocessing = {
+      {"size", d.size},
+      {"channels", d.channels},
+      {"order", d.channels == 3 ? "RGB" : "gray"},
+      {"resize", d.task == TaskKind::detect ? "letterbox, padded with 114" : "shorter side, centre"},
+      {"scale", "1/255"},
+      {"mean", d.mean},
+      {"deviation", d.deviation}};
+  return Json{{"model", d.model},
+              {"task", name_of(d.task)},
+              {"classes", d.classes},
+              {"class_ids", d.class_ids},
+              {"preprocessing", preprocessing}}
       .dump();
 }
 
@@ -62,18 +66,18 @@ void add(Archive& archive, const TrainingState& state) {
       {sums_name, Array::from(state.loss_sums, {static_cast<std::int64_t>(state.loss_sums.size())})});
   archive.attributes["configuration"] = to_toml(state.options);
   archive.attributes["log"] = state.log.csv();
-  archive.attributes["training"] = Json{{"data", state.data_digest},
-                                        {"step", state.step},
-                                        {"epoch_batches", state.epoch_batches},
-                                        {"skipped", state.skipped},
-                                        {"average_updates", state.average_updates},
-                                        {"optimizer", state.optimizer.kind},
-                                        {"optimizer_steps", state.optimizer.steps},
-                                        {"best_epoch", state.best_epoch},
-                                        {"best_value", state.best_value},
-                                        {"best_metrics", state.best_metrics},
-                                        {"elapsed", state.elapsed}}
-                                       .dump();
+  archive.attributes["training"] = Json{
+      {"data", state.data_digest},
+      {"step", state.step},
+      {"epoch_batches", state.epoch_batches},
+      {"skipped", state.skipped},
+      {"average_updates", state.average_updates},
+      {"optimizer", state.optimizer.kind},
+      {"optimizer_steps", state.optimizer.steps},
+      {"best_epoch", state.best_epoch},
+      {"best_value", state.best_value},
+      {"best_metrics", state.best_metrics},
+      {"elapsed", state.elapsed}}.dump();
 }
 
 TrainingState training_from(const Archive& archive, const std::string& where) {
@@ -102,11 +106,14 @@ void require_checkpoint(const Archive& archive, const std::string& where) {
   const auto format = archive.attributes.find("format");
   const auto version = archive.attributes.find("format_version");
   if (format == archive.attributes.end() || format->second != format_name || version == archive.attributes.end())
-    throw DataError({.where = where, .what = "an HDF5 file, but not a checkpoint of joist",
+    throw DataError({.where = where,
+                     .what = "an HDF5 file, but not a checkpoint of joist",
                      .expected = "a file such as best.h5 or last.h5 that joist train wrote"});
   if (version->second != std::to_string(format_version))
-    throw DataError({.where = where, .what = "format version " + version->second,
-                     .expected = fmt::format("at most {}", format_version), .remedy = "a newer joist"});
+    throw DataError({.where = where,
+                     .what = "format version " + version->second,
+                     .expected = fmt::format("at most {}", format_version),
+                     .remedy = "a newer joist"});
 }
 
 }  // namespace
@@ -152,14 +159,17 @@ void load_weights(std::span<const Field> fields, std::span<const NamedState> arr
     }
     const Array& array = *found->second;
     if (array.shape() != field.tensor.shape() || array.dtype() != field.tensor.dtype())
-      misshaped.push_back(fmt::format("{} {} {} (model: {} {})", field.name, name_of(array.dtype()), array.shape().text(),
-                                      name_of(field.tensor.dtype()), field.tensor.shape().text()));
+      misshaped.push_back(fmt::format("{} {} {} (model: {} {})", field.name, name_of(array.dtype()),
+                                      array.shape().text(), name_of(field.tensor.dtype()),
+                                      field.tensor.shape().text()));
   }
   for (const Field& field : fields) offered.erase(field.name);
   if (!missing.empty() || !misshaped.empty() || !offered.empty()) {
     std::vector<std::string> unexpected;
     for (const auto& [name, array] : offered) unexpected.push_back(name);
-    std::string what = "the weights are not those of this model";
+    std::string what =
+        fmt::format("the weights are not those of this model: {} missing, {} unexpected, {} of another shape",
+                    missing.size(), offered.size(), misshaped.size());
     if (!missing.empty()) what += fmt::format("\n  missing: {}", fmt::join(missing, ", "));
     if (!unexpected.empty()) what += fmt::format("\n  unexpected: {}", fmt::join(unexpected, ", "));
     if (!misshaped.empty()) what += fmt::format("\n  other shape: {}", fmt::join(misshaped, ", "));
@@ -178,13 +188,15 @@ std::vector<NamedState> weights_of(std::span<const Field> fields) {
   return arrays;
 }
 
-std::unique_ptr<Model> load_model(const Checkpoint& checkpoint, const ModelRegistry& registry, const std::string& where) {
+std::unique_ptr<Model> load_model(const Checkpoint& checkpoint, const ModelRegistry& registry,
+                                  const std::string& where) {
   const ModelDescription& description = checkpoint.description;
   const ModelEntry& entry = registry.find(description.model);
   if (entry.task != description.task)
-    throw DataError({.where = where, .what = fmt::format("the model \"{}\" of the file does \"{}\"", description.model,
-                                                         name_of(description.task)),
-                     .expected = name_of(entry.task)});
+    throw DataError(
+        {.where = where,
+         .what = fmt::format("the model \"{}\" of the file does \"{}\"", description.model, name_of(description.task)),
+         .expected = name_of(entry.task)});
   std::unique_ptr<Model> model = entry.make({.classes = static_cast<std::int64_t>(description.classes.size())});
   load_weights(model->fields(), checkpoint.best_weights(), where);
   return model;

@@ -4,16 +4,17 @@
 // Arrays are named "model/<field>", "average/<field>" and "optimizer/<buffer>.<field>"; the rest are text attributes.
 #pragma once
 
+#include <joist/optim/optimizer.h>
+#include <joist/tools/training/log.h>
+#include <joist/tools/training/model.h>
+#include <joist/tools/training/options.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-#include <joist/optim/optimizer.h>
-#include <joist/tools/training/log.h>
-#include <joist/tools/training/model.h>
-#include <joist/tools/training/options.h>
 
 namespace joist {
 
@@ -25,24 +26,25 @@ struct ModelDescription {
   std::vector<std::int64_t> class_ids{};  ///< the data's own numbers of the classes, used again in results
   std::int64_t size = 0;                  ///< side of the input
   std::int64_t channels = 3;              ///< RGB or gray
-  std::vector<float> mean{}, deviation{};  ///< classifiers: input = (pixel / 255 - mean) / deviation, per channel; empty: 0 and 1
+  std::vector<float> mean{},
+      deviation{};  ///< classifiers: input = (pixel / 255 - mean) / deviation, per channel; empty: 0 and 1
 };
 
 /// Where training stood between two steps.
 struct TrainingState {
-  TrainOptions options{};         ///< with the plan so far
-  std::string data_digest{};      ///< of the training and validation lists
-  std::int64_t step = 0;          ///< optimizer steps done
-  std::int64_t epoch_batches = 0;  ///< batches summed up in loss_sums
-  std::int64_t skipped = 0;       ///< steps left out because a number was not finite
+  TrainOptions options{};           ///< with the plan so far
+  std::string data_digest{};        ///< of the training and validation lists
+  std::int64_t step = 0;            ///< optimizer steps done
+  std::int64_t epoch_batches = 0;   ///< batches summed up in loss_sums
+  std::int64_t skipped = 0;         ///< steps left out because a number was not finite
   std::vector<double> loss_sums{};  ///< of the epoch so far
   std::int64_t average_updates = 0;
   OptimizerState optimizer{};
   TrainingLog log{};
-  std::int64_t best_epoch = 0;    ///< 0: none yet
+  std::int64_t best_epoch = 0;  ///< 0: none yet
   double best_value = 0;
-  std::string best_metrics{};     ///< JSON
-  double elapsed = 0;             ///< seconds
+  std::string best_metrics{};  ///< JSON
+  double elapsed = 0;          ///< seconds
 };
 
 struct Checkpoint {
@@ -60,13 +62,14 @@ void store_checkpoint(const std::filesystem::path& path, const Checkpoint& check
 /// Throws DataError for a file that is damaged, not a checkpoint, or of a newer format.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
-/// Copies arrays into the fields of the same name. Throws DataError that lists every missing, unexpected and mis-shaped name; nothing
-/// is written then. `where` names the file.
+/// Copies arrays into the fields of the same name. Throws DataError that lists every missing, unexpected and mis-shaped
+/// name; nothing is written then. `where` names the file.
 void load_weights(std::span<const Field> fields, std::span<const NamedState> arrays, const std::string& where);
 /// The fields as they are: shared memory, no copy.
 std::vector<NamedState> weights_of(std::span<const Field> fields);
 
 /// The model of a checkpoint with its best weights. Throws UsageError when the registry does not know it.
-std::unique_ptr<Model> load_model(const Checkpoint& checkpoint, const ModelRegistry& registry, const std::string& where);
+std::unique_ptr<Model> load_model(const Checkpoint& checkpoint, const ModelRegistry& registry,
+                                  const std::string& where);
 
 }  // namespace joist

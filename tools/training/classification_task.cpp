@@ -1,8 +1,10 @@
-#include <cmath>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/recipe.h>
+
+#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -37,7 +39,8 @@ class ClassificationTask final : public TrainingTask {
                     .classes = data.train.classes,
                     .size = options.size,
                     .channels = entry.channels};
-    for (std::size_t i = 0; i < data.train.classes.size(); ++i) description_.class_ids.push_back(static_cast<std::int64_t>(i));
+    for (std::size_t i = 0; i < data.train.classes.size(); ++i)
+      description_.class_ids.push_back(static_cast<std::int64_t>(i));
     set_normalization(description_, data.train.set);
     model_ = entry.make({.classes = static_cast<std::int64_t>(description_.classes.size())});
 
@@ -67,7 +70,8 @@ class ClassificationTask final : public TrainingTask {
       loader_->start(++epoch_);
       batch_ = loader_->next();
     }
-    return classification_batch_loss(*model_, batch_->pictures, batch_->labels);
+    return classification_batch_loss(*model_, batch_->pictures, batch_->labels,
+                                     1.0 / static_cast<double>(accumulated_batches(options_)));
   }
 
   std::string last_pictures() const override {
@@ -114,24 +118,27 @@ CropOptions classifier_cropping(const ModelDescription& description) {
 PictureSet fitted(PictureSet set, const ModelDescription& description, const std::string& where) {
   const bool in_memory = !set.pixels.empty();
   if (in_memory && description.size != 0 && (set.height != description.size || set.width != description.size))
-    throw DataError({.where = where, .what = fmt::format("pictures of {}×{} pixels", set.width, set.height),
+    throw DataError({.where = where,
+                     .what = fmt::format("pictures of {}×{} pixels", set.width, set.height),
                      .expected = fmt::format("{0}×{0} for the model {1}", description.size, description.model)});
   if (set.channels == description.channels) return set;
   if (!in_memory || set.channels != 1)
-    throw DataError({.where = where, .what = fmt::format("pictures with {} channels", set.channels),
+    throw DataError({.where = where,
+                     .what = fmt::format("pictures with {} channels", set.channels),
                      .expected = fmt::format("{} for the model {}", description.channels, description.model),
                      .remedy = "another --model"});
   std::vector<std::uint8_t> repeated;
   repeated.reserve(set.pixels.size() * static_cast<std::size_t>(description.channels));
-  for (const std::uint8_t pixel : set.pixels) repeated.insert(repeated.end(), static_cast<std::size_t>(description.channels), pixel);
+  for (const std::uint8_t pixel : set.pixels)
+    repeated.insert(repeated.end(), static_cast<std::size_t>(description.channels), pixel);
   set.pixels = std::move(repeated);
   set.channels = static_cast<int>(description.channels);
   return set;
 }
 
-BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels) {
+BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
   const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), labels));
-  return {.loss = loss, .parts = {loss.item()}};
+  return {.loss = weight == 1 ? loss : loss * weight, .parts = {loss.item()}};
 }
 
 std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
@@ -146,7 +153,8 @@ std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures
     if (interrupted() != 0) return std::nullopt;
     const Array logits = forward(one->pictures);
     if (logits.rank() != 2 || logits.shape(1) != static_cast<std::int64_t>(classes))
-      throw DataError({.where = "evaluation", .what = "the model gives " + logits.shape().text(),
+      throw DataError({.where = "evaluation",
+                       .what = "the model gives " + logits.shape().text(),
                        .expected = fmt::format("[batch, {}]", classes)});
     const std::vector<float> values = logits.to_vector<float>();
     const std::vector<std::int64_t> labels = one->labels.to_vector<std::int64_t>();
@@ -167,11 +175,13 @@ std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures
   nlohmann::ordered_json json{{"top1", share(top1, all)}, {"top5", share(top5, all)}};
   json["per_class"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < classes; ++i)
-    json["per_class"].push_back({{"name", description.classes[i]}, {"top1", share(hits[i], truths[i])}, {"truths", truths[i]}});
+    json["per_class"].push_back(
+        {{"name", description.classes[i]}, {"top1", share(hits[i], truths[i])}, {"truths", truths[i]}});
   return Evaluation{.values = {share(top1, all), share(top5, all)}, .json = json.dump()};
 }
 
-std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options, const ModelEntry& entry) {
+std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
+                                                  const ModelEntry& entry) {
   return std::make_unique<ClassificationTask>(std::move(data), options, entry);
 }
 

@@ -1,19 +1,21 @@
 // Learning to classify pictures.
 #pragma once
 
+#include <joist/tools/training/task.h>
+#include <joist/tools/training/training_data.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
-#include <joist/tools/training/task.h>
-#include <joist/tools/training/training_data.h>
 
 namespace joist {
 
 /// `options` are resolved (see resolve()).
-std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options, const ModelEntry& entry);
+std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
+                                                  const ModelEntry& entry);
 
-/// Mean cross entropy of a batch. Parts: loss.
-BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels);
+/// Mean cross entropy of a batch, times `weight` for backward: 1 / batches of a step. Parts: loss.
+BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
 
 /// Pictures [batch, channel, height, width], normalized -> logits [batch, class].
 using ClassifyForward = std::function<Array(const Array& pictures)>;
@@ -21,8 +23,8 @@ using ClassifyForward = std::function<Array(const Array& pictures)>;
 /// How pictures come to a classifier, as its description says.
 LoaderOptions classifier_loading(const ModelDescription& description, std::int64_t batch, int threads);
 CropOptions classifier_cropping(const ModelDescription& description);
-/// The set with as many channels as the model takes: gray pictures are repeated. Throws DataError where that cannot be done or
-/// pictures in memory have another size than the model's.
+/// The set with as many channels as the model takes: gray pictures are repeated. Throws DataError where that cannot be
+/// done or pictures in memory have another size than the model's.
 PictureSet fitted(PictureSet set, const ModelDescription& description, const std::string& where);
 
 /// top1, top5 and the share found per class. Nothing when a signal came.

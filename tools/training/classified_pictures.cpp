@@ -1,9 +1,10 @@
-#include <algorithm>
-#include <filesystem>
 #include <joist/core/error.h>
 #include <joist/data/files.h>
 #include <joist/data/idx.h>
 #include <joist/tools/training/training_data.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -20,7 +21,8 @@ bool has_idx(const fs::path& folder, const std::string& split) {
 
 bool is_picture(const fs::path& path) {
   std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".webp";
 }
 
@@ -43,7 +45,8 @@ std::vector<fs::path> class_folders(const fs::path& folder) {
 
 /// The "train" or "val" folder where there is one, else the folder itself.
 fs::path part_of(const fs::path& folder, bool training) {
-  for (const char* name : training ? std::vector<const char*>{"train"} : std::vector<const char*>{"val", "valid", "test"})
+  for (const char* name :
+       training ? std::vector<const char*>{"train"} : std::vector<const char*>{"val", "valid", "test"})
     if (fs::is_directory(folder / name)) return folder / name;
   return folder;
 }
@@ -70,7 +73,8 @@ bool is_classification_data(const std::string& path) {
   if (folders.size() < 2) return false;
   return std::none_of(folders.begin(), folders.end(), [](const fs::path& folder) {
     const auto entries = fs::directory_iterator(folder);
-    return std::any_of(begin(entries), end(entries), [](const auto& entry) { return entry.path().extension() == ".xml"; });
+    return std::any_of(begin(entries), end(entries),
+                       [](const auto& entry) { return entry.path().extension() == ".xml"; });
   });
 }
 
@@ -78,14 +82,18 @@ bool has_own_validation(const std::string& path) {
   return has_idx(path, "t10k") || (fs::is_directory(path) && part_of(path, false) != fs::path(path));
 }
 
-ClassifiedPictures read_classified_pictures(const std::string& path, bool training, const std::vector<std::string>& classes) {
+ClassifiedPictures read_classified_pictures(const std::string& path, bool training,
+                                            const std::vector<std::string>& classes) {
   if (!fs::is_directory(path))
-    throw DataError({.where = path, .what = "no such folder",
-                     .expected = "a folder with IDX files (train-images-idx3-ubyte.gz, …) or with one folder per class"});
+    throw DataError(
+        {.where = path,
+         .what = "no such folder",
+         .expected = "a folder with IDX files (train-images-idx3-ubyte.gz, …) or with one folder per class"});
   if (has_idx(path, training ? "train" : "t10k")) {
     ClassifiedPictures pictures = read_idx_pictures(path, training);
     if (!classes.empty() && pictures.classes.size() > classes.size())
-      throw DataError({.where = path, .what = fmt::format("class {} in the labels", pictures.classes.size() - 1),
+      throw DataError({.where = path,
+                       .what = fmt::format("class {} in the labels", pictures.classes.size() - 1),
                        .expected = fmt::format("0 to {}", classes.size() - 1)});
     if (!classes.empty()) pictures.classes = classes;
     return pictures;
@@ -99,7 +107,8 @@ ClassifiedPictures read_classified_pictures(const std::string& path, bool traini
     const std::string name = utf8(folder.filename());
     const auto found = std::find(pictures.classes.begin(), pictures.classes.end(), name);
     if (found == pictures.classes.end())
-      throw DataError({.where = utf8(folder), .what = "class \"" + name + "\" is not in the list",
+      throw DataError({.where = utf8(folder),
+                       .what = "class \"" + name + "\" is not in the list",
                        .expected = fmt::format("{}", fmt::join(pictures.classes, ", "))});
     for (const fs::path& picture : pictures_in(folder)) {
       pictures.set.paths.push_back(picture.string());

@@ -1,12 +1,12 @@
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <joist/tools/training/console.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <joist/tools/training/console.h>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace joist {
 namespace {
@@ -19,7 +19,8 @@ int terminal_width() {
 }
 
 std::string bar(std::int64_t done, std::int64_t total) {
-  const auto filled = static_cast<int>(std::clamp<std::int64_t>(done * bar_cells / std::max<std::int64_t>(total, 1), 0, bar_cells));
+  const auto filled =
+      static_cast<int>(std::clamp<std::int64_t>(done * bar_cells / std::max<std::int64_t>(total, 1), 0, bar_cells));
   std::string text;
   for (int i = 0; i < bar_cells; ++i) text += i < filled ? "█" : "░";
   return text;

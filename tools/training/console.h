@@ -21,7 +21,8 @@ class Console {
   void warn(const std::string& text);
   /// How far something has come: "what  ███░░  12/87  23.1/s  0:42 left  note". Shown at most ten times a second.
   /// total 0: not known.
-  void progress(const std::string& what, std::int64_t done, std::int64_t total, double seconds_left, const std::string& note);
+  void progress(const std::string& what, std::int64_t done, std::int64_t total, double seconds_left,
+                const std::string& note);
   /// Takes the moving line away.
   void clear();
 

@@ -6,9 +6,11 @@
 
 namespace joist {
 
-std::optional<std::vector<Detection>> detect_all(const Dataset& dataset, const DetectForward& forward, std::int64_t size,
-                                                 std::int64_t batch, int threads, const SuppressOptions& options) {
-  DetectionLoader loader(dataset, in_order({.batch = static_cast<int>(batch), .size = static_cast<int>(size), .threads = threads}));
+std::optional<std::vector<Detection>> detect_all(const Dataset& dataset, const DetectForward& forward,
+                                                 std::int64_t size, std::int64_t batch, int threads,
+                                                 const SuppressOptions& options) {
+  DetectionLoader loader(
+      dataset, in_order({.batch = static_cast<int>(batch), .size = static_cast<int>(size), .threads = threads}));
   loader.start(0);
   std::vector<Detection> found;
   while (const DetectionBatch* pictures = loader.next()) {
@@ -18,10 +20,11 @@ std::optional<std::vector<Detection>> detect_all(const Dataset& dataset, const D
       const Sample& sample = dataset.samples[pictures->samples[i]];
       for (const DetectedBox& box : boxes[i]) {
         const auto category = static_cast<std::size_t>(box.category);
-        found.push_back({.image_id = sample.id,
-                         .category_id = dataset.category_ids[category],
-                         .box = pictures->letterboxes[i].outside({box.x1, box.y1, box.x2, box.y2, static_cast<int>(box.category)}),
-                         .score = static_cast<double>(box.score)});
+        found.push_back(
+            {.image_id = sample.id,
+             .category_id = dataset.category_ids[category],
+             .box = pictures->letterboxes[i].outside({box.x1, box.y1, box.x2, box.y2, static_cast<int>(box.category)}),
+             .score = static_cast<double>(box.score)});
       }
     }
   }

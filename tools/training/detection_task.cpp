@@ -1,10 +1,11 @@
-#include <algorithm>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/data/decode.h>
 #include <joist/tools/report/draw.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -53,15 +54,16 @@ class DetectionTask final : public TrainingTask {
 
   std::string last_pictures() const override {
     std::vector<std::string> names;
-    for (std::size_t i = 0; batch_ && i < batch_->samples.size(); ++i) names.push_back(data_.train.samples[batch_->samples[i]].path);
+    for (std::size_t i = 0; batch_ && i < batch_->samples.size(); ++i)
+      names.push_back(data_.train.samples[batch_->samples[i]].path);
     return fmt::format("{}", fmt::join(names, ", "));
   }
 
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
-    const auto found = detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
-                                  evaluation_thresholds());
+    const auto found = detect_all(*data_.val, forward(), options_.size, options_.batch,
+                                  static_cast<int>(options_.loader_threads), evaluation_thresholds());
     if (!found) return std::nullopt;
     const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
     return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
@@ -77,12 +79,14 @@ class DetectionTask final : public TrainingTask {
     std::vector<TaskExample> examples;
     for (const Sample& sample : few.samples) {
       std::vector<DrawnBox> boxes;
-      for (const Annotation& truth : sample.annotations) boxes.push_back({.box = truth.box, .category = truth.category, .dashed = true});
+      for (const Annotation& truth : sample.annotations)
+        boxes.push_back({.box = truth.box, .category = truth.category, .dashed = true});
       for (const Detection& one : found.value_or(std::vector<Detection>{})) {
         if (one.image_id != sample.id) continue;
         const auto place = std::find(few.category_ids.begin(), few.category_ids.end(), one.category_id);
         const auto category = static_cast<std::size_t>(place - few.category_ids.begin());
-        boxes.push_back({.box = one.box, .label = fmt::format("{} {:.2f}", few.categories[category], one.score),
+        boxes.push_back({.box = one.box,
+                         .label = fmt::format("{} {:.2f}", few.categories[category], one.score),
                          .category = static_cast<int>(category)});
       }
       examples.push_back({draw_boxes(joist::decode(sample.path), boxes), sample.path + " (dashed: the truth)"});
@@ -106,7 +110,8 @@ class DetectionTask final : public TrainingTask {
             .threads = static_cast<int>(options_.loader_threads)};
   }
   AugmentOptions augment(bool closing) const {
-    return {.mosaic = closing ? 0 : static_cast<float>(options_.mosaic), .flip_horizontal = static_cast<float>(options_.flip)};
+    return {.mosaic = closing ? 0 : static_cast<float>(options_.mosaic),
+            .flip_horizontal = static_cast<float>(options_.flip)};
   }
 
   DetectionData data_;
@@ -120,8 +125,8 @@ class DetectionTask final : public TrainingTask {
 
 }  // namespace
 
-BatchLoss detection_batch_loss(const Model& model, const Array& pictures, const std::vector<std::vector<TrueBox>>& truth,
-                               double weight) {
+BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
+                               const std::vector<std::vector<TrueBox>>& truth, double weight) {
   const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth);
   return {.loss = loss.sum * (weight / loss.count), .parts = {loss.box, loss.classification, loss.distribution}};
 }

@@ -1,19 +1,21 @@
 // Learning to detect objects.
 #pragma once
 
-#include <memory>
 #include <joist/layers/detection/loss.h>
 #include <joist/tools/training/task.h>
 #include <joist/tools/training/training_data.h>
+
+#include <memory>
 
 namespace joist {
 
 /// `options` are resolved (see resolve()).
 std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry);
 
-/// The loss of one batch as the optimizer shall see it: the mean over the targets times `weight`, the number of pictures by
-/// the usual convention of detectors, for which their rates and clipping were chosen. Parts: box, class, distance.
-BatchLoss detection_batch_loss(const Model& model, const Array& pictures, const std::vector<std::vector<TrueBox>>& truth,
-                               double weight);
+/// The loss of one batch as the optimizer shall see it: the mean over the targets times `weight`, the number of
+/// pictures by the usual convention of detectors, for which their rates and clipping were chosen. Parts: box, class,
+/// distance.
+BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
+                               const std::vector<std::vector<TrueBox>>& truth, double weight);
 
 }  // namespace joist

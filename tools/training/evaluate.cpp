@@ -26,18 +26,21 @@ std::string table(const std::string& json_text) {
   return text;
 }
 
-std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Model& model, const EvaluateOptions& options) {
+std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Model& model,
+                                          const EvaluateOptions& options) {
   const Dataset data = read_checked_detection(options.data, options.labels, checkpoint.description.classes, false);
   const auto forward = [&model](const Array& pictures) {
     const Inference inference;
     return decode(model.detect(Tensor(pictures))).value();
   };
-  const auto found = detect_all(data, forward, checkpoint.description.size, options.batch, threads(), evaluation_thresholds());
+  const auto found =
+      detect_all(data, forward, checkpoint.description.size, options.batch, threads(), evaluation_thresholds());
   if (!found) return std::nullopt;
   return coco_json(evaluate(coco_truth(data), *found));
 }
 
-std::optional<std::string> classification_json(const Checkpoint& checkpoint, const Model& model, const EvaluateOptions& options) {
+std::optional<std::string> classification_json(const Checkpoint& checkpoint, const Model& model,
+                                               const EvaluateOptions& options) {
   const ClassifiedPictures pictures = read_classified_pictures(options.data, false, checkpoint.description.classes);
   const auto forward = [&model](const Array& batch) {
     const Inference inference;
@@ -53,14 +56,16 @@ std::optional<std::string> classification_json(const Checkpoint& checkpoint, con
 EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistry& registry) {
   const Interruptible interruptible;
   if (options.threads > 0) set_threads(static_cast<int>(options.threads));
-  if (options.batch < 1) throw UsageError({.where = "--batch", .what = std::to_string(options.batch), .expected = "at least 1"});
+  if (options.batch < 1)
+    throw UsageError({.where = "--batch", .what = std::to_string(options.batch), .expected = "at least 1"});
   if (options.model.ends_with(".onnx"))
-    throw UnsupportedError({.where = options.model, .what = "unsupported: evaluating ONNX files",
+    throw UnsupportedError({.where = options.model,
+                            .what = "unsupported: evaluating ONNX files",
                             .remedy = "the checkpoint that it was exported from"});
   const Checkpoint checkpoint = read_checkpoint(options.model);
   const std::unique_ptr<Model> model = load_model(checkpoint, registry, options.model);
   const auto json = checkpoint.description.task == TaskKind::detect ? detection_json(checkpoint, *model, options)
-                                                                   : classification_json(checkpoint, *model, options);
+                                                                    : classification_json(checkpoint, *model, options);
   if (!json) return {.signal = interrupted()};
   return {.text = table(*json), .json = *json};
 }

@@ -1,9 +1,10 @@
 // A trained model on labelled data.
 #pragma once
 
+#include <joist/tools/training/model.h>
+
 #include <cstdint>
 #include <string>
-#include <joist/tools/training/model.h>
 
 namespace joist {
 
@@ -21,7 +22,8 @@ struct EvaluateResult {
   std::string json{};
 };
 
-/// Classes are matched by name. Throws DataError for files that cannot be used and for classes that the model does not know.
+/// Classes are matched by name. Throws DataError for files that cannot be used and for classes that the model does not
+/// know.
 EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistry& registry);
 
 }  // namespace joist

@@ -1,7 +1,8 @@
-#include <signal.h>
+#include <joist/tools/training/interrupt.h>
 
 #include <atomic>
-#include <joist/tools/training/interrupt.h>
+
+#include <signal.h>
 
 namespace joist {
 namespace {

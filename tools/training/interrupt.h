@@ -3,8 +3,8 @@
 
 namespace joist {
 
-/// Catches SIGINT and SIGTERM while it lives. The first one is remembered; a second one ends the process at once, as if it were not
-/// caught. One at a time per process.
+/// Catches SIGINT and SIGTERM while it lives. The first one is remembered; a second one ends the process at once, as if
+/// it were not caught. One at a time per process.
 class Interruptible {
  public:
   Interruptible();

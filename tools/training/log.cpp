@@ -1,6 +1,7 @@
-#include <algorithm>
 #include <joist/core/error.h>
 #include <joist/tools/training/log.h>
+
+#include <algorithm>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -11,8 +12,10 @@ namespace {
 std::vector<std::string> cells_of(const std::string& line) {
   std::vector<std::string> cells(1);
   for (const char c : line) {
-    if (c == ',') cells.emplace_back();
-    else cells.back() += c;
+    if (c == ',')
+      cells.emplace_back();
+    else
+      cells.back() += c;
   }
   return cells;
 }
@@ -29,7 +32,8 @@ TrainingLog TrainingLog::from_csv(const std::string& text) {
     } else if (cells.size() == log.columns_.size()) {
       log.rows_.push_back(std::move(cells));
     } else {
-      throw DataError({.where = "training log", .what = fmt::format("a row of {} cells", cells.size()),
+      throw DataError({.where = "training log",
+                       .what = fmt::format("a row of {} cells", cells.size()),
                        .expected = fmt::format("{}", log.columns_.size())});
     }
   }
@@ -38,7 +42,8 @@ TrainingLog TrainingLog::from_csv(const std::string& text) {
 
 void TrainingLog::add(const std::vector<std::optional<double>>& values) {
   if (values.size() != columns_.size())
-    throw InternalError({.where = "training log", .what = fmt::format("{} values", values.size()),
+    throw InternalError({.where = "training log",
+                         .what = fmt::format("{} values", values.size()),
                          .expected = fmt::format("{}", columns_.size())});
   std::vector<std::string>& row = rows_.emplace_back();
   for (const std::optional<double>& value : values) row.push_back(value ? fmt::format("{:.9g}", *value) : "");

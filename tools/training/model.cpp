@@ -24,7 +24,8 @@ const ModelEntry& ModelRegistry::find(const std::string& name) const {
     known.push_back(entry.name);
   }
   const std::string near = nearest_name(name, known);
-  throw UsageError({.where = "--model", .what = "no model is named \"" + name + "\"",
+  throw UsageError({.where = "--model",
+                    .what = "no model is named \"" + name + "\"",
                     .expected = names(TaskKind::detect) + " (detect); " + names(TaskKind::classify) + " (classify)",
                     .remedy = near.empty() ? "" : "--model " + near});
 }

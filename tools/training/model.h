@@ -4,6 +4,9 @@
 //   int main(int argc, char** argv) { return joist::command_line(argc, argv, {joist::model<Detector>("mine")}); }
 #pragma once
 
+#include <joist/core/fields.h>
+#include <joist/layers/detection/head.h>
+
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -11,8 +14,6 @@
 #include <string>
 #include <type_traits>
 #include <vector>
-#include <joist/core/fields.h>
-#include <joist/layers/detection/head.h>
 
 namespace joist {
 
@@ -52,7 +53,8 @@ namespace detail {
 template <class T>
 class ModelOf final : public Model {
  public:
-  static_assert(std::is_invocable_v<const T&, const Tensor&>, "a model needs Tensor or Detections operator()(const Tensor&) const");
+  static_assert(std::is_invocable_v<const T&, const Tensor&>,
+                "a model needs Tensor or Detections operator()(const Tensor&) const");
   using Result = std::invoke_result_t<const T&, const Tensor&>;
   static constexpr TaskKind kind = std::is_same_v<Result, Detections> ? TaskKind::detect : TaskKind::classify;
   static_assert(kind == TaskKind::detect || std::is_convertible_v<Result, Tensor>,
@@ -78,8 +80,8 @@ class ModelOf final : public Model {
 
 /// A model made by a function ModelOptions -> struct.
 template <class Make>
-  requires std::invocable<Make, const ModelOptions&>
-ModelEntry model(const std::string& name, Make make, std::int64_t channels = 3, std::int64_t size = 0) {
+requires std::invocable<Make, const ModelOptions&> ModelEntry model(const std::string& name, Make make,
+                                                                    std::int64_t channels = 3, std::int64_t size = 0) {
   using T = std::invoke_result_t<Make, const ModelOptions&>;
   return {.name = name,
           .task = detail::ModelOf<T>::kind,
@@ -94,10 +96,15 @@ ModelEntry model(const std::string& name, Make make, std::int64_t channels = 3, 
 /// as many classes as the data.
 template <class T>
 ModelEntry model(const std::string& name, std::int64_t channels = 3, std::int64_t size = 0) {
-  return model(name, [](const ModelOptions& options) {
-    if constexpr (std::is_constructible_v<T, const ModelOptions&>) return T(options);
-    else return static_cast<void>(options), T{};
-  }, channels, size);
+  return model(
+      name,
+      [](const ModelOptions& options) {
+        if constexpr (std::is_constructible_v<T, const ModelOptions&>)
+          return T(options);
+        else
+          return static_cast<void>(options), T{};
+      },
+      channels, size);
 }
 
 /// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, resnet18, resnet34, mobilenet_v2, mnist_cnn.

@@ -1,8 +1,9 @@
+#include <joist/core/error.h>
+#include <joist/tools/training/options.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <joist/core/error.h>
-#include <joist/tools/training/options.h>
 #include <numeric>
 #include <sstream>
 
@@ -111,7 +112,8 @@ Duration Duration::parse(const std::string& text, const std::string& option) {
   const std::string unit = end;
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" || unit == "min" ? 60 : unit == "h" ? 3600 : 0;
   if (end == begin || factor == 0 || !std::isfinite(number) || number < 0)
-    throw UsageError({.where = option, .what = "\"" + text + "\" is no length of time", .expected = "such as 90s, 20m or 1.5h"});
+    throw UsageError(
+        {.where = option, .what = "\"" + text + "\" is no length of time", .expected = "such as 90s, 20m or 1.5h"});
   return {number * factor};
 }
 
@@ -137,7 +139,8 @@ void read_toml(TrainOptions& options, const std::string& text, const std::string
   try {
     table = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    throw UsageError({.where = fmt::format("{}:{}", name, error.source().begin.line), .what = std::string(error.description())});
+    throw UsageError(
+        {.where = fmt::format("{}:{}", name, error.source().begin.line), .what = std::string(error.description())});
   }
   const auto where = [&name](const toml::node& node) { return fmt::format("{}:{}", name, node.source().begin.line); };
   std::vector<std::string> known;
@@ -152,7 +155,8 @@ void read_toml(TrainOptions& options, const std::string& text, const std::string
     const std::string unknown(key.str());
     if (std::find(known.begin(), known.end(), unknown) != known.end()) continue;
     const std::string near = nearest_name(unknown, known);
-    throw UsageError({.where = where(node), .what = "unknown key \"" + unknown + "\"",
+    throw UsageError({.where = where(node),
+                      .what = "unknown key \"" + unknown + "\"",
                       .remedy = near.empty() ? "joist train --help lists them" : "did you mean \"" + near + "\"?"});
   }
 }
@@ -165,10 +169,12 @@ TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now)
     const std::string name = info.name, text = value_text(value), before = texts[i++];
     if (name == "resume" || !now.given.contains(name)) return;
     if (!info.exact) harmless += fmt::format("{} = {}\n", name, text);
-    if (info.exact && text != before) differences.push_back(fmt::format("--{} {} (the run has {})", name, text, before));
+    if (info.exact && text != before)
+      differences.push_back(fmt::format("--{} {} (the run has {})", name, text, before));
   });
   if (!differences.empty())
-    throw UsageError({.where = "--resume", .what = fmt::format("this would be another run: {}", fmt::join(differences, "; ")),
+    throw UsageError({.where = "--resume",
+                      .what = fmt::format("this would be another run: {}", fmt::join(differences, "; ")),
                       .remedy = "leave these options out to go on with the run, or choose another --out"});
   TrainOptions merged = saved;
   read_toml(merged, harmless, "--resume");

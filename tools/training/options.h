@@ -1,5 +1,5 @@
-// Everything that `joist train` can be told, as one plain struct. One table (visit_options) names each member for the command
-// line, for configuration files, and for telling whether a resumed run is still the same run.
+// Everything that `joist train` can be told, as one plain struct. One table (visit_options) names each member for the
+// command line, for configuration files, and for telling whether a resumed run is still the same run.
 #pragma once
 
 #include <cstdint>
@@ -75,42 +75,52 @@ struct OptionInfo {
   const char* value;  ///< what its value is, for help
   const char* help;
   const char* group;
-  bool exact;         ///< another value makes another run: refused with --resume
+  bool exact;  ///< another value makes another run: refused with --resume
 };
 
 /// Calls visit(OptionInfo, member) for each option, in the order of help and files.
 template <class Options, class Visit>
 void visit_options(Options& o, Visit&& visit) {
   constexpr const char* run = "Data and run";
-  visit(OptionInfo{"data", "PATH", "training data: a folder or one annotation file; the format is detected", run, false}, o.data);
+  visit(
+      OptionInfo{"data", "PATH", "training data: a folder or one annotation file; the format is detected", run, false},
+      o.data);
   visit(OptionInfo{"val", "PATH", "data held apart for evaluation", run, false}, o.val);
   visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
   visit(OptionInfo{"from", "FILE", "start from the weights of a checkpoint of the same model", run, true}, o.from);
   visit(OptionInfo{"out", "DIR", "folder of the results", run, false}, o.out);
   visit(OptionInfo{"labels", "fail|repair|drop", "what to do about labels that are wrong", run, true}, o.labels);
-  visit(OptionInfo{"size", "PIXELS", "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224",
-                   run, true}, o.size);
+  visit(OptionInfo{"size", "PIXELS",
+                   "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224", run,
+                   true},
+        o.size);
   visit(OptionInfo{"batch", "N", "pictures per batch", run, true}, o.batch);
   visit(OptionInfo{"epochs", "N", "how often each picture is seen", run, true}, o.epochs);
-  visit(OptionInfo{"time", "DURATION", "wall-clock budget of the whole run, such as 20m; the schedule is fitted to it", run, true},
+  visit(OptionInfo{"time", "DURATION", "wall-clock budget of the whole run, such as 20m; the schedule is fitted to it",
+                   run, true},
         o.time);
   visit(OptionInfo{"seed", "N", "seed of all random numbers", run, true}, o.seed);
 
   constexpr const char* machine = "Machine";
   visit(OptionInfo{"device", "auto|cpu|cuda", "where to compute", machine, true}, o.device);
   visit(OptionInfo{"threads", "N", "threads of the computation; 0: one per core", machine, true}, o.threads);
-  visit(OptionInfo{"loader-threads", "N", "threads that prepare pictures; 0: chosen; the result does not depend on it", machine,
-                   false}, o.loader_threads);
-  visit(OptionInfo{"deterministic", "world-size", "same bits whatever the number of processes; on one CPU runs always repeat",
-                   machine, true}, o.deterministic);
+  visit(OptionInfo{"loader-threads", "N", "threads that prepare pictures; 0: chosen; the result does not depend on it",
+                   machine, false},
+        o.loader_threads);
+  visit(OptionInfo{"deterministic", "world-size",
+                   "same bits whatever the number of processes; on one CPU runs always repeat", machine, true},
+        o.deterministic);
 
   constexpr const char* saving = "Saving and resuming";
-  visit(OptionInfo{"resume", "", "go on with the run in DIR; options left out are those of that run", saving, false}, o.resume);
-  visit(OptionInfo{"save-every", "STEPS|DURATION", "save inside epochs too: 50 (steps) or 2m; 0: only after each epoch", saving,
-                   false}, o.save_every);
-  visit(OptionInfo{"evaluate-every", "EPOCHS", "evaluate after every so many epochs; 0: 1 with --epochs, chosen with --time", saving,
-                   true}, o.evaluate_every);
+  visit(OptionInfo{"resume", "", "go on with the run in DIR; options left out are those of that run", saving, false},
+        o.resume);
+  visit(OptionInfo{"save-every", "STEPS|DURATION", "save inside epochs too: 50 (steps) or 2m; 0: only after each epoch",
+                   saving, false},
+        o.save_every);
+  visit(OptionInfo{"evaluate-every", "EPOCHS",
+                   "evaluate after every so many epochs; 0: 1 with --epochs, chosen with --time", saving, true},
+        o.evaluate_every);
 
   constexpr const char* recipe = "Recipe";
   visit(OptionInfo{"optimizer", "auto|adamw|sgd", "", recipe, true}, o.optimizer);
@@ -118,15 +128,20 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"schedule", "linear|cosine", "how the rate falls", recipe, true}, o.schedule);
   visit(OptionInfo{"final-rate", "F", "rate at the end, as a fraction of --rate", recipe, true}, o.final_rate);
   visit(OptionInfo{"momentum", "M", "momentum of SGD, beta1 of AdamW; 0: chosen", recipe, true}, o.momentum);
-  visit(OptionInfo{"weight-decay", "D", "on weights, not on biases and norms; -1: chosen", recipe, true}, o.weight_decay);
-  visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run", recipe, true}, o.warmup);
-  visit(OptionInfo{"nominal-batch", "N", "accumulate batches up to about N pictures per step; 0: one batch", recipe, true},
+  visit(OptionInfo{"weight-decay", "D", "on weights, not on biases and norms; -1: chosen", recipe, true},
+        o.weight_decay);
+  visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run", recipe, true},
+        o.warmup);
+  visit(OptionInfo{"nominal-batch", "N", "accumulate batches up to about N pictures per step; 0: one batch", recipe,
+                   true},
         o.nominal_batch);
   visit(OptionInfo{"clip", "NORM", "largest norm of the gradient; 0: no limit", recipe, true}, o.clip);
-  visit(OptionInfo{"average-decay", "D", "decay of the moving average of the weights; 0: none", recipe, true}, o.average_decay);
+  visit(OptionInfo{"average-decay", "D", "decay of the moving average of the weights; 0: none", recipe, true},
+        o.average_decay);
   visit(OptionInfo{"average-tau", "STEPS", "steps over which that decay builds up", recipe, true}, o.average_tau);
   visit(OptionInfo{"mosaic", "P", "share of pictures made of four; -1: chosen", recipe, true}, o.mosaic);
-  visit(OptionInfo{"close-mosaic", "F", "last part of the run that sees whole pictures only", recipe, true}, o.close_mosaic);
+  visit(OptionInfo{"close-mosaic", "F", "last part of the run that sees whole pictures only", recipe, true},
+        o.close_mosaic);
   visit(OptionInfo{"flip", "P", "share of pictures mirrored left to right; -1: chosen", recipe, true}, o.flip);
 
   constexpr const char* record = "Record of a run (written to config.toml, so that it can be repeated)";
@@ -136,12 +151,12 @@ void visit_options(Options& o, Visit&& visit) {
 
 /// The options as a TOML file with a line of help each; `resume` and `given` are not part of it.
 std::string to_toml(const TrainOptions& options);
-/// Reads such text into `options`; keys not in the text keep their values, those in it are added to `given`. `name` is the file,
-/// for messages. Throws UsageError naming the line for unknown keys (with the nearest name) and wrong values.
+/// Reads such text into `options`; keys not in the text keep their values, those in it are added to `given`. `name` is
+/// the file, for messages. Throws UsageError naming the line for unknown keys (with the nearest name) and wrong values.
 void read_toml(TrainOptions& options, const std::string& text, const std::string& name);
 
-/// The options of a run that goes on: those saved, with what the user gave now where that changes nothing of the result.
-/// Throws UsageError listing every option that would.
+/// The options of a run that goes on: those saved, with what the user gave now where that changes nothing of the
+/// result. Throws UsageError listing every option that would.
 TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now);
 
 /// The known name that is closest to a misspelt one, or "" when none is near.

@@ -9,7 +9,8 @@ Plan::Plan(std::vector<PlanPoint> points) : points_(std::move(points)) {
     good = (points_[i].total >= points_[i].step || points_[i].total == 0) &&
            (i == 0 || points_[i].step > points_[i - 1].step);
   if (!good)
-    throw UsageError({.where = "plan", .what = "the points do not make a plan",
+    throw UsageError({.where = "plan",
+                      .what = "the points do not make a plan",
                       .expected = "[[0, total], [step, total], …], steps rising, totals not before their step"});
 }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cmath>
 #include <joist/core/kernels.h>
 #include <joist/core/threads.h>
 #include <joist/optim/adam.h>
@@ -7,6 +5,9 @@
 #include <joist/optim/schedule.h>
 #include <joist/optim/sgd.h>
 #include <joist/tools/training/recipe.h>
+
+#include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -17,7 +18,8 @@ constexpr double momentum_at_start = 0.8;  // of SGD, rising during the warm-up
 
 void require_choice(const char* option, const std::string& value, std::initializer_list<const char*> choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  throw UsageError({.where = option, .what = "\"" + value + "\"", .expected = fmt::format("{}", fmt::join(choices, ", "))});
+  throw UsageError(
+      {.where = option, .what = "\"" + value + "\"", .expected = fmt::format("{}", fmt::join(choices, ", "))});
 }
 
 void require_range(const char* option, double value, double low, double high) {
@@ -65,10 +67,12 @@ TrainOptions resolve(TrainOptions options) {
   if (!options.deterministic.empty() && options.deterministic != "true" && options.deterministic != "world-size")
     require_choice("--deterministic", options.deterministic, {"world-size"});
   if (options.deterministic == "world-size")
-    throw UnsupportedError({.where = "--deterministic=world-size", .what = "unsupported: training with several processes",
+    throw UnsupportedError({.where = "--deterministic=world-size",
+                            .what = "unsupported: training with several processes",
                             .remedy = "leave it out: a run in one process always repeats"});
 
-  if (options.device == "cuda") static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));  // throws where there is none
+  if (options.device == "cuda")
+    static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));  // throws where there is none
   options.device = options.device == "cuda" ? "cuda" : "cpu";
   if (options.threads > 0) set_threads(static_cast<int>(options.threads));
   options.threads = threads();
@@ -78,23 +82,29 @@ TrainOptions resolve(TrainOptions options) {
   return options;
 }
 
-const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& registry, TaskKind task, std::int64_t classes,
-                                std::int64_t side, std::int64_t channels) {
+const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& registry, TaskKind task,
+                                std::int64_t classes, std::int64_t side, std::int64_t channels) {
   const bool detect = task == TaskKind::detect;
-  if (options.model == "auto") options.model = detect ? "yolo_n" : channels == 1 && side == 28 ? "mnist_cnn" : "resnet18";
+  if (options.model == "auto")
+    options.model = detect ? "yolo_n" : channels == 1 && side == 28 ? "mnist_cnn" : "resnet18";
   const ModelEntry& entry = registry.find(options.model);
   if (entry.task != task)
-    throw UsageError({.where = "--model", .what = fmt::format("{} is made to {}, the data to {}", entry.name, name_of(entry.task),
-                                                              name_of(task)),
-                      .expected = registry.names(task)});
+    throw UsageError(
+        {.where = "--model",
+         .what = fmt::format("{} is made to {}, the data to {}", entry.name, name_of(entry.task), name_of(task)),
+         .expected = registry.names(task)});
   if (options.size == 0) options.size = entry.size > 0 ? entry.size : detect ? 320 : side > 0 ? side : 224;
   if (entry.size > 0 && options.size != entry.size)
-    throw UsageError({.where = "--size", .what = fmt::format("{}", options.size),
+    throw UsageError({.where = "--size",
+                      .what = fmt::format("{}", options.size),
                       .expected = fmt::format("{} for the model {}", entry.size, entry.name)});
   if (detect && options.size % 32 != 0)
-    throw UsageError({.where = "--size", .what = fmt::format("{}", options.size), .expected = "a multiple of 32",
+    throw UsageError({.where = "--size",
+                      .what = fmt::format("{}", options.size),
+                      .expected = "a multiple of 32",
                       .remedy = fmt::format("--size {}", std::max<std::int64_t>(options.size / 32, 1) * 32)});
-  if (options.rate == 0)  // detectors: the usual rule for few classes and short runs; classifiers: AdamW's and SGD's defaults
+  if (options.rate ==
+      0)  // detectors: the usual rule for few classes and short runs; classifiers: AdamW's and SGD's defaults
     options.rate = options.optimizer == "sgd" ? 0.01
                    : detect                   ? std::round(0.002 * 5 / static_cast<double>(4 + classes) * 1e6) / 1e6
                                               : 1e-3;

@@ -1,14 +1,15 @@
 // From what the user said to figures: defaults by task, and the rates of each step.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <span>
 #include <joist/optim/average.h>
 #include <joist/optim/optimizer.h>
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/options.h>
 #include <joist/tools/training/plan.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
 
 namespace joist {
 
@@ -17,8 +18,8 @@ namespace joist {
 TrainOptions resolve(TrainOptions options);
 /// The model for a task and data; "auto" is replaced by its name in `options`, and so are sizes and rates left open.
 /// `classes`, `side` (of pictures in memory, else 0) and `channels` are the data's. Throws UsageError.
-const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& registry, TaskKind task, std::int64_t classes,
-                                std::int64_t side, std::int64_t channels);
+const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& registry, TaskKind task,
+                                std::int64_t classes, std::int64_t side, std::int64_t channels);
 
 /// Batches per optimizer step.
 std::int64_t accumulated_batches(const TrainOptions& options);
@@ -28,8 +29,8 @@ class Learner {
  public:
   Learner(std::vector<Field> fields, const TrainOptions& options);
 
-  /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient is not
-  /// finite. Rates depend on the step and the plan only.
+  /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient
+  /// is not finite. Rates depend on the step and the plan only.
   bool step(std::int64_t step, const Plan& plan);
   /// Drops gradients of a step that is not taken.
   void forget_gradients() { parameters_.clear_gradients(); }

@@ -1,17 +1,17 @@
-#include <unistd.h>
-
-#include <array>
 #include <joist/core/error.h>
 #include <joist/core/formats/store.h>
 #include <joist/tools/training/run_folder.h>
+
+#include <array>
 #include <system_error>
+
+#include <unistd.h>
 
 namespace joist {
 namespace fs = std::filesystem;
 
 RunFolder::RunFolder(const std::string& path) : path_(path) {
-  if (path.empty())
-    throw UsageError({.where = "--out", .what = "no folder for the results", .expected = "--out DIR"});
+  if (path.empty()) throw UsageError({.where = "--out", .what = "no folder for the results", .expected = "--out DIR"});
 }
 
 bool RunFolder::has_run() const {
@@ -22,13 +22,15 @@ bool RunFolder::has_run() const {
 void RunFolder::require_writable() const {
   std::error_code none;
   fs::path existing = fs::absolute(path_);
-  while (!fs::exists(fs::symlink_status(existing, none)) && existing.has_parent_path() && existing != existing.parent_path())
+  while (!fs::exists(fs::symlink_status(existing, none)) && existing.has_parent_path() &&
+         existing != existing.parent_path())
     existing = existing.parent_path();
   if (!fs::is_directory(existing, none))
-    throw EnvironmentError({.where = path_.string(), .what = existing.string() + " is a file, no folder",
-                            .remedy = "another --out"});
+    throw EnvironmentError(
+        {.where = path_.string(), .what = existing.string() + " is a file, no folder", .remedy = "another --out"});
   if (::access(existing.c_str(), W_OK | X_OK) != 0)
-    throw EnvironmentError({.where = path_.string(), .what = "this user may not write in " + existing.string(),
+    throw EnvironmentError({.where = path_.string(),
+                            .what = "this user may not write in " + existing.string(),
                             .remedy = "another --out"});
 }
 

@@ -21,10 +21,11 @@ class RunFolder {
 
   /// Whether a run stands here that can be resumed.
   bool has_run() const;
-  /// Throws EnvironmentError where nothing can be written: below a file, in a folder without the right. Writes nothing itself.
+  /// Throws EnvironmentError where nothing can be written: below a file, in a folder without the right. Writes nothing
+  /// itself.
   void require_writable() const;
-  /// Makes the folder and removes what killed runs left unfinished. Without `resume`, files of an earlier run are moved to
-  /// "earlier-1" (2, 3, …) below it; returns that folder, else an empty path.
+  /// Makes the folder and removes what killed runs left unfinished. Without `resume`, files of an earlier run are moved
+  /// to "earlier-1" (2, 3, …) below it; returns that folder, else an empty path.
   std::filesystem::path begin(bool resume);
   /// Takes the folder away again if begin() made it and nothing was written.
   void undo() noexcept;

@@ -14,7 +14,8 @@ std::string run_report(const TrainingState& state, TrainingTask& task) {
                         .log_csv = state.log.csv(),
                         .metrics_json = state.best_metrics,
                         .config_toml = to_toml(state.options)};
-  for (TaskExample& example : task.examples()) report.examples.push_back({std::move(example.picture), std::move(example.caption)});
+  for (TaskExample& example : task.examples())
+    report.examples.push_back({std::move(example.picture), std::move(example.caption)});
   return training_report(report);
 }
 

@@ -1,7 +1,8 @@
-#include <algorithm>
-#include <cctype>
 #include <joist/core/formats/store.h>
 #include <joist/tools/training/run_writer.h>
+
+#include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

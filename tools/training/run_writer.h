@@ -1,12 +1,13 @@
 // Writes what a run leaves: checkpoints, log, metrics, configuration. Also decides when a save inside an epoch is due.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <string>
 #include <joist/tools/training/checkpoint.h>
 #include <joist/tools/training/console.h>
 #include <joist/tools/training/run_folder.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
 
 namespace joist {
 
@@ -23,10 +24,11 @@ class RunWriter {
   RunWriter(RunFolder folder, Console& console, const SaveEvery& every);
 
   const RunFolder& folder() const noexcept { return folder_; }
-  /// Makes the folder. A new run writes its first checkpoint and tables now: that this disk takes them is better known at once than
-  /// after an hour. Throws EnvironmentError and leaves nothing if it does not.
+  /// Makes the folder. A new run writes its first checkpoint and tables now: that this disk takes them is better known
+  /// at once than after an hour. Throws EnvironmentError and leaves nothing if it does not.
   void begin(const Checkpoint& first, bool resumed);
-  /// last.h5. Throws EnvironmentError if the disk refuses and the save is `required`; else warns, and a later save tries again.
+  /// last.h5. Throws EnvironmentError if the disk refuses and the save is `required`; else warns, and a later save
+  /// tries again.
   void last(const Checkpoint& checkpoint, bool required);
   /// best.h5. False, with a warning, if the disk refuses.
   bool best(const Checkpoint& checkpoint);

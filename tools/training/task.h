@@ -1,12 +1,13 @@
 // What the trainer needs of a kind of learning: batches with a loss, and an evaluation.
 #pragma once
 
+#include <joist/data/picture.h>
+#include <joist/tools/training/checkpoint.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-#include <joist/data/picture.h>
-#include <joist/tools/training/checkpoint.h>
 
 namespace joist {
 
@@ -33,7 +34,8 @@ class TrainingTask {
   virtual Model& model() = 0;
   /// Columns of the log.
   virtual std::vector<std::string> loss_names() const = 0;
-  virtual std::vector<std::string> metric_names() const = 0;  ///< the first decides which weights are best: more is better
+  virtual std::vector<std::string> metric_names()
+      const = 0;  ///< the first decides which weights are best: more is better
   virtual std::int64_t batches_per_epoch() const = 0;
   /// Goes to a batch, counted over all epochs. `closing`: the last part of the run, which sees pictures as they are.
   virtual void seek(std::int64_t batch, bool closing) = 0;

@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
@@ -8,6 +7,8 @@
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/train.h>
 #include <joist/tools/training/trainer.h>
+
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -21,7 +22,8 @@ std::optional<Checkpoint> earlier_run(const TrainOptions& options, const RunFold
   if (!options.resume || !folder.has_run()) return std::nullopt;
   Checkpoint checkpoint = read_checkpoint(folder.last());
   if (!checkpoint.training)
-    throw DataError({.where = folder.last().string(), .what = "weights only: nothing to resume", .expected = "a last.h5"});
+    throw DataError(
+        {.where = folder.last().string(), .what = "weights only: nothing to resume", .expected = "a last.h5"});
   return checkpoint;
 }
 
@@ -51,18 +53,32 @@ std::unique_ptr<TrainingTask> task_for(TrainingData data, TrainOptions& options,
 
 void require_same_run(const Checkpoint& before, const TrainingTask& task, const std::string& where) {
   if (before.training->data_digest != task.data_digest())
-    throw DataError({.where = where, .what = "the data are not those that this run began with",
-                     .expected = "the same pictures and labels", .remedy = "another --out, with --from " + where});
+    throw DataError({.where = where,
+                     .what = "the data are not those that this run began with",
+                     .expected = "the same pictures and labels",
+                     .remedy = "another --out, with --from " + where});
   if (before.description.model != task.description().model || before.description.classes != task.description().classes)
-    throw DataError({.where = where, .what = fmt::format("a run of the model {} with {} classes", before.description.model,
-                                                         before.description.classes.size())});
+    throw DataError({.where = where,
+                     .what = fmt::format("a run of the model {} with {} classes", before.description.model,
+                                         before.description.classes.size())});
+}
+
+void start_from(const std::string& file, TrainingTask& task) {
+  const Checkpoint checkpoint = read_checkpoint(file);
+  if (checkpoint.description.model != task.description().model)
+    throw DataError({.where = file,
+                     .what = "a checkpoint of the model " + checkpoint.description.model,
+                     .expected = task.description().model,
+                     .remedy = "--model " + checkpoint.description.model});
+  load_weights(task.model().fields(), checkpoint.best_weights(), file);
 }
 
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with rate {}; batch {}; {} threads", options.model, parameters,
-                           options.size, options.size, options.optimizer, options.rate, options.batch, options.threads));
+  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with rate {}; batch {}; {} threads",
+                           options.model, parameters, options.size, options.size, options.optimizer, options.rate,
+                           options.batch, options.threads));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
 
@@ -83,14 +99,15 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (before) {
     require_same_run(*before, *task, folder.last().string());
   } else if (!options.from.empty()) {
-    load_weights(task->model().fields(), read_checkpoint(options.from).best_weights(), options.from);
+    start_from(options.from, *task);
   }
   say_what_runs(options, *task, console);
 
   RunWriter writer(folder, console, SaveEvery::parse(options.save_every));
   Trainer trainer(options, *task, writer, console, began);
   if (before) trainer.resume(*before);
-  if (before && trainer.is_finished()) {
+  // The report is written last: without it, a run that was killed at its very end still has files to write.
+  if (before && trainer.is_finished() && std::filesystem::exists(folder.report())) {
     console.line("this run is finished already");
     return 0;
   }

@@ -1,14 +1,16 @@
 // A whole training run, from options to a folder of results.
 #pragma once
 
-#include <chrono>
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/options.h>
 
+#include <chrono>
+
 namespace joist {
 
-/// Reads and checks everything first, then trains and writes to `options.out`. Returns 0, or the signal after which everything was
-/// saved. Throws UsageError, DataError or EnvironmentError; what those find before training starts leaves nothing behind.
+/// Reads and checks everything first, then trains and writes to `options.out`. Returns 0, or the signal after which
+/// everything was saved. Throws UsageError, DataError or EnvironmentError; what those find before training starts
+/// leaves nothing behind.
 int train(TrainOptions options, const ModelRegistry& registry,
           std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now());
 

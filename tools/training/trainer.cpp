@@ -1,8 +1,9 @@
-#include <algorithm>
-#include <cmath>
 #include <joist/core/mode.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/trainer.h>
+
+#include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -32,7 +33,8 @@ Plan first_plan(const TrainOptions& options, std::int64_t batches_per_epoch) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began)
+Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console,
+                 Clock::time_point began)
     : options_(options),
       task_(task),
       writer_(writer),
@@ -166,7 +168,8 @@ void Trainer::replan() {
 bool Trainer::wants_evaluation(std::int64_t epoch) const {
   if (!task_.can_evaluate()) return false;
   if (is_over() && epoch == rows_due()) return true;
-  if (replayed_) return std::find(options_.evaluated.begin(), options_.evaluated.end(), epoch) != options_.evaluated.end();
+  if (replayed_)
+    return std::find(options_.evaluated.begin(), options_.evaluated.end(), epoch) != options_.evaluated.end();
   const std::int64_t every = std::max<std::int64_t>(options_.evaluate_every, 1);
   return epoch % every == 0 && (options_.evaluate_every > 0 || budget_.affords_evaluation());
 }
@@ -216,7 +219,8 @@ void Trainer::add_row(std::int64_t epoch, const std::optional<Evaluation>& evalu
 
 void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& evaluation) {
   // Without data to evaluate on, the last weights are taken to be the best.
-  if (task_.can_evaluate() && !(evaluation && (state_.best_epoch == 0 || evaluation->values[0] > state_.best_value))) return;
+  if (task_.can_evaluate() && !(evaluation && (state_.best_epoch == 0 || evaluation->values[0] > state_.best_value)))
+    return;
   const Checkpoint best{.description = task_.description(),
                         .model = learner_.average() ? learner_.average()->state() : weights_of(learner_.fields())};
   if (!writer_.best(best)) return;  // the next one that is better than what stands there tries again
@@ -233,8 +237,8 @@ void Trainer::save(bool required) {
 int Trainer::stop(int signal) {
   save(true);
   writer_.tables(state());
-  console_.line(fmt::format("stopped after step {}, everything is saved; go on with: joist train --resume --out {}", state_.step,
-                            writer_.folder().path().string()));
+  console_.line(fmt::format("stopped after step {}, everything is saved; go on with: joist train --resume --out {}",
+                            state_.step, writer_.folder().path().string()));
   return signal;
 }
 
@@ -244,7 +248,8 @@ void Trainer::show_progress() {
   const double seconds = seconds_since(row_began_);
   const double left = total > 0 && done > 0 ? seconds / done * static_cast<double>(total - state_.step) : std::nan("");
   const double speed = done * static_cast<double>(accumulated_ * options_.batch) / seconds;
-  console_.progress("training", state_.step, total, left, fmt::format("loss {:.3f}  {:.1f} pictures/s", last_loss_, speed));
+  console_.progress("training", state_.step, total, left,
+                    fmt::format("loss {:.3f}  {:.1f} pictures/s", last_loss_, speed));
 }
 
 }  // namespace joist

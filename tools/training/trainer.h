@@ -1,15 +1,17 @@
-// The training loop: steps, schedule, evaluation, log, checkpoints, budget, clean stops. What is learned is the task's business.
+// The training loop: steps, schedule, evaluation, log, checkpoints, budget, clean stops. What is learned is the task's
+// business.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string>
 #include <joist/tools/training/budget.h>
 #include <joist/tools/training/console.h>
 #include <joist/tools/training/recipe.h>
 #include <joist/tools/training/run_writer.h>
 #include <joist/tools/training/task.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
 
 namespace joist {
 
@@ -18,12 +20,13 @@ class Trainer {
   using Clock = std::chrono::steady_clock;
 
   /// `options` are resolved. `began`: when the process began, for the time budget.
-  Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began);
+  Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console,
+          Clock::time_point began);
 
   /// Goes on where a checkpoint stands. Throws DataError when it is not of this model and optimizer.
   void resume(const Checkpoint& checkpoint);
-  /// Trains to the end. Returns 0, or the signal after which everything was saved. Throws DataError when training diverges;
-  /// EnvironmentError when the first or the last save fails: those between are warned of and tried again.
+  /// Trains to the end. Returns 0, or the signal after which everything was saved. Throws DataError when training
+  /// diverges; EnvironmentError when the first or the last save fails: those between are warned of and tried again.
   int run();
   bool is_finished() const;
   /// As it would be saved now.

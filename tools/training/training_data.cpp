@@ -1,8 +1,9 @@
-#include <filesystem>
 #include <joist/core/error.h>
 #include <joist/core/formats/sha256.h>
 #include <joist/data/check.h>
 #include <joist/tools/training/training_data.h>
+
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -18,12 +19,14 @@ Policy policy_named(const std::string& name) {
 
 DetectionData read_detection(const TrainOptions& options) {
   DetectionData data{.train = read_checked_detection(options.data, options.labels, {}, true)};
-  if (!options.val.empty()) data.val = read_checked_detection(options.val, options.labels, data.train.categories, false);
+  if (!options.val.empty())
+    data.val = read_checked_detection(options.val, options.labels, data.train.categories, false);
   return data;
 }
 
 ClassifiedPictures announced(ClassifiedPictures pictures, const char* which) {
-  fmt::print("{}: {}: {} pictures, {} classes\n", which, pictures.source, pictures.set.labels.size(), pictures.classes.size());
+  fmt::print("{}: {}: {} pictures, {} classes\n", which, pictures.source, pictures.set.labels.size(),
+             pictures.classes.size());
   return pictures;
 }
 
@@ -50,7 +53,8 @@ std::string text_of(const Dataset& dataset) {
 
 std::string text_of(const ClassifiedPictures& pictures) {
   const PictureSet& set = pictures.set;
-  std::string text = fmt::format("{}\n{} {} {}\n", fmt::join(pictures.classes, "\n"), set.width, set.height, set.channels);
+  std::string text =
+      fmt::format("{}\n{} {} {}\n", fmt::join(pictures.classes, "\n"), set.width, set.height, set.channels);
   for (std::size_t i = 0; i < set.labels.size(); ++i)
     text += fmt::format("{} {}\n", set.labels[i], set.paths.empty() ? "" : base_name(set.paths[i]));
   return text + hexadecimal(sha256(std::as_bytes(std::span(set.pixels))));
@@ -58,8 +62,8 @@ std::string text_of(const ClassifiedPictures& pictures) {
 
 }  // namespace
 
-Dataset read_checked_detection(const std::string& path, const std::string& labels, const std::vector<std::string>& classes,
-                               bool training) {
+Dataset read_checked_detection(const std::string& path, const std::string& labels,
+                               const std::vector<std::string>& classes, bool training) {
   Dataset dataset = read_dataset(path, {.categories = classes});
   const CheckReport report =
       check(dataset, {.policy = policy_named(labels), .categories = classes, .for_training = training});
@@ -73,12 +77,14 @@ TaskKind task_of(const TrainOptions& options) {
   if (options.task == "classify") return TaskKind::classify;
   if (options.task != "auto")
     throw UsageError({.where = "--task", .what = "\"" + options.task + "\"", .expected = "auto, detect or classify"});
-  if (options.data.empty()) throw UsageError({.where = "--data", .what = "no training data", .expected = "--data PATH"});
+  if (options.data.empty())
+    throw UsageError({.where = "--data", .what = "no training data", .expected = "--data PATH"});
   return is_classification_data(options.data) ? TaskKind::classify : TaskKind::detect;
 }
 
 TrainingData read_training_data(const TrainOptions& options, TaskKind task) {
-  if (options.data.empty()) throw UsageError({.where = "--data", .what = "no training data", .expected = "--data PATH"});
+  if (options.data.empty())
+    throw UsageError({.where = "--data", .what = "no training data", .expected = "--data PATH"});
   if (task == TaskKind::detect) return read_detection(options);
   return read_classification(options);
 }

@@ -1,15 +1,16 @@
 // The data of a run: read, checked and described before anything is written.
 #pragma once
 
+#include <joist/data/dataset.h>
+#include <joist/data/loader.h>
+#include <joist/tools/training/model.h>
+#include <joist/tools/training/options.h>
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-#include <joist/data/dataset.h>
-#include <joist/data/loader.h>
-#include <joist/tools/training/model.h>
-#include <joist/tools/training/options.h>
 
 namespace joist {
 
@@ -23,10 +24,11 @@ struct ClassifiedPictures {
 /// Whether a path holds classification data: IDX files, or a folder of class folders with pictures.
 bool is_classification_data(const std::string& path);
 
-/// Reads `path`: a folder with train-… and t10k-… IDX files (split "train" or "t10k"), or a folder with one folder of pictures per
-/// class, or with "train" and "val" folders of such. `classes`: the class list to follow; empty: the folder's own, sorted.
-/// Throws DataError.
-ClassifiedPictures read_classified_pictures(const std::string& path, bool training, const std::vector<std::string>& classes = {});
+/// Reads `path`: a folder with train-… and t10k-… IDX files (split "train" or "t10k"), or a folder with one folder of
+/// pictures per class, or with "train" and "val" folders of such. `classes`: the class list to follow; empty: the
+/// folder's own, sorted. Throws DataError.
+ClassifiedPictures read_classified_pictures(const std::string& path, bool training,
+                                            const std::vector<std::string>& classes = {});
 
 /// Whether `path` brings its own held-apart pictures (IDX files' t10k, or a "val" folder).
 bool has_own_validation(const std::string& path);
@@ -41,10 +43,10 @@ struct ClassificationData {
 };
 using TrainingData = std::variant<DetectionData, ClassificationData>;
 
-/// Reads and checks annotated pictures and says on standard output what was found. `labels`: fail, repair or drop. `classes`: the
-/// list to follow; empty: the data's own. Throws DataError.
-Dataset read_checked_detection(const std::string& path, const std::string& labels, const std::vector<std::string>& classes,
-                               bool training);
+/// Reads and checks annotated pictures and says on standard output what was found. `labels`: fail, repair or drop.
+/// `classes`: the list to follow; empty: the data's own. Throws DataError.
+Dataset read_checked_detection(const std::string& path, const std::string& labels,
+                               const std::vector<std::string>& classes, bool training);
 
 /// Reads and checks --data and --val, says on standard output what was found, and throws before anything else is done.
 TrainingData read_training_data(const TrainOptions& options, TaskKind task);

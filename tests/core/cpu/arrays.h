@@ -23,7 +23,8 @@ inline Array empty_in(Layout layout, const Shape& shape) {
   const bool picture = shape.rank() == 4;
   if (layout == Layout::channels_last && picture) return Array::empty(shape, Dtype::float32, cpu, Order::channels_last);
   if (layout == Layout::channel_slice && picture)
-    return Array::empty(shape.with(1, shape[1] + 5), Dtype::float32, cpu, Order::channels_last).sliced(1, 3, 3 + shape[1]);
+    return Array::empty(shape.with(1, shape[1] + 5), Dtype::float32, cpu, Order::channels_last)
+        .sliced(1, 3, 3 + shape[1]);
   if (layout == Layout::gaps && shape.rank() > 0)
     return Array::empty(shape.with(0, 2 * shape[0]).with(-1, shape.rank() > 1 ? 3 * shape[-1] : 2 * shape[0]))
         .sliced(-1, 0, shape.rank() > 1 ? 3 * shape[-1] : 2 * shape[0], shape.rank() > 1 ? 3 : 2)

@@ -38,7 +38,8 @@ struct Case {
 
   double z(const Shape& i) const {
     const auto c = static_cast<std::size_t>(i[1]);
-    return at(gamma, {i[1]}) * (at(x, i) - exact.mean[c]) / std::sqrt(exact.variance[c] + options.epsilon) + at(beta, {i[1]});
+    return at(gamma, {i[1]}) * (at(x, i) - exact.mean[c]) / std::sqrt(exact.variance[c] + options.epsilon) +
+           at(beta, {i[1]});
   }
   void train(const Out& y) {
     table.batch_norm.train(x, gamma, beta, options, running_mean, running_variance, y, mean, inverse);
@@ -63,14 +64,22 @@ TEST(BatchNorm, TrainsInEveryLayoutWithEveryKindOfActivation) {
           const Array old_mean = random_array({c.channels}, 13), old_variance = random_array({c.channels}, 14);
           const Array y = filled(empty_in(layout, shape), [] { return 3; });
           c.train({.array = y, .accumulate = true});
-          expect_close(y, [&](const Shape& i) { return 3 + value_of(activation, c.z(i)); }, 1e-5, 1e-5);
+          expect_close(
+              y, [&](const Shape& i) { return 3 + value_of(activation, c.z(i)); }, 1e-5, 1e-5);
           const double count = static_cast<double>(c.x.elements()) / static_cast<double>(c.channels);
-          expect_close(c.running_mean, [&](const Shape& i) {
-            return 0.9 * at(old_mean, i) + 0.1 * c.exact.mean[static_cast<std::size_t>(i[0])];
-          }, 1e-6, 1e-6);
-          expect_close(c.running_variance, [&](const Shape& i) {
-            return 0.9 * at(old_variance, i) + 0.1 * c.exact.variance[static_cast<std::size_t>(i[0])] * count / (count - 1);
-          }, 1e-6, 1e-6);
+          expect_close(
+              c.running_mean,
+              [&](const Shape& i) {
+                return 0.9 * at(old_mean, i) + 0.1 * c.exact.mean[static_cast<std::size_t>(i[0])];
+              },
+              1e-6, 1e-6);
+          expect_close(
+              c.running_variance,
+              [&](const Shape& i) {
+                return 0.9 * at(old_variance, i) +
+                       0.1 * c.exact.variance[static_cast<std::size_t>(i[0])] * count / (count - 1);
+              },
+              1e-6, 1e-6);
         }
   });
 }
@@ -80,14 +89,17 @@ TEST(BatchNorm, Evaluates) {
     const Array x = random_array({2, 5, 4, 3}, 1, layout), y = empty_in(layout, x.shape());
     const Array mean = random_array({5}, 2), variance = filled(Array::empty({5}), [] { return 0.7; });
     table.batch_norm.evaluate(x, {}, {}, {.activation = Relu{}}, mean, variance, {.array = y});
-    expect_close(y, [&](const Shape& i) {
-      return std::max(0.0, (at(x, i) - at(mean, {i[1]})) / std::sqrt(static_cast<double>(0.7F) + 1e-5));
-    }, 1e-5, 1e-6);
+    expect_close(
+        y,
+        [&](const Shape& i) {
+          return std::max(0.0, (at(x, i) - at(mean, {i[1]})) / std::sqrt(static_cast<double>(0.7F) + 1e-5));
+        },
+        1e-5, 1e-6);
   }
 }
 
-// Far from 0 the squares of the values agree in all digits that a float has: nothing may be lost to that, nor to a first
-// value that lies far from all others.
+// Far from 0 the squares of the values agree in all digits that a float has: nothing may be lost to that, nor to a
+// first value that lies far from all others.
 TEST(BatchNorm, LargeMeansDoNotCancel) {
   for_each_instruction_set([] {
     for (const Layout layout : {Layout::row_major, Layout::channels_last})
@@ -99,11 +111,14 @@ TEST(BatchNorm, LargeMeansDoNotCancel) {
         c.exact = moments_of(c.x);
         const Array y = empty_in(layout, c.x.shape());
         c.train({.array = y});
-        expect_close(c.mean, [&](const Shape& i) { return c.exact.mean[static_cast<std::size_t>(i[0])]; }, 1e-7, 0);
-        expect_close(c.inverse, [&](const Shape& i) {
-          return 1 / std::sqrt(c.exact.variance[static_cast<std::size_t>(i[0])] + 1e-5);
-        }, 2e-5, 0);
-        expect_close(y, [&](const Shape& i) { return c.z(i); }, 2e-5, 1e-5);
+        expect_close(
+            c.mean, [&](const Shape& i) { return c.exact.mean[static_cast<std::size_t>(i[0])]; }, 1e-7, 0);
+        expect_close(
+            c.inverse,
+            [&](const Shape& i) { return 1 / std::sqrt(c.exact.variance[static_cast<std::size_t>(i[0])] + 1e-5); },
+            2e-5, 0);
+        expect_close(
+            y, [&](const Shape& i) { return c.z(i); }, 2e-5, 1e-5);
       }
   });
 }
@@ -120,9 +135,11 @@ TEST(BatchNorm, BackwardInEveryLayout) {
             c.train({.array = empty_in(layout, shape)});
             const Array dy = random_array(shape, 2, fixed ? Layout::row_major : layout);
             const Array dx = filled(empty_in(layout, shape), [] { return 2; });
-            const Array dgamma = Array::empty({c.channels}), dbeta = filled(Array::empty({c.channels}), [] { return 1; });
+            const Array dgamma = Array::empty({c.channels}),
+                        dbeta = filled(Array::empty({c.channels}), [] { return 1; });
             table.batch_norm.backward(c.x, dy, c.gamma, c.beta, c.mean, c.inverse, c.options, fixed,
-                                      {.array = dx, .accumulate = true}, {.array = dgamma}, {.array = dbeta, .accumulate = true});
+                                      {.array = dx, .accumulate = true}, {.array = dgamma},
+                                      {.array = dbeta, .accumulate = true});
             const double count = static_cast<double>(c.x.elements()) / static_cast<double>(c.channels);
             std::vector<double> sum(static_cast<std::size_t>(c.channels)), product = sum;
             const auto dz = [&](const Shape& i) { return at(dy, i) * slope_of(activation, c.z(i)); };
@@ -131,13 +148,18 @@ TEST(BatchNorm, BackwardInEveryLayout) {
               sum[static_cast<std::size_t>(i[1])] += dz(i);
               product[static_cast<std::size_t>(i[1])] += dz(i) * unit(i);
             });
-            expect_close(dbeta, [&](const Shape& i) { return 1 + sum[static_cast<std::size_t>(i[0])]; }, 1e-5, 1e-4);
-            expect_close(dgamma, [&](const Shape& i) { return product[static_cast<std::size_t>(i[0])]; }, 1e-5, 1e-4);
-            expect_close(dx, [&](const Shape& i) {
-              const auto k = static_cast<std::size_t>(i[1]);
-              const double common = fixed ? 0 : (sum[k] + unit(i) * product[k]) / count;
-              return 2 + at(c.gamma, {i[1]}) * at(c.inverse, {i[1]}) * (dz(i) - common);
-            }, 1e-5, 2e-5);
+            expect_close(
+                dbeta, [&](const Shape& i) { return 1 + sum[static_cast<std::size_t>(i[0])]; }, 1e-5, 1e-4);
+            expect_close(
+                dgamma, [&](const Shape& i) { return product[static_cast<std::size_t>(i[0])]; }, 1e-5, 1e-4);
+            expect_close(
+                dx,
+                [&](const Shape& i) {
+                  const auto k = static_cast<std::size_t>(i[1]);
+                  const double common = fixed ? 0 : (sum[k] + unit(i) * product[k]) / count;
+                  return 2 + at(c.gamma, {i[1]}) * at(c.inverse, {i[1]}) * (dz(i) - common);
+                },
+                1e-5, 2e-5);
           }
   });
 }
@@ -151,7 +173,8 @@ TEST(BatchNorm, SameBitsForAnyNumberOfThreads) {
       Case c(random_array({4, 48, 33, 35}, 1, layout));
       const Array y = empty_in(layout, c.x.shape()), dgamma = Array::empty({48});
       c.train({.array = y});
-      table.batch_norm.backward(c.x, y, c.gamma, c.beta, c.mean, c.inverse, c.options, false, {.array = y}, {.array = dgamma}, {});
+      table.batch_norm.backward(c.x, y, c.gamma, c.beta, c.mean, c.inverse, c.options, false, {.array = y},
+                                {.array = dgamma}, {});
       results.push_back(y.to_vector<float>());
       results.push_back(dgamma.to_vector<float>());
     }

@@ -34,26 +34,33 @@ TEST(Loss, CrossEntropyWithSmoothingAndIgnoredRows) {
           return std::log(sum) - at(x, {row, k});
         };
         const auto wanted = [&](std::int64_t row) { return target.data<std::int64_t>()[row]; };
-        expect_close(loss, [&](const Shape& i) {
-          if (wanted(i[0]) < 0) return 1.0;
-          double mean = 0;
-          for (std::int64_t k = 0; k < 21; ++k) mean += surprise(i[0], k) / 21;
-          return 1 + (1 - smoothing) * surprise(i[0], wanted(i[0])) + smoothing * mean;
-        }, 1e-6, 1e-6);
+        expect_close(
+            loss,
+            [&](const Shape& i) {
+              if (wanted(i[0]) < 0) return 1.0;
+              double mean = 0;
+              for (std::int64_t k = 0; k < 21; ++k) mean += surprise(i[0], k) / 21;
+              return 1 + (1 - smoothing) * surprise(i[0], wanted(i[0])) + smoothing * mean;
+            },
+            1e-6, 1e-6);
         const Array dx = empty_in(layout, {4, 21});
         table.loss.cross_entropy_backward(x, target, dloss, options, {.array = dx});
-        expect_close(dx, [&](const Shape& i) {
-          if (wanted(i[0]) < 0) return 0.0;
-          const double share = (i[1] == wanted(i[0]) ? 1 - smoothing : 0) + smoothing / 21;
-          return at(dloss, {i[0]}) * (std::exp(-surprise(i[0], i[1])) - share);
-        }, 1e-6, 1e-6);
+        expect_close(
+            dx,
+            [&](const Shape& i) {
+              if (wanted(i[0]) < 0) return 0.0;
+              const double share = (i[1] == wanted(i[0]) ? 1 - smoothing : 0) + smoothing / 21;
+              return at(dloss, {i[0]}) * (std::exp(-surprise(i[0], i[1])) - share);
+            },
+            1e-6, 1e-6);
       }
   });
 }
 
 TEST(Loss, CrossEntropyOfLargeLogitsIsExact) {
   const Array x = Array::from(std::vector<float>{30000, 29999}, {1, 2}), loss = Array::empty({1}), dx = Array::like(x);
-  const Array target = Array::from(std::vector<std::int64_t>{1}, {1}), one = filled(Array::empty({1}), [] { return 1; });
+  const Array target = Array::from(std::vector<std::int64_t>{1}, {1}),
+              one = filled(Array::empty({1}), [] { return 1; });
   table.loss.cross_entropy(x, target, {}, {.array = loss});
   EXPECT_NEAR(loss.item(), 1 + std::log1p(std::exp(-1)), 1e-6);
   table.loss.cross_entropy_backward(x, target, one, {}, {.array = dx});
@@ -63,23 +70,29 @@ TEST(Loss, CrossEntropyOfLargeLogitsIsExact) {
 TEST(Loss, DistributionFocal) {
   for_each_instruction_set([] {
     const Array x = random_array({5, 16}, 3), loss = Array::empty({5}), dx = Array::like(x);
-    const Array target = Array::from(std::vector<float>{0, 3.25F, 14.75F, 7, 14.99F}, {5}), dloss = random_array({5}, 4);
+    const Array target = Array::from(std::vector<float>{0, 3.25F, 14.75F, 7, 14.99F}, {5}),
+                dloss = random_array({5}, 4);
     table.loss.distribution_focal(x, target, {.array = loss});
     const auto surprise = [&](std::int64_t row, std::int64_t k) {
       double sum = 0;
       for (std::int64_t j = 0; j < 16; ++j) sum += std::exp(at(x, {row, j}));
       return std::log(sum) - at(x, {row, k});
     };
-    const auto share = [&](std::int64_t row, std::int64_t k) { return std::max(0.0, 1 - std::fabs(at(target, {row}) - static_cast<double>(k))); };
-    expect_close(loss, [&](const Shape& i) {
-      double sum = 0;
-      for (std::int64_t k = 0; k < 16; ++k) sum += share(i[0], k) * surprise(i[0], k);
-      return sum;
-    }, 1e-6, 1e-6);
+    const auto share = [&](std::int64_t row, std::int64_t k) {
+      return std::max(0.0, 1 - std::fabs(at(target, {row}) - static_cast<double>(k)));
+    };
+    expect_close(
+        loss,
+        [&](const Shape& i) {
+          double sum = 0;
+          for (std::int64_t k = 0; k < 16; ++k) sum += share(i[0], k) * surprise(i[0], k);
+          return sum;
+        },
+        1e-6, 1e-6);
     table.loss.distribution_focal_backward(x, target, dloss, {.array = dx});
-    expect_close(dx, [&](const Shape& i) {
-      return at(dloss, {i[0]}) * (std::exp(-surprise(i[0], i[1])) - share(i[0], i[1]));
-    }, 1e-6, 1e-6);
+    expect_close(
+        dx, [&](const Shape& i) { return at(dloss, {i[0]}) * (std::exp(-surprise(i[0], i[1])) - share(i[0], i[1])); },
+        1e-6, 1e-6);
   });
 }
 
@@ -120,18 +133,22 @@ TEST(Loss, CompleteIouOfKnownBoxes) {
 TEST(Loss, CompleteIouGradientAgreesWithDifferences) {
   for_each_instruction_set([] {
     const std::int64_t rows = 150;
-    const Array a = boxes(1, rows), b = boxes(2, rows), y = Array::empty({rows}), da = Array::empty({4, rows}).transposed();
+    const Array a = boxes(1, rows), b = boxes(2, rows), y = Array::empty({rows}),
+                da = Array::empty({4, rows}).transposed();
     const Array dy = filled(Array::empty({rows}), [] { return 2; });
     table.loss.complete_iou_backward(a, b, dy, {.array = da});
     const auto aspect = [&](std::int64_t row) {
-      const auto ratio = [&](const Array& box) { return (at(box, {row, 2}) - at(box, {row, 0})) / (at(box, {row, 3}) - at(box, {row, 1})); };
+      const auto ratio = [&](const Array& box) {
+        return (at(box, {row, 2}) - at(box, {row, 0})) / (at(box, {row, 3}) - at(box, {row, 1}));
+      };
       const double angle = std::atan(ratio(b)) - std::atan(ratio(a));
       return 4 / (std::acos(-1.0) * std::acos(-1.0)) * angle * angle;
     };
     const auto overlap = [&](std::int64_t row) {
       double sides[2], own = 1, other = 1;
       for (int k = 0; k < 2; ++k) {
-        sides[k] = std::max(0.0, std::min(at(a, {row, k + 2}), at(b, {row, k + 2})) - std::max(at(a, {row, k}), at(b, {row, k})));
+        sides[k] = std::max(
+            0.0, std::min(at(a, {row, k + 2}), at(b, {row, k + 2})) - std::max(at(a, {row, k}), at(b, {row, k})));
         own *= at(a, {row, k + 2}) - at(a, {row, k});
         other *= at(b, {row, k + 2}) - at(b, {row, k});
       }

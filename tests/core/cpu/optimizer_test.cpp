@@ -14,7 +14,11 @@ TEST(Optimizer, SgdSteps) {
   for_each_instruction_set([] {
     for (const bool nesterov : {false, true})
       for (const double momentum : {0.0, 0.9}) {
-        SgdStep step{.rate = 0.1, .momentum = momentum, .dampening = nesterov ? 0 : 0.25, .weight_decay = 0.01, .nesterov = nesterov,
+        SgdStep step{.rate = 0.1,
+                     .momentum = momentum,
+                     .dampening = nesterov ? 0 : 0.25,
+                     .weight_decay = 0.01,
+                     .nesterov = nesterov,
                      .first = true};
         const Array p = random_array({count}, 1), g = random_array({count}, 2);
         const Array v = filled(Array::empty({count}), [] { return std::numeric_limits<double>::quiet_NaN(); });
@@ -31,8 +35,11 @@ TEST(Optimizer, SgdSteps) {
           }
           table.optimizer.sgd(step, p, g, momentum != 0 ? v : Array());
         }
-        expect_close(p, [&](const Shape& i) { return parameter[static_cast<std::size_t>(i[0])]; }, 1e-6, 1e-6);
-        if (momentum != 0) expect_close(v, [&](const Shape& i) { return velocity[static_cast<std::size_t>(i[0])]; }, 1e-6, 1e-6);
+        expect_close(
+            p, [&](const Shape& i) { return parameter[static_cast<std::size_t>(i[0])]; }, 1e-6, 1e-6);
+        if (momentum != 0)
+          expect_close(
+              v, [&](const Shape& i) { return velocity[static_cast<std::size_t>(i[0])]; }, 1e-6, 1e-6);
       }
   });
 }
@@ -44,17 +51,20 @@ TEST(Optimizer, AdamSteps) {
       const Array p = random_array({count}, 1), start = copy_of(p), g = random_array({count}, 2);
       const Array m = filled(Array::empty({count}), [] { return 0; }), v = copy_of(m);
       for (step.step = 1; step.step <= 3; ++step.step) table.optimizer.adam(step, p, g, m, v);
-      expect_close(p, [&](const Shape& i) {
-        double x = at(start, i), first = 0, second = 0;
-        for (int k = 1; k <= 3; ++k) {
-          const double slope = at(g, i) + (decoupled ? 0 : 0.1 * x);
-          if (decoupled) x *= 1 - 0.01 * 0.1;
-          first = 0.9 * first + 0.1 * slope;
-          second = 0.999 * second + 0.001 * slope * slope;
-          x -= 0.01 * first / (1 - std::pow(0.9, k)) / (std::sqrt(second / (1 - std::pow(0.999, k))) + 1e-8);
-        }
-        return x;
-      }, 1e-6, 2e-6);
+      expect_close(
+          p,
+          [&](const Shape& i) {
+            double x = at(start, i), first = 0, second = 0;
+            for (int k = 1; k <= 3; ++k) {
+              const double slope = at(g, i) + (decoupled ? 0 : 0.1 * x);
+              if (decoupled) x *= 1 - 0.01 * 0.1;
+              first = 0.9 * first + 0.1 * slope;
+              second = 0.999 * second + 0.001 * slope * slope;
+              x -= 0.01 * first / (1 - std::pow(0.9, k)) / (std::sqrt(second / (1 - std::pow(0.999, k))) + 1e-8);
+            }
+            return x;
+          },
+          1e-6, 2e-6);
     }
   });
 }
@@ -62,7 +72,8 @@ TEST(Optimizer, AdamSteps) {
 TEST(Optimizer, Interpolates) {
   const Array x = random_array({count}, 1), y = random_array({count}, 2), before = copy_of(y);
   table.optimizer.interpolate(x, 0.25, y);
-  expect_close(y, [&](const Shape& i) { return 0.75 * at(before, i) + 0.25 * at(x, i); }, 1e-6, 1e-6);
+  expect_close(
+      y, [&](const Shape& i) { return 0.75 * at(before, i) + 0.25 * at(x, i); }, 1e-6, 1e-6);
 }
 
 TEST(Optimizer, SquareSumDependsOnNothingButTheNumbers) {

@@ -30,7 +30,8 @@ TEST(Pooling, MaximumIsTheFirstOfEqualsAndItsGradientGoesThere) {
     for (const PoolOptions& o : windows)
       for (const Layout layout : layouts) {
         Numbers numbers(3);
-        const Array x = filled(empty_in(layout, shape), [&] { return std::floor(2 * numbers()) - 9; });  // ties, all below 0
+        const Array x =
+            filled(empty_in(layout, shape), [&] { return std::floor(2 * numbers()) - 9; });  // ties, all below 0
         const Array y = filled(empty_in(layout, pooled(shape, o)), [] { return nan; });
         const Array index = Array::empty(y.shape(), Dtype::int32, cpu,
                                          layout == Layout::row_major ? Order::row_major : Order::channels_last);
@@ -47,16 +48,23 @@ TEST(Pooling, MaximumIsTheFirstOfEqualsAndItsGradientGoesThere) {
         };
         const auto chosen = [&](const Shape& i) { return index.data<std::int32_t>()[offset_of(i, index.strides())]; };
         for_each_index(y.shape(), [&](const Shape& i) { ASSERT_EQ(chosen(i), place(i)) << i.text(); });
-        expect_close(y, [&](const Shape& i) { return at(x, {i[0], i[1], place(i) / shape[3], place(i) % shape[3]}); }, 0, 0);
+        expect_close(
+            y,
+            [&](const Shape& i) {
+              return at(x, {i[0], i[1], place(i) / shape[3], place(i) % shape[3]});
+            },
+            0, 0);
 
         const Array dy = random_array(y.shape(), 4, layout), expected = filled(Array::empty(shape), [] { return 1; });
         for_each_index(y.shape(), [&](const Shape& i) {
-          expected.data<float>()[offset_of({i[0], i[1], place(i) / shape[3], place(i) % shape[3]}, expected.strides())] +=
+          expected
+              .data<float>()[offset_of({i[0], i[1], place(i) / shape[3], place(i) % shape[3]}, expected.strides())] +=
               static_cast<float>(at(dy, i));
         });
         const Array dx = filled(empty_in(layout, shape), [] { return 1; });
         table.pool.maximum_backward(dy, index, o, {.array = dx, .accumulate = true});
-        expect_close(dx, [&](const Shape& i) { return at(expected, i); }, 1e-6, 2e-6);
+        expect_close(
+            dx, [&](const Shape& i) { return at(expected, i); }, 1e-6, 2e-6);
       }
   });
 }
@@ -70,7 +78,10 @@ TEST(Pooling, NanWinsAndPaddingNever) {
     const float row[] = {lowest, lowest, 2, wrong, 3};
     for_each_index(x.shape(), [&](const Shape& i) { x.data<float>()[offset_of(i, x.strides())] = row[i[3]]; });
     table.pool.maximum(x, {.kernel = {1, 3}, .stride = {1, 1}, .padding = {0, 1}}, {.array = y}, index);
-    expect_close(y, [&](const Shape& i) { return i[3] == 0 ? static_cast<double>(lowest) : i[3] == 1 ? 2 : nan; }, 0, 0);
+    expect_close(
+        y, [&](const Shape& i) { return i[3] == 0   ? static_cast<double>(lowest)
+                                        : i[3] == 1 ? 2
+                                                    : nan; }, 0, 0);
     EXPECT_EQ(index.data<std::int32_t>()[0], 0);
   }
 }
@@ -80,27 +91,33 @@ TEST(Pooling, AverageAndItsGradient) {
   for_each_instruction_set([&] {
     for (const PoolOptions& o : windows)
       for (const Layout layout : layouts) {
-        const Array x = random_array(shape, 1, layout), y = filled(empty_in(layout, pooled(shape, o)), [] { return nan; });
+        const Array x = random_array(shape, 1, layout),
+                    y = filled(empty_in(layout, pooled(shape, o)), [] { return nan; });
         const auto divisor = [&](const Shape& i) {
           double count = 0;
           under(shape, o, i, [&](std::int64_t, std::int64_t) { ++count; });
           return o.count_padding ? static_cast<double>(o.kernel.elements()) : count;
         };
         table.pool.average(x, o, {.array = y});
-        expect_close(y, [&](const Shape& i) {
-          double sum = 0;
-          under(shape, o, i, [&](std::int64_t r, std::int64_t c) { sum += at(x, {i[0], i[1], r, c}); });
-          return sum / divisor(i);
-        }, 1e-6, 1e-6);
+        expect_close(
+            y,
+            [&](const Shape& i) {
+              double sum = 0;
+              under(shape, o, i, [&](std::int64_t r, std::int64_t c) { sum += at(x, {i[0], i[1], r, c}); });
+              return sum / divisor(i);
+            },
+            1e-6, 1e-6);
         const Array dy = random_array(y.shape(), 2, layout), expected = filled(Array::empty(shape), [] { return 1; });
         for_each_index(y.shape(), [&](const Shape& i) {
           under(shape, o, i, [&](std::int64_t r, std::int64_t c) {
-            expected.data<float>()[offset_of({i[0], i[1], r, c}, expected.strides())] += static_cast<float>(at(dy, i) / divisor(i));
+            expected.data<float>()[offset_of({i[0], i[1], r, c}, expected.strides())] +=
+                static_cast<float>(at(dy, i) / divisor(i));
           });
         });
         const Array dx = filled(empty_in(layout, shape), [] { return 1; });
         table.pool.average_backward(dy, o, {.array = dx, .accumulate = true});
-        expect_close(dx, [&](const Shape& i) { return at(expected, i); }, 1e-6, 2e-6);
+        expect_close(
+            dx, [&](const Shape& i) { return at(expected, i); }, 1e-6, 2e-6);
       }
   });
 }

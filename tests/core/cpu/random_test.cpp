@@ -9,7 +9,9 @@ namespace {
 const Kernels table = table_of(fill_random);
 const RandomKey key{.seed = 0x123456789ABCDEF0, .stream = Stream::noise, .step = 77, .draw = 5, .call = 0xFFFFFFFF};
 
-std::uint32_t word(std::int64_t i) { return random_bits(key, static_cast<std::uint32_t>(i / 4))[static_cast<std::size_t>(i % 4)]; }
+std::uint32_t word(std::int64_t i) {
+  return random_bits(key, static_cast<std::uint32_t>(i / 4))[static_cast<std::size_t>(i % 4)];
+}
 
 TEST(Random, WordsAreThoseOfTheScalarGenerator) {
   for_each_instruction_set([] {
@@ -35,16 +37,22 @@ TEST(Random, FillsAndDropoutInEveryLayoutOnAnyNumberOfThreads) {
         const Array x = random_array(shape, 1, layout), y = empty_in(layout, shape);
         const auto number = [&](const Shape& i) { return offset_of(i, row_major(shape)); };
         table.random.uniform(key, -1, 3, y);
-        expect_close(y, [&](const Shape& i) { return static_cast<double>(-1 + 4 * uniform_from(word(number(i)))); }, 0, 0);
+        expect_close(
+            y, [&](const Shape& i) { return static_cast<double>(-1 + 4 * uniform_from(word(number(i)))); }, 0, 0);
         table.random.normal(key, 0, 1, y);
-        expect_close(y, [&](const Shape& i) {
-          const std::int64_t n = number(i), pair = n / 2 * 2;
-          return static_cast<double>(normal_from(word(pair), word(pair + 1))[static_cast<std::size_t>(n % 2)]);
-        }, 0, 0);
+        expect_close(
+            y,
+            [&](const Shape& i) {
+              const std::int64_t n = number(i), pair = n / 2 * 2;
+              return static_cast<double>(normal_from(word(pair), word(pair + 1))[static_cast<std::size_t>(n % 2)]);
+            },
+            0, 0);
         table.random.dropout(x, 0.25, key, {.array = y});
-        expect_close(y, [&](const Shape& i) { return uniform_from(word(number(i))) >= 0.25F ? at(x, i) / 0.75 : 0; }, 1e-6, 0);
+        expect_close(
+            y, [&](const Shape& i) { return uniform_from(word(number(i))) >= 0.25F ? at(x, i) / 0.75 : 0; }, 1e-6, 0);
         table.random.dropout(x, 0.25, key, {.array = x});
-        expect_close(x, [&](const Shape& i) { return at(y, i); }, 0, 0);
+        expect_close(
+            x, [&](const Shape& i) { return at(y, i); }, 0, 0);
       }
   }
   set_threads(before);
@@ -53,7 +61,8 @@ TEST(Random, FillsAndDropoutInEveryLayoutOnAnyNumberOfThreads) {
 TEST(Random, DropoutOfEverything) {
   const Array x = random_array({100}, 1);
   table.random.dropout(x, 1, key, {.array = x});
-  expect_close(x, [](const Shape&) { return 0; }, 0, 0);
+  expect_close(
+      x, [](const Shape&) { return 0; }, 0, 0);
 }
 
 TEST(Random, NormalsHaveTheirMoments) {

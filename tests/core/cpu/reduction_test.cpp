@@ -22,10 +22,12 @@ TEST(Reduction, TenMillionFloats) {
     EXPECT_NEAR(y.item() / (tenth * static_cast<double>(count)), 1, 1e-6);
     const Array columns = Array::empty({1, 10});
     table.reduction.sum(x.view({count / 10, 10}), 0.5, {.array = columns});
-    expect_close(columns, [&](const Shape&) { return tenth * 0.5 * static_cast<double>(count / 10); }, 1e-6, 0);
+    expect_close(
+        columns, [&](const Shape&) { return tenth * 0.5 * static_cast<double>(count / 10); }, 1e-6, 0);
     const Array rows = Array::empty({10, 1});
     table.reduction.sum(x.view({10, count / 10}), 1, {.array = rows});
-    expect_close(rows, [&](const Shape&) { return tenth * static_cast<double>(count / 10); }, 1e-6, 0);
+    expect_close(
+        rows, [&](const Shape&) { return tenth * static_cast<double>(count / 10); }, 1e-6, 0);
   });
 }
 
@@ -45,7 +47,8 @@ TEST(Reduction, EverySetOfAxesInEveryLayout) {
           expected.data<double>()[offset_of(i, expected.expanded(shape).strides())] += 2 * at(x, i);
         });
         table.reduction.sum(x, 2, {.array = y, .accumulate = true});
-        expect_close(y, [&](const Shape& i) { return expected.data<double>()[offset_of(i, expected.strides())]; }, 1e-6, 2e-5);
+        expect_close(
+            y, [&](const Shape& i) { return expected.data<double>()[offset_of(i, expected.strides())]; }, 1e-6, 2e-5);
       }
   });
 }

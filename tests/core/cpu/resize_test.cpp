@@ -11,9 +11,12 @@ TEST(Resize, NearestAndItsGradient) {
     for (const Layout layout : layouts)
       for (const auto& [height, width] : {std::pair(12, 10), std::pair(4, 13), std::pair(6, 5), std::pair(1, 1)}) {
         const Array x = random_array(shape, 1, layout), y = empty_in(layout, {2, 19, height, width});
-        const auto source = [&, h = height, w = width](const Shape& i) { return Shape{i[0], i[1], i[2] * 6 / h, i[3] * 5 / w}; };
+        const auto source = [&, h = height, w = width](const Shape& i) {
+          return Shape{i[0], i[1], i[2] * 6 / h, i[3] * 5 / w};
+        };
         table.resize.nearest(x, {.array = y});
-        expect_close(y, [&](const Shape& i) { return at(x, source(i)); }, 0, 0);
+        expect_close(
+            y, [&](const Shape& i) { return at(x, source(i)); }, 0, 0);
 
         const Array dy = random_array(y.shape(), 2, layout), expected = filled(Array::empty(shape), [] { return 1; });
         for_each_index(y.shape(), [&](const Shape& i) {
@@ -21,7 +24,8 @@ TEST(Resize, NearestAndItsGradient) {
         });
         const Array dx = filled(empty_in(layout, shape), [] { return 1; });
         table.resize.nearest_backward(dy, {.array = dx, .accumulate = true});
-        expect_close(dx, [&](const Shape& i) { return at(expected, i); }, 1e-6, 1e-5);
+        expect_close(
+            dx, [&](const Shape& i) { return at(expected, i); }, 1e-6, 1e-5);
       }
   });
 }

@@ -21,20 +21,25 @@ TEST(Softmax, ValuesAndGradientsAlongEveryAxisInEveryLayout) {
     for (const Shape& shape : shapes)
       for (int axis = 0; axis < shape.rank(); ++axis)
         for (const Layout layout : layouts) {
-          const Array x = random_array(shape, 1, layout), dy = random_array(shape, 2, layout), y = empty_in(layout, shape);
+          const Array x = random_array(shape, 1, layout), dy = random_array(shape, 2, layout),
+                      y = empty_in(layout, shape);
           const auto total = sums_along(shape, axis, [&](const Shape& i) { return std::exp(at(x, i)); });
           table.softmax.softmax(x, axis, {.array = y});
-          expect_close(y, [&](const Shape& i) { return std::exp(at(x, i)) / total(i); }, 2e-6, 0);
+          expect_close(
+              y, [&](const Shape& i) { return std::exp(at(x, i)) / total(i); }, 2e-6, 0);
           const Array dx = filled(empty_in(layout, shape), [] { return 1; });
           table.softmax.softmax_backward(y, dy, axis, {.array = dx, .accumulate = true});
           const auto dot = sums_along(shape, axis, [&](const Shape& i) { return at(dy, i) * at(y, i); });
-          expect_close(dx, [&](const Shape& i) { return 1 + at(y, i) * (at(dy, i) - dot(i)); }, 1e-6, 2e-6);
+          expect_close(
+              dx, [&](const Shape& i) { return 1 + at(y, i) * (at(dy, i) - dot(i)); }, 1e-6, 2e-6);
 
           table.softmax.log_softmax(x, axis, {.array = y});
-          expect_close(y, [&](const Shape& i) { return at(x, i) - std::log(total(i)); }, 1e-6, 1e-6);
+          expect_close(
+              y, [&](const Shape& i) { return at(x, i) - std::log(total(i)); }, 1e-6, 1e-6);
           table.softmax.log_softmax_backward(y, dy, axis, {.array = dx});
           const auto sum = sums_along(shape, axis, [&](const Shape& i) { return at(dy, i); });
-          expect_close(dx, [&](const Shape& i) { return at(dy, i) - std::exp(at(y, i)) * sum(i); }, 2e-6, 2e-6);
+          expect_close(
+              dx, [&](const Shape& i) { return at(dy, i) - std::exp(at(y, i)) * sum(i); }, 2e-6, 2e-6);
         }
   });
 }

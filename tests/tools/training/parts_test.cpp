@@ -1,0 +1,250 @@
+// Plan, budget, options, checkpoint: the parts that training is made of.
+#include <joist/tests/tools/training/tiny_task.h>
+#include <joist/tools/training/budget.h>
+#include <joist/tools/training/checkpoint.h>
+#include <joist/tools/training/log.h>
+#include <joist/tools/training/options.h>
+#include <joist/tools/training/plan.h>
+#include <joist/tools/training/recipe.h>
+#include <joist/tools/training/run_folder.h>
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace joist {
+namespace {
+
+using testing::TemporaryFolder;
+
+template <class Action>
+std::string message_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Plan, ProgressRisesInStraightLinesToOne) {
+  Plan plan({{0, 100}});
+  EXPECT_DOUBLE_EQ(plan.progress(0), 0);
+  EXPECT_DOUBLE_EQ(plan.progress(50), 0.5);
+  EXPECT_DOUBLE_EQ(plan.progress(100), 1);
+  EXPECT_DOUBLE_EQ(plan.progress(150), 1);
+  plan.replan(50, 150);  // from 0.5 on, half as fast
+  EXPECT_DOUBLE_EQ(plan.progress(49), 0.49);
+  EXPECT_DOUBLE_EQ(plan.progress(50), 0.5);
+  EXPECT_DOUBLE_EQ(plan.progress(100), 0.75);
+  EXPECT_DOUBLE_EQ(plan.progress(150), 1);
+  EXPECT_EQ(plan.total(49), 100);
+  EXPECT_EQ(plan.total(50), 150);
+}
+
+TEST(Plan, ProgressStandsStillWhileTheTotalIsNotKnown) {
+  Plan plan;
+  EXPECT_DOUBLE_EQ(plan.progress(20), 0);
+  plan.replan(20, 120);
+  EXPECT_DOUBLE_EQ(plan.progress(10), 0);
+  EXPECT_DOUBLE_EQ(plan.progress(70), 0.5);
+  plan.replan(20, 30);
+  EXPECT_EQ(plan.points().size(), 2U);
+}
+
+TEST(Plan, RefusesPointsThatMakeNoPlan) {
+  EXPECT_THROW(Plan(std::vector<PlanPoint>{}), UsageError);
+  EXPECT_THROW(Plan({{1, 10}}), UsageError);
+  EXPECT_THROW(Plan({{0, 10}, {5, 4}}), UsageError);
+  EXPECT_THROW(Plan({{0, 10}, {0, 20}}), UsageError);
+}
+
+TEST(TimeBudget, PlansWhatFits) {
+  TimeBudget budget(1000, 0, std::chrono::steady_clock::now());
+  EXPECT_FALSE(budget.knows_speed());
+  for (int i = 0; i < 3; ++i) budget.note_step(60);  // the first ones do not count
+  for (int i = 0; i < 25; ++i) budget.note_step(1);
+  budget.note_save(2);
+  budget.note_evaluation(10);
+  EXPECT_TRUE(budget.knows_speed());
+  const std::int64_t total = budget.total_from(28);
+  EXPECT_LT(total, 28 + 1000);
+  EXPECT_GT(total, 28 + 800);
+  EXPECT_FALSE(budget.affords_evaluation());  // no time has gone yet, 10 s went into evaluation
+  TimeBudget none(0, 0, std::chrono::steady_clock::now());
+  EXPECT_TRUE(none.affords_evaluation());
+  TimeBudget over(10, 20, std::chrono::steady_clock::now());
+  EXPECT_EQ(over.total_from(5), 5);
+}
+
+TEST(Options, TravelThroughAFile) {
+  TrainOptions options{.data = "数据/\"train\".json",
+                       .epochs = 7,
+                       .time = {90},
+                       .rate = 0.1 + 0.2,
+                       .plan = {{0, 0}, {25, 800}},
+                       .evaluated = {1, 4}};
+  TrainOptions read;
+  read_toml(read, to_toml(options), "config.toml");
+  EXPECT_EQ(read.data, options.data);
+  EXPECT_EQ(read.epochs, 7);
+  EXPECT_EQ(read.time, options.time);
+  EXPECT_EQ(read.rate, options.rate);
+  EXPECT_EQ(read.plan, options.plan);
+  EXPECT_EQ(read.evaluated, options.evaluated);
+  EXPECT_TRUE(read.given.contains("data"));
+  EXPECT_EQ(to_toml(read), to_toml(options));
+}
+
+TEST(Options, NameTheLineOfWhatIsWrongInAFile) {
+  TrainOptions options;
+  const auto refusal = [&](const std::string& text) {
+    return message_of([&] { read_toml(options, text, "run.toml"); });
+  };
+  const std::string unknown = refusal("batch = 8\nepochz = 3\n");
+  EXPECT_TRUE(has(unknown, "run.toml:2") && has(unknown, "\"epochs\"")) << unknown;
+  EXPECT_TRUE(has(refusal("\nbatch = \"many\"\n"), "run.toml:2"));
+  EXPECT_TRUE(has(refusal("batch = 1.5"), "a whole number"));
+  EXPECT_TRUE(has(refusal("time = \"soon\""), "20m"));
+  EXPECT_TRUE(has(refusal("plan = [[0, 1], [2]]"), "[step, total]"));
+  EXPECT_TRUE(has(refusal("batch = [\n"), "run.toml:1"));
+}
+
+TEST(Options, AResumedRunIsTheSameRun) {
+  TrainOptions saved{.data = "a", .out = "x", .batch = 8, .epochs = 5, .loader_threads = 1};
+  TrainOptions now{.out = "y", .loader_threads = 4, .resume = true, .given = {"out", "loader-threads", "resume"}};
+  const TrainOptions merged = resumed_options(saved, now);
+  EXPECT_EQ(merged.batch, 8);
+  EXPECT_EQ(merged.out, "y");
+  EXPECT_EQ(merged.loader_threads, 4);
+
+  now.batch = 16;
+  now.rate = 0.1;
+  now.given.insert({"batch", "rate"});
+  const std::string refused = message_of([&] { resumed_options(saved, now); });
+  EXPECT_TRUE(has(refused, "--batch 16 (the run has 8)") && has(refused, "--rate 0.1")) << refused;
+  now.batch = 8;
+  now.given = {"out", "batch"};
+  EXPECT_EQ(resumed_options(saved, now).batch, 8);  // given, but the same
+}
+
+TEST(Duration, IsReadInSecondsMinutesAndHours) {
+  EXPECT_EQ(Duration::parse("90", "--time").seconds, 90);
+  EXPECT_EQ(Duration::parse("90s", "--time").seconds, 90);
+  EXPECT_EQ(Duration::parse("1.5m", "--time").seconds, 90);
+  EXPECT_EQ(Duration::parse("2h", "--time").text(), "2h");
+  for (const char* wrong : {"", "m", "-3m", "3 days", "nan", "inf"})
+    EXPECT_THROW(Duration::parse(wrong, "--time"), UsageError) << wrong;
+}
+
+TEST(Recipe, RefusesWhatMakesNoSense) {
+  EXPECT_THROW(resolve({.epochs = 3, .time = {60}}), UsageError);
+  EXPECT_THROW(resolve({.batch = 0}), UsageError);
+  EXPECT_THROW(resolve({.optimizer = "adm"}), UsageError);
+  EXPECT_THROW(resolve({.device = "cuda"}), EnvironmentError);
+  EXPECT_THROW(resolve({.deterministic = "world-size"}), UnsupportedError);
+  TrainOptions options = resolve({.size = 100});
+  EXPECT_EQ(options.optimizer, "adamw");
+  const ModelRegistry registry;
+  EXPECT_THROW(resolve_model(options, registry, TaskKind::detect, 3, 0, 3), UsageError);  // not a multiple of 32
+  options.size = 0;
+  EXPECT_EQ(resolve_model(options, registry, TaskKind::detect, 3, 0, 3).name, "yolo_n");
+  EXPECT_EQ(options.size, 320);
+  EXPECT_THROW(resolve_model(options, registry, TaskKind::classify, 3, 0, 3), UsageError);  // a detector for classes
+}
+
+TEST(Recipe, TheRateRisesAndFalls) {
+  testing::TinyTask task;
+  TrainOptions options = resolve({.epochs = 1, .rate = 1, .weight_decay = 0, .warmup = 10});
+  const Learner learner(task.model().fields(), options);
+  Plan plan({{0, 100}});
+  EXPECT_NEAR(learner.rate_factor(0, plan), 0.1, 1e-3);
+  EXPECT_NEAR(learner.rate_factor(9, plan), 1 - 0.09 * 0.99, 1e-9);
+  EXPECT_NEAR(learner.rate_factor(100, plan), 0.01, 1e-9);
+  EXPECT_NEAR(learner.rate_factor(0, Plan({{0, 12}})), 0.25, 1e-9);  // at most a third of the run
+  EXPECT_NEAR(learner.rate_factor(4, Plan()), 0.5, 1e-9);            // total not known
+}
+
+TEST(TrainingLog, ComesBackFromItsText) {
+  TrainingLog log({"epoch", "loss", "AP"});
+  log.add({1, 0.25, std::nullopt});
+  log.add({2, 1.0 / 3, 0.5});
+  const TrainingLog again = TrainingLog::from_csv(log.csv());
+  EXPECT_EQ(again.csv(), log.csv());
+  EXPECT_EQ(again.at(0, "AP"), std::nullopt);
+  EXPECT_NEAR(*again.at(1, "loss"), 1.0 / 3, 1e-8);
+  EXPECT_THROW(TrainingLog::from_csv("a,b\n1\n"), DataError);
+}
+
+Checkpoint small_checkpoint(testing::TinyTask& task) {
+  TrainingState state{.step = 5, .loss_sums = {0.1 + 0.2}, .log = TrainingLog({"epoch"})};
+  state.options.data = "数据";
+  state.optimizer = {"adamw", 5, {{"first_moment.fc.weight", Array::from(std::vector<float>{1, 2}, {2})}}};
+  return {.description = task.description(), .model = weights_of(task.model().fields()), .training = state};
+}
+
+TEST(Checkpoint, ComesBackWhole) {
+  const TemporaryFolder folder;
+  testing::TinyTask task;
+  store_checkpoint(folder / "a.h5", small_checkpoint(task));
+  const Checkpoint read = read_checkpoint(folder / "a.h5");
+  EXPECT_EQ(read.description.classes, task.description().classes);
+  EXPECT_EQ(read.description.size, 6);
+  EXPECT_EQ(read.training->step, 5);
+  EXPECT_EQ(read.training->loss_sums, std::vector<double>{0.1 + 0.2});
+  EXPECT_EQ(read.training->options.data, "数据");
+  EXPECT_EQ(read.training->optimizer.arrays.size(), 1U);
+  testing::TinyTask other;
+  kernels(cpu).elementwise.fill(0, other.model().fields()[0].tensor.value());
+  load_weights(other.model().fields(), read.model, "a.h5");
+  EXPECT_EQ(other.model().fields()[0].tensor.value().to_vector<float>(), read.model[0].array.to_vector<float>());
+}
+
+TEST(Checkpoint, TruncatedAnywhereIsRefused) {
+  const TemporaryFolder folder;
+  testing::TinyTask task;
+  store_checkpoint(folder / "a.h5", small_checkpoint(task));
+  const auto size = std::filesystem::file_size(folder / "a.h5");
+  for (std::uintmax_t length :
+       {std::uintmax_t{0}, std::uintmax_t{1}, std::uintmax_t{511}, std::uintmax_t{512}, size / 2, size - 1}) {
+    std::filesystem::copy_file(folder / "a.h5", folder / "b.h5", std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(folder / "b.h5", length);
+    EXPECT_THROW(read_checkpoint(folder / "b.h5"), DataError) << length;
+  }
+}
+
+TEST(Checkpoint, WeightsOfAnotherModelAreListedWhole) {
+  testing::TinyTask task;
+  std::vector<NamedState> arrays = weights_of(task.model().fields());
+  arrays[0].name = "stranger.weight";
+  arrays.back().array = Array::from(std::vector<float>{1}, {1});
+  const std::vector<float> before = task.model().fields()[1].tensor.value().to_vector<float>();
+  const std::string refused = message_of([&] { load_weights(task.model().fields(), arrays, "other.h5"); });
+  EXPECT_TRUE(has(refused, "other.h5") && has(refused, "missing: conv.weight") &&
+              has(refused, "unexpected: stranger.weight") && has(refused, "fc.bias") && has(refused, "[3]"))
+      << refused;
+  EXPECT_EQ(task.model().fields()[1].tensor.value().to_vector<float>(), before);
+}
+
+TEST(ModelRegistry, KnowsTheBuiltInModelsAndNamesTheNearest) {
+  const ModelRegistry registry({joist::model<testing::TinyNetwork>("mine", 1, 6)});
+  EXPECT_EQ(registry.find("mine").task, TaskKind::classify);
+  EXPECT_EQ(registry.find("yolo_n").task, TaskKind::detect);
+  EXPECT_EQ(registry.find("mnist_cnn").channels, 1);
+  EXPECT_TRUE(has(message_of([&] { registry.find("yolo-n"); }), "--model yolo_n"));
+}
+
+TEST(RunFolder, BelowAFileIsRefusedBeforeAnything) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "file") << "x";
+  EXPECT_THROW(RunFolder((folder / "file").string()).require_writable(), EnvironmentError);
+  EXPECT_THROW(RunFolder((folder / "file/run").string()).require_writable(), EnvironmentError);
+  EXPECT_NO_THROW(RunFolder((folder / "new/run").string()).require_writable());
+  EXPECT_FALSE(std::filesystem::exists(folder / "new"));
+  EXPECT_THROW(RunFolder(""), UsageError);
+}
+
+}  // namespace
+}  // namespace joist

@@ -1,0 +1,94 @@
+#include <joist/core/error.h>
+#include <joist/core/formats/store.h>
+#include <joist/core/threads.h>
+#include <joist/data/decode.h>
+#include <joist/data/encode.h>
+#include <joist/data/files.h>
+#include <joist/tools/commands/command.h>
+#include <joist/tools/report/draw.h>
+#include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/prediction.h>
+#include <map>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace joist::commands {
+namespace {
+
+constexpr const char* examples = R"(Examples:
+  joist predict --model runs/site/best.h5 --source photos --out found
+  joist predict --model runs/site/best.h5 --source gate.jpg --out found --confidence 0.4 --json found/boxes.json)";
+
+struct Given {
+  std::string model, source, out, json;
+  std::int64_t batch = 8;
+  int threads = 0;
+  SuppressOptions thresholds{};
+};
+
+// "photos/a/gate.jpg" below source "photos" -> "OUT/a/gate.jpg"; PNG stays PNG, everything else becomes JPEG.
+std::filesystem::path result_path(const Given& given, const std::string& picture) {
+  const std::filesystem::path source(given.source), file(picture);
+  std::filesystem::path inside = std::filesystem::is_directory(source) ? file.lexically_relative(source) : file.filename();
+  if (inside.extension() != ".png") inside.replace_extension(".jpg");
+  return std::filesystem::path(given.out) / inside;
+}
+
+void draw(const Given& given, const Sample& sample, const std::vector<const Detection*>& found, const Dataset& pictures) {
+  std::vector<DrawnBox> boxes;
+  for (const Detection* one : found) {
+    const auto at = std::find(pictures.category_ids.begin(), pictures.category_ids.end(), one->category_id);
+    const auto category = static_cast<std::size_t>(at - pictures.category_ids.begin());
+    boxes.push_back({one->box, fmt::format("{} {:.2f}", pictures.categories[category], one->score), static_cast<int>(category)});
+  }
+  const std::filesystem::path path = result_path(given, sample.path);
+  const Picture picture = draw_boxes(decode(sample.path), boxes);
+  if (path.extension() == ".png") write_png(utf8(path), picture);
+  else write_jpeg(utf8(path), picture);
+}
+
+int run(const Given& given, const ModelRegistry& registry) {
+  const Checkpoint checkpoint = read_checkpoint(given.model);
+  if (checkpoint.description.task != TaskKind::detect)
+    throw UnsupportedError({.where = given.model, .what = "drawing the results of a classifier",
+                            .expected = "a checkpoint of a detector", .remedy = "joist eval"});
+  const std::unique_ptr<Model> model = load_model(checkpoint, registry, given.model);
+  const Dataset pictures = pictures_at(given.source, checkpoint.description);
+  ensure_folder(given.out);
+  if (given.threads > 0) set_threads(given.threads);
+  const auto found = predict(*model, checkpoint.description, pictures, given.thresholds, given.batch);
+  if (!found) return interrupted();
+  std::map<std::int64_t, std::vector<const Detection*>> by_picture;
+  for (const Detection& one : *found) by_picture[one.image_id].push_back(&one);
+  for (const Sample& sample : pictures.samples) {
+    if (interrupted() != 0) return interrupted();
+    draw(given, sample, by_picture[sample.id], pictures);
+  }
+  write_result(given.json, predictions_json(pictures, *found));
+  fmt::print("{} boxes on {} pictures; drawn in {}\n", found->size(), pictures.samples.size(), given.out);
+  return 0;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("predict", "Finds objects on pictures, draws them and lists them");
+  command->footer(examples);
+  const auto given = std::make_shared<Given>();
+  command->add_option("--model", given->model, "a checkpoint of joist")->type_name("FILE")->required();
+  command->add_option("--source", given->source, "a picture, or a folder with pictures")->type_name("PATH")->required();
+  command->add_option("--out", given->out, "folder of the drawn pictures")->type_name("DIR")->required();
+  command->add_option("--json", given->json, "write the boxes here, as a COCO results list")->type_name("FILE");
+  command->add_option("--confidence", given->thresholds.confidence, "leave out boxes with lower scores")->type_name("P")
+      ->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_option("--overlap", given->thresholds.overlap, "of two boxes of a class with a larger IoU, keep the better one")
+      ->type_name("IOU")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_option("--batch", given->batch, "pictures at once")->type_name("N")->check(CLI::Range(1, 4096))->capture_default_str();
+  command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")->type_name("N")
+      ->check(CLI::Range(0, 4096))->capture_default_str();
+  command->callback([&context, given] { context.run = [&context, given] { return run(*given, context.registry); }; });
+}
+
+}  // namespace joist::commands
