@@ -1,6 +1,7 @@
+#include <joist/core/array.h>
+
 #include <algorithm>
 #include <cstring>
-#include <joist/core/array.h>
 
 namespace joist {
 namespace {
@@ -143,7 +144,8 @@ Array Array::strided(const Shape& shape, const Strides& strides, std::int64_t of
 
 Array Array::view(const Shape& shape) const {
   if (shape.elements() != elements_)
-    throw ShapeError({.where = "view", .what = "shape " + shape_.text() + " as " + shape.text(),
+    throw ShapeError({.where = "view",
+                      .what = "shape " + shape_.text() + " as " + shape.text(),
                       .expected = std::to_string(elements_) + " elements"});
   if (is_row_major()) return strided(shape, row_major(shape));
   // Splitting or merging neighbouring axes: walk both shapes, groups of equal products must be contiguous inside.
@@ -164,8 +166,9 @@ Array Array::view(const Shape& shape) const {
         const int inner = old_axis--;
         while (old_axis >= 0 && shape_[old_axis] == 1) --old_axis;
         if (old_axis < 0 || strides_[old_axis] != strides_[inner] * shape_[inner])
-          throw ShapeError({.where = "view", .what = "strides " + strides_.text() + " of shape " + shape_.text() +
-                                                     " cannot be seen as " + shape.text() + " without a copy",
+          throw ShapeError({.where = "view",
+                            .what = "strides " + strides_.text() + " of shape " + shape_.text() +
+                                    " cannot be seen as " + shape.text() + " without a copy",
                             .remedy = "use reshape"});
         merged *= shape_[old_axis];
       } else {
@@ -208,8 +211,8 @@ Array Array::sliced(int axis, std::int64_t start, std::int64_t stop, std::int64_
   const std::int64_t length = shape_[axis];
   if (step < 1 || start < 0 || stop < start || stop > length)
     throw ShapeError({.where = "slice",
-                      .what = std::to_string(start) + ":" + std::to_string(stop) + ":" + std::to_string(step) + " of axis " +
-                              std::to_string(axis) + " of shape " + shape_.text(),
+                      .what = std::to_string(start) + ":" + std::to_string(stop) + ":" + std::to_string(step) +
+                              " of axis " + std::to_string(axis) + " of shape " + shape_.text(),
                       .expected = "0 <= start <= stop <= " + std::to_string(length) + " and step >= 1"});
   Strides strides = strides_;
   strides[axis] *= step;
@@ -226,7 +229,8 @@ Array Array::expanded(const Shape& shape) const {
   const int added = shape.rank() - rank();
   for (int i = 0; i < rank(); ++i) {
     if (added < 0 || (shape_[i] != shape[i + added] && shape_[i] != 1))
-      throw ShapeError({.where = "expand", .what = "shape " + shape_.text() + " to " + shape.text(),
+      throw ShapeError({.where = "expand",
+                        .what = "shape " + shape_.text() + " to " + shape.text(),
                         .expected = "equal lengths, or 1, on every axis counted from the end"});
     strides[i + added] = shape_[i] == 1 && shape[i + added] != 1 ? 0 : strides_[i];
   }

@@ -1,13 +1,14 @@
 // Array: memory with a shape, strides, dtype, device and version. It knows no gradients. Copies share the memory.
 #pragma once
 
-#include <memory>
-#include <utility>
-#include <span>
-#include <vector>
 #include <joist/core/dtype.h>
 #include <joist/core/memory.h>
 #include <joist/core/shape.h>
+
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace joist {
 
@@ -22,7 +23,8 @@ class Array {
   /// Uninitialized memory. Throws EnvironmentError when there is too little.
   static Array empty(const Shape& shape, Dtype dtype = Dtype::float32, Device device = cpu,
                      Order order = Order::row_major);
-  /// Uninitialized memory of another shape in the same dtype and device, and in the same physical order where the rank allows.
+  /// Uninitialized memory of another shape in the same dtype and device, and in the same physical order where the rank
+  /// allows.
   static Array like(const Array& other, const Shape& shape);
   static Array like(const Array& other) { return like(other, other.shape()); }
   /// Row-major copy of host values. Throws ShapeError when the count does not fit.
@@ -33,7 +35,8 @@ class Array {
     return from(std::span<const T>(values), shape, device);
   }
   /// Memory that somebody else owns, row-major.
-  static Array borrow(void* data, const Shape& shape, Dtype dtype, std::shared_ptr<const void> owner, Device device = cpu);
+  static Array borrow(void* data, const Shape& shape, Dtype dtype, std::shared_ptr<const void> owner,
+                      Device device = cpu);
 
   bool defined() const noexcept { return storage_ != nullptr; }
   const Shape& shape() const noexcept { return shape_; }

@@ -1,6 +1,7 @@
-#include <array>
 #include <joist/core/dtype.h>
 #include <joist/core/error.h>
+
+#include <array>
 
 namespace joist {
 namespace {

@@ -1,16 +1,19 @@
 // Scalar functions as data: one small struct per function carries its parameters, and core/elementwise.inl gives every
-// struct value() and slope() templates. Backends include that file for the number type they compute with (double, a SIMD
-// register, a CUDA float), so a function is written once.
+// struct value() and slope() templates. Backends include that file for the number type they compute with (double, a
+// SIMD register, a CUDA float), so a function is written once.
 #pragma once
+
+#include <joist/core/random.h>
 
 #include <cmath>
 #include <variant>
-#include <joist/core/random.h>
 
 namespace joist {
 
 struct Identity {};
-struct Affine { float scale = 1, shift = 0; };  ///< scale * x + shift
+struct Affine {
+  float scale = 1, shift = 0;
+};  ///< scale * x + shift
 struct Absolute {};
 struct Square {};
 struct SquareRoot {};
@@ -19,13 +22,21 @@ struct Exponential {};
 struct Logarithm {};
 struct Sine {};
 struct Cosine {};
-struct Power { float exponent = 1; };
+struct Power {
+  float exponent = 1;
+};
 struct HyperbolicTangent {};
 struct Sigmoid {};
 struct Relu {};
-struct LeakyRelu { float slope = 0.01F; };
-struct Elu { float alpha = 1; };
-struct Clamp { float low = 0, high = 6; };  ///< slope 1 strictly inside, 0 elsewhere (Relu6 = Clamp{0, 6})
+struct LeakyRelu {
+  float slope = 0.01F;
+};
+struct Elu {
+  float alpha = 1;
+};
+struct Clamp {
+  float low = 0, high = 6;
+};  ///< slope 1 strictly inside, 0 elsewhere (Relu6 = Clamp{0, 6})
 struct Silu {};
 struct Gelu {};      ///< with the error function
 struct GeluTanh {};  ///< tanh approximation
@@ -33,8 +44,8 @@ struct HardSigmoid {};
 struct HardSwish {};
 struct Softplus {};
 
-using Unary = std::variant<Identity, Affine, Absolute, Square, SquareRoot, Reciprocal, Exponential, Logarithm, Sine, Cosine,
-                           Power, HyperbolicTangent, Sigmoid, Relu, LeakyRelu, Elu, Clamp, Silu, Gelu, GeluTanh,
+using Unary = std::variant<Identity, Affine, Absolute, Square, SquareRoot, Reciprocal, Exponential, Logarithm, Sine,
+                           Cosine, Power, HyperbolicTangent, Sigmoid, Relu, LeakyRelu, Elu, Clamp, Silu, Gelu, GeluTanh,
                            HardSigmoid, HardSwish, Softplus>;
 
 struct Add {};
@@ -51,7 +62,9 @@ using Binary = std::variant<Add, Subtract, Multiply, Divide, Maximum, Minimum, B
 /// The functions for float and double on the host and in device code.
 namespace scalar {
 
-#define JOIST_FUNCTION template <class T> JOIST_HOST_DEVICE inline T
+#define JOIST_FUNCTION \
+  template <class T>   \
+  JOIST_HOST_DEVICE inline T
 
 JOIST_FUNCTION exp(T x) { return static_cast<T>(std::exp(x)); }
 JOIST_FUNCTION log(T x) { return static_cast<T>(std::log(x)); }

@@ -1,7 +1,7 @@
 // value(f, x) and slope(f, x) = d value / dx of every function in elementwise.h; for two operands value(f, a, b),
 // slope_first and slope_second. No include guard: each backend includes this into a namespace of its own that provides
-// JOIST_FUNCTION, exp, log, log1p, sqrt, sin, cos, pow, tanh, erf, abs, min, max and select for its number type T, which
-// also has the arithmetic and comparison operators and construction from float.
+// JOIST_FUNCTION, exp, log, log1p, sqrt, sin, cos, pow, tanh, erf, abs, min, max and select for its number type T,
+// which also has the arithmetic and comparison operators and construction from float.
 
 JOIST_FUNCTION value(const Identity&, T x) { return x; }
 JOIST_FUNCTION slope(const Identity&, T) { return T(1.0F); }
@@ -86,9 +86,7 @@ JOIST_FUNCTION slope(const GeluTanh&, T x) {
          T(0.5F) * x * (T(1.0F) - y * y) * T(0.79788456080286536F) * (T(1.0F) + T(3.0F * 0.044715F) * x * x);
 }
 
-JOIST_FUNCTION value(const HardSigmoid&, T x) {
-  return min(max(x * T(1.0F / 6.0F) + T(0.5F), T(0.0F)), T(1.0F));
-}
+JOIST_FUNCTION value(const HardSigmoid&, T x) { return min(max(x * T(1.0F / 6.0F) + T(0.5F), T(0.0F)), T(1.0F)); }
 JOIST_FUNCTION slope(const HardSigmoid&, T x) {
   return select(x > T(-3.0F), select(x < T(3.0F), T(1.0F / 6.0F), T(0.0F)), T(0.0F));
 }
@@ -119,9 +117,7 @@ JOIST_FUNCTION slope_second(const Divide&, T a, T b) { return T(0.0F) - a / (b *
 
 // Like PyTorch's: a result is not a number when either operand is none.
 JOIST_FUNCTION value(const Maximum&, T a, T b) { return select(b == b, max(a, b), b); }
-JOIST_FUNCTION slope_first(const Maximum&, T a, T b) {
-  return select(a > b, T(1.0F), select(a < b, T(0.0F), T(0.5F)));
-}
+JOIST_FUNCTION slope_first(const Maximum&, T a, T b) { return select(a > b, T(1.0F), select(a < b, T(0.0F), T(0.5F))); }
 JOIST_FUNCTION slope_second(const Maximum&, T a, T b) { return slope_first(Maximum{}, b, a); }
 
 JOIST_FUNCTION value(const Minimum&, T a, T b) { return select(b == b, min(a, b), b); }

@@ -8,7 +8,15 @@
 namespace joist {
 
 /// Process exit codes of the command line, one per kind of error (128 + signal number for an interrupted run).
-enum class Exit : int { done = 0, usage = 2, data = 3, environment = 4, internal = 70, interrupted = 130, terminated = 143 };
+enum class Exit : int {
+  done = 0,
+  usage = 2,
+  data = 3,
+  environment = 4,
+  internal = 70,
+  interrupted = 130,
+  terminated = 143
+};
 
 /// The parts of an error message; only `what` is required.
 struct Fault {

@@ -1,11 +1,14 @@
 // A model is a plain struct; its parameters and buffers are found by the types of its members, at compile time.
 // Dotted member paths are the state-dict names.
 //
-// A member may be a Parameter, a Buffer, a Tensor (not state, ignored), a number or other plain datum (ignored), a struct of such
-// members, or a std::vector, std::array, std::map, std::optional, std::variant or std::unique_ptr of such. A class with
-// constructors shows its members by one line:
+// A member may be a Parameter, a Buffer, a Tensor (not state, ignored), a number or other plain datum (ignored), a
+// struct of such members, or a std::vector, std::array, std::map, std::optional, std::variant or std::unique_ptr of
+// such. A class with constructors shows its members by one line:
 //   auto fields() { return joist::fields("weight", weight, "bias", bias); }
 #pragma once
+
+#include <joist/core/reflect.h>
+#include <joist/core/tensor.h>
 
 #include <array>
 #include <map>
@@ -16,8 +19,6 @@
 #include <type_traits>
 #include <variant>
 #include <vector>
-#include <joist/core/reflect.h>
-#include <joist/core/tensor.h>
 
 namespace joist {
 
@@ -32,8 +33,9 @@ struct Field {
 template <class... Members>
 auto fields(Members&&... members) {
   static_assert(sizeof...(Members) % 2 == 0, "fields(name, member, name, member, …)");
-  return std::tuple<std::conditional_t<std::is_lvalue_reference_v<Members> && !std::is_array_v<std::remove_reference_t<Members>>,
-                                       Members, std::string_view>...>(members...);
+  return std::tuple<
+      std::conditional_t<std::is_lvalue_reference_v<Members> && !std::is_array_v<std::remove_reference_t<Members>>,
+                         Members, std::string_view>...>(members...);
 }
 
 /// Specialize as true for a class that holds no state and has no fields(): it is skipped.
@@ -76,7 +78,9 @@ inline constexpr bool is_map<std::map<std::string, T>> = true;
 /// Calls visit(name, Parameter&) and visit(name, Buffer&) for every one in the model, in order of declaration.
 template <class M, class Visit>
 void visit_fields(M& model, const Visit& visit, const std::string& name = "") {
-  const auto below = [&name](std::string_view part) { return name.empty() ? std::string(part) : name + "." + std::string(part); };
+  const auto below = [&name](std::string_view part) {
+    return name.empty() ? std::string(part) : name + "." + std::string(part);
+  };
   if constexpr (std::is_same_v<M, Parameter> || std::is_same_v<M, Buffer>) {
     if (model.defined()) visit(name, model);
   } else if constexpr (requires { model.fields(); }) {
@@ -97,9 +101,10 @@ void visit_fields(M& model, const Visit& visit, const std::string& name = "") {
   } else if constexpr (detail::is_holder<M>) {
     if (model) visit_fields(*model, visit, name);
   } else if constexpr (!is_plain_datum<M>) {
-    static_assert(std::is_aggregate_v<M>,
-                  "this member is a class with constructors: give it a line `auto fields() { return joist::fields(\"name\", "
-                  "member, …); }`, or specialize joist::is_plain_datum when it holds no parameters");
+    static_assert(
+        std::is_aggregate_v<M>,
+        "this member is a class with constructors: give it a line `auto fields() { return joist::fields(\"name\", "
+        "member, …); }`, or specialize joist::is_plain_datum when it holds no parameters");
     auto addresses = reflect::members(model);
     const auto each = [&]<std::size_t... i>(std::index_sequence<i...>) {
       (visit_fields(*std::get<i>(addresses), visit, below(reflect::member_name<M, i>())), ...);

@@ -1,8 +1,9 @@
 // Backward runs nodes in descending creation number with an explicit heap: no recursion, also not in destructors.
-#include <algorithm>
-#include <atomic>
 #include <joist/core/gradient.h>
 #include <joist/core/tensor_state.h>
+
+#include <algorithm>
+#include <atomic>
 
 namespace joist {
 namespace {
@@ -31,10 +32,11 @@ Listening::~Listening() { listener = before_; }
 
 const Array& Saved::get() const {
   if (array_.defined() && array_.version() != version_)
-    throw InternalError({.where = std::string("backward of ") + (running ? name_of(running->op) : "an operation"),
-                         .what = "a value of shape " + array_.shape().text() + " that forward kept was changed before backward",
-                         .expected = "version " + std::to_string(version_) + ", found " + std::to_string(array_.version()),
-                         .remedy = "run backward before the optimizer's step and before writing into tensors"});
+    throw InternalError(
+        {.where = std::string("backward of ") + (running ? name_of(running->op) : "an operation"),
+         .what = "a value of shape " + array_.shape().text() + " that forward kept was changed before backward",
+         .expected = "version " + std::to_string(version_) + ", found " + std::to_string(array_.version()),
+         .remedy = "run backward before the optimizer's step and before writing into tensors"});
   return array_;
 }
 
@@ -104,7 +106,8 @@ void Node::give(int input, const Array& gradient) {
 }
 
 bool Recorder::wanted(std::span<const Tensor> inputs) noexcept {
-  return !recording_off && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.requires_grad(); });
+  return !recording_off &&
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.requires_grad(); });
 }
 
 void Recorder::attach(std::shared_ptr<Node> node, std::span<Tensor> outputs) {
@@ -183,18 +186,22 @@ class Backward {
 
 void Tensor::backward(const Array& seed) const {
   if (!requires_grad())
-    throw InternalError({.where = "backward", .what = "nothing that made this tensor requires a gradient",
+    throw InternalError({.where = "backward",
+                         .what = "nothing that made this tensor requires a gradient",
                          .remedy = "check for NoGradient, detach() or inputs without requires_grad"});
   const NoGradient off;
   Array start = seed;
   if (!start.defined()) {
     if (value().elements() != 1)
-      throw ShapeError({.where = "backward", .what = "shape " + shape().text() + " without a seed",
-                        .expected = "one element", .remedy = "sum(x).backward(), or pass d(loss)/d(x)"});
+      throw ShapeError({.where = "backward",
+                        .what = "shape " + shape().text() + " without a seed",
+                        .expected = "one element",
+                        .remedy = "sum(x).backward(), or pass d(loss)/d(x)"});
     start = Array::like(value());
     kernels(device()).elementwise.fill(1.0, start);
   } else if (start.shape() != shape()) {
-    throw ShapeError({.where = "backward", .what = "seed of shape " + start.shape().text(), .expected = shape().text()});
+    throw ShapeError(
+        {.where = "backward", .what = "seed of shape " + start.shape().text(), .expected = shape().text()});
   }
   Backward::from(*state_, start);
 }

@@ -1,14 +1,15 @@
 // The tape: how an operation records its backward, who listens, and how backward runs.
 #pragma once
 
+#include <joist/core/kernels.h>
+#include <joist/core/operation.h>
+#include <joist/core/tensor.h>
+
 #include <initializer_list>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
-#include <joist/core/kernels.h>
-#include <joist/core/operation.h>
-#include <joist/core/tensor.h>
 
 namespace joist {
 
@@ -35,7 +36,9 @@ class Saved {
   const Array& get() const;
   operator const Array&() const { return get(); }
   /// Kept only when `tensor`'s gradient will be wanted; else undefined.
-  Saved when(const Tensor& tensor) && { return tensor.defined() && tensor.requires_grad() ? std::move(*this) : Saved(); }
+  Saved when(const Tensor& tensor) && {
+    return tensor.defined() && tensor.requires_grad() ? std::move(*this) : Saved();
+  }
 
  private:
   Array array_{};
@@ -55,7 +58,8 @@ class Node {
   bool wants(int input) const noexcept { return edges_[static_cast<std::size_t>(input)].exists(); }
   /// Where to write the gradient of input i. An undefined array when it is not wanted. Call once per input and run.
   Out slot(int input);
-  /// Hands over a finished gradient of input i (may be a view of dy, which stays unchanged): no copy where none is needed.
+  /// Hands over a finished gradient of input i (may be a view of dy, which stays unchanged): no copy where none is
+  /// needed.
   void give(int input, const Array& gradient);
   const Operation& operation() const noexcept { return operation_; }
 
@@ -68,7 +72,7 @@ class Node {
 
   /// Shape, dtype, device and order of an input, without holding its memory.
   struct Edge {
-    std::shared_ptr<Node> producer{};   // of a recorded input
+    std::shared_ptr<Node> producer{};     // of a recorded input
     std::shared_ptr<TensorState> leaf{};  // of a leaf that wants its gradient
     int output = 0;
     Shape shape{};
@@ -142,7 +146,8 @@ class Recorder {
   static void tell(const Operation& operation, std::span<const Tensor> inputs, std::span<const Tensor> outputs);
 };
 
-/// Records an operation with one output. backward(const Array& dy, Node& node) writes node.slot(i) for each wanted input i.
+/// Records an operation with one output. backward(const Array& dy, Node& node) writes node.slot(i) for each wanted
+/// input i.
 template <class Backward>
 Tensor record(Operation operation, std::initializer_list<Tensor> inputs, Array output, Backward&& backward) {
   return Recorder::one(std::move(operation), std::span(inputs.begin(), inputs.size()), std::move(output),
@@ -152,7 +157,8 @@ template <class Backward>
 Tensor record(Operation operation, std::span<const Tensor> inputs, Array output, Backward&& backward) {
   return Recorder::one(std::move(operation), inputs, std::move(output), std::forward<Backward>(backward));
 }
-/// With several outputs: backward(std::span<const Array> dys, Node&); an undefined dy means that nothing used that output.
+/// With several outputs: backward(std::span<const Array> dys, Node&); an undefined dy means that nothing used that
+/// output.
 template <class Backward>
 std::vector<Tensor> record(Operation operation, std::span<const Tensor> inputs, std::vector<Array> outputs,
                            Backward&& backward) {
@@ -163,7 +169,8 @@ std::vector<Tensor> record(Operation operation, std::span<const Tensor> inputs, 
 class Listener {
  public:
   virtual ~Listener() = default;
-  virtual void on_record(const Operation& operation, std::span<const Tensor> inputs, std::span<const Tensor> outputs) = 0;
+  virtual void on_record(const Operation& operation, std::span<const Tensor> inputs,
+                         std::span<const Tensor> outputs) = 0;
 };
 
 /// Installs a listener for this thread while it lives; the previous one is silent meanwhile.

@@ -1,7 +1,8 @@
-#include <array>
-#include <atomic>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/kernels.h>
+
+#include <array>
+#include <atomic>
 
 namespace joist {
 namespace {
@@ -20,7 +21,8 @@ const Kernels& kernels(Device device) {
     entry.store(&cpu_kernels(), std::memory_order_release);
     return cpu_kernels();
   }
-  throw EnvironmentError({.where = device.text(), .what = "no backend is loaded for this device",
+  throw EnvironmentError({.where = device.text(),
+                          .what = "no backend is loaded for this device",
                           .remedy = "`joist doctor` says why; --device cpu works everywhere"});
 }
 

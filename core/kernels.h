@@ -2,15 +2,16 @@
 // each fill one. A missing entry is an error that names the kernel and the device.
 //
 // Every kernel writes where it is told: an Out is an array of the right shape and whether to add to what is there. With
-// accumulate false the old contents (which may be NaN) are never read. Arrays may have any strides unless said otherwise;
-// float arrays are float32 on cpu and float64 on reference.
+// accumulate false the old contents (which may be NaN) are never read. Arrays may have any strides unless said
+// otherwise; float arrays are float32 on cpu and float64 on reference.
 #pragma once
 
-#include <cstdint>
-#include <utility>
 #include <joist/core/array.h>
 #include <joist/core/elementwise.h>
 #include <joist/core/random.h>
+
+#include <cstdint>
+#include <utility>
 
 namespace joist {
 
@@ -41,8 +42,8 @@ class Kernel<void(Arguments...)> {
 
  private:
   [[noreturn]] static void missing(const char* name) {
-    throw UnsupportedError({.where = name, .what = "unsupported: this device has no kernel of that name",
-                            .remedy = "--device cpu"});
+    throw UnsupportedError(
+        {.where = name, .what = "unsupported: this device has no kernel of that name", .remedy = "--device cpu"});
   }
   const char* name_;
   Function function_ = nullptr;
@@ -94,8 +95,8 @@ struct ConvolutionKernels {
   Kernel<void(const Array& dy, const Array& w, const ConvolutionOptions&, const Out& dx)> backward_input{
       "convolution_backward_input"};
   /// db [out] or undefined array: not wanted.
-  Kernel<void(const Array& x, const Array& dy, const ConvolutionOptions&, const Out& dw, const Out& db)> backward_weight{
-      "convolution_backward_weight"};
+  Kernel<void(const Array& x, const Array& dy, const ConvolutionOptions&, const Out& dw, const Out& db)>
+      backward_weight{"convolution_backward_weight"};
 };
 
 // ---- core/ops/normalization ---------------------------------------------------------------------------------------
@@ -108,8 +109,8 @@ struct BatchNormOptions {
 /// Batch normalization over all axes but axis 1 (channels), followed by an activation.
 /// z = gamma * (x - mean) * inverse_deviation + beta; y = activation(z). All vectors [channels].
 struct BatchNormKernels {
-  /// Writes the batch's mean and inverse deviation 1/sqrt(biased variance + epsilon); updates the running statistics unless
-  /// undefined.
+  /// Writes the batch's mean and inverse deviation 1/sqrt(biased variance + epsilon); updates the running statistics
+  /// unless undefined.
   Kernel<void(const Array& x, const Array& gamma, const Array& beta, const BatchNormOptions&, const Array& running_mean,
               const Array& running_variance, const Out& y, const Array& mean, const Array& inverse_deviation)>
       train{"batch_norm"};
@@ -117,7 +118,8 @@ struct BatchNormKernels {
   Kernel<void(const Array& x, const Array& gamma, const Array& beta, const BatchNormOptions&, const Array& mean,
               const Array& variance, const Out& y)>
       evaluate{"batch_norm_evaluate"};
-  /// Gradients; with `fixed_statistics` mean and deviation are constants. Any Out with an undefined array is not wanted.
+  /// Gradients; with `fixed_statistics` mean and deviation are constants. Any Out with an undefined array is not
+  /// wanted.
   Kernel<void(const Array& x, const Array& dy, const Array& gamma, const Array& beta, const Array& mean,
               const Array& inverse_deviation, const BatchNormOptions&, bool fixed_statistics, const Out& dx,
               const Out& dgamma, const Out& dbeta)>
@@ -165,10 +167,12 @@ struct CrossEntropyOptions {
 };
 
 struct LossKernels {
-  /// logits [rows, classes], target int64 [rows] -> loss [rows] (0 where ignored). Targets outside [0, classes) were refused.
+  /// logits [rows, classes], target int64 [rows] -> loss [rows] (0 where ignored). Targets outside [0, classes) were
+  /// refused.
   Kernel<void(const Array& logits, const Array& target, const CrossEntropyOptions&, const Out& loss)> cross_entropy{
       "cross_entropy"};
-  Kernel<void(const Array& logits, const Array& target, const Array& dloss, const CrossEntropyOptions&, const Out& dlogits)>
+  Kernel<void(const Array& logits, const Array& target, const Array& dloss, const CrossEntropyOptions&,
+              const Out& dlogits)>
       cross_entropy_backward{"cross_entropy_backward"};
   /// Distribution focal loss (Li et al. 2020, "Generalized Focal Loss"): logits [rows, bins], target [rows] in
   /// [0, bins - 1) -> CE(floor) * (ceil - t) + CE(ceil) * (t - floor), [rows].
@@ -193,8 +197,8 @@ struct IndexingKernels {
 
 // ---- core/ops/dropout, random fills -------------------------------------------------------------------------------
 struct RandomKernels {
-  /// y = x * keep / (1 - probability); element i (row-major) is kept when uniform_from(word i % 4 of block i / 4) >= probability.
-  /// The same call on dy is the backward.
+  /// y = x * keep / (1 - probability); element i (row-major) is kept when uniform_from(word i % 4 of block i / 4) >=
+  /// probability. The same call on dy is the backward.
   Kernel<void(const Array& x, double probability, const RandomKey&, const Out& y)> dropout{"dropout"};
   Kernel<void(const RandomKey&, double low, double high, const Array& y)> uniform{"uniform"};
   Kernel<void(const RandomKey&, double mean, double deviation, const Array& y)> normal{"normal"};

@@ -1,19 +1,20 @@
-// Best fit with splitting and merging inside large segments, so that a training step asks the system for nothing after its
-// second repetition, and blocks of different sizes reuse each other's memory.
-#include <sys/mman.h>
+// Best fit with splitting and merging inside large segments, so that a training step asks the system for nothing after
+// its second repetition, and blocks of different sizes reuse each other's memory.
+#include <joist/core/error.h>
+#include <joist/core/memory.h>
 
 #include <array>
 #include <mutex>
 #include <set>
 #include <unordered_map>
-#include <joist/core/error.h>
-#include <joist/core/memory.h>
+
+#include <sys/mman.h>
 
 namespace joist {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t small_limit = 1 << 18;            // blocks up to 256 KiB live in segments of their own,
+constexpr std::size_t small_limit = 1 << 18;                 // blocks up to 256 KiB live in segments of their own,
 constexpr std::size_t small_segment = std::size_t{4} << 20;  // so that long-lived small ones do not cut up large memory
 constexpr std::size_t large_segment = std::size_t{64} << 20;
 constexpr std::size_t page = std::size_t{2} << 20;

@@ -1,18 +1,19 @@
 // Memory behind Arrays: a caching allocator per kind of device, and the reference-counted Storage.
 #pragma once
 
+#include <joist/core/device.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <joist/core/device.h>
 
 namespace joist {
 
 struct MemoryStatistics {
-  std::size_t in_use = 0;        ///< bytes handed out now
-  std::size_t peak = 0;          ///< most bytes handed out at once since the last reset_peak()
-  std::size_t reserved = 0;      ///< bytes held from the system
+  std::size_t in_use = 0;          ///< bytes handed out now
+  std::size_t peak = 0;            ///< most bytes handed out at once since the last reset_peak()
+  std::size_t reserved = 0;        ///< bytes held from the system
   std::uint64_t system_calls = 0;  ///< times the system was asked for memory
 };
 

@@ -1,9 +1,10 @@
 // Per-thread context of a computation: training or evaluation, and where random numbers come from.
 #pragma once
 
-#include <cstdint>
 #include <joist/core/gradient.h>
 #include <joist/core/random.h>
+
+#include <cstdint>
 
 namespace joist {
 

@@ -2,9 +2,10 @@
 // Names and semantics are PyTorch's. Functions throw ShapeError before any work when shapes do not fit.
 #pragma once
 
+#include <joist/core/gradient.h>
+
 #include <span>
 #include <vector>
-#include <joist/core/gradient.h>
 
 namespace joist {
 
@@ -50,8 +51,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvolutionOptions& options = {});
 
 // ---- normalization ------------------------------------------------------------------------------------------------
-/// Over all axes but axis 1, with the activation in options. In training the batch's statistics normalize and update the
-/// running ones; otherwise the running ones normalize.
+/// Over all axes but axis 1, with the activation in options. In training the batch's statistics normalize and update
+/// the running ones; otherwise the running ones normalize.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_variance, const BatchNormOptions& options, bool training);
 

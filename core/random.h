@@ -17,8 +17,8 @@ namespace joist {
 /// What a random number is for; each use has numbers of its own, so that adding one shifts no other.
 enum class Stream : std::uint32_t { init = 1, dropout, shuffle, augment, noise, test };
 
-/// The key and the coarse counter of a block of random numbers. `step` and `draw` name the training step and the sample (or
-/// micro-shard), `call` the use within it.
+/// The key and the coarse counter of a block of random numbers. `step` and `draw` name the training step and the sample
+/// (or micro-shard), `call` the use within it.
 struct RandomKey {
   std::uint64_t seed = 0;
   Stream stream = Stream::init;
@@ -39,17 +39,15 @@ JOIST_HOST_DEVICE inline std::array<std::uint32_t, 4> philox(std::array<std::uin
   return counter;
 }
 
-/// Four 32-bit numbers for the element block `block` of a key. The stream, draw and call are mixed into one counter word
-/// each; the block takes the first.
+/// Four 32-bit numbers for the element block `block` of a key. The stream, draw and call are mixed into one counter
+/// word each; the block takes the first.
 JOIST_HOST_DEVICE inline std::array<std::uint32_t, 4> random_bits(const RandomKey& key, std::uint32_t block) {
   const auto high = static_cast<std::uint32_t>(key.seed >> 32) ^ (static_cast<std::uint32_t>(key.stream) * 0x85EBCA6BU);
   return philox({block, key.step, key.draw, key.call}, {static_cast<std::uint32_t>(key.seed), high});
 }
 
 /// A float in [0, 1) from 24 bits.
-JOIST_HOST_DEVICE inline float uniform_from(std::uint32_t bits) {
-  return static_cast<float>(bits >> 8) * 0x1p-24F;
-}
+JOIST_HOST_DEVICE inline float uniform_from(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24F; }
 
 /// Two standard normals from two words (Box-Muller).
 JOIST_HOST_DEVICE inline std::array<float, 2> normal_from(std::uint32_t a, std::uint32_t b) {

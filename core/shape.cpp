@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <joist/core/shape.h>
+
+#include <algorithm>
 
 namespace joist {
 
@@ -16,12 +17,9 @@ Shape Shape::filled(int rank, std::int64_t length) {
   return Shape(std::span<const std::int64_t>(lengths.data(), static_cast<std::size_t>(rank)));
 }
 
-std::size_t Shape::index(int axis) const {
-  const int from_start = axis < 0 ? axis + rank_ : axis;
-  if (from_start < 0 || from_start >= rank_)
-    throw ShapeError({.what = "axis " + std::to_string(axis) + " of shape " + text(),
-                      .expected = "an axis from " + std::to_string(-rank_) + " to " + std::to_string(rank_ - 1)});
-  return static_cast<std::size_t>(from_start);
+void Shape::refuse(int axis) const {
+  throw ShapeError({.what = "axis " + std::to_string(axis) + " of shape " + text(),
+                    .expected = "an axis from " + std::to_string(-rank_) + " to " + std::to_string(rank_ - 1)});
 }
 
 std::int64_t Shape::elements() const { return elements(0, rank_); }

@@ -1,12 +1,13 @@
 // Shape: the lengths of up to eight axes, kept inline. Strides are kept in the same type.
 #pragma once
 
+#include <joist/core/error.h>
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <joist/core/error.h>
 
 namespace joist {
 
@@ -51,7 +52,12 @@ class Shape {
   }
 
  private:
-  std::size_t index(int axis) const;
+  std::size_t index(int axis) const {
+    const int from_start = axis < 0 ? axis + rank_ : axis;
+    if (from_start < 0 || from_start >= rank_) refuse(axis);
+    return static_cast<std::size_t>(from_start);
+  }
+  [[noreturn]] void refuse(int axis) const;
 
   std::array<std::int64_t, max_rank> lengths_{};
   int rank_ = 0;

@@ -30,12 +30,16 @@ bool Tensor::requires_grad() const noexcept { return state_ && (state_->requires
 
 void Tensor::set_requires_grad(bool wanted) const {
   if (state_->origin)
-    throw InternalError({.where = "set_requires_grad", .what = "this tensor is the result of an operation",
-                         .expected = "a leaf", .remedy = "call it on the operation's inputs, or on detach()"});
+    throw InternalError({.where = "set_requires_grad",
+                         .what = "this tensor is the result of an operation",
+                         .expected = "a leaf",
+                         .remedy = "call it on the operation's inputs, or on detach()"});
   const Dtype dtype = state_->value.dtype();
-  const bool floating = dtype == Dtype::float32 || dtype == Dtype::float64 || dtype == Dtype::float16 || dtype == Dtype::bfloat16;
+  const bool floating =
+      dtype == Dtype::float32 || dtype == Dtype::float64 || dtype == Dtype::float16 || dtype == Dtype::bfloat16;
   if (wanted && !floating)
-    throw DtypeError({.where = "set_requires_grad", .what = "gradients of " + std::string(name_of(dtype)),
+    throw DtypeError({.where = "set_requires_grad",
+                      .what = "gradients of " + std::string(name_of(dtype)),
                       .expected = "a floating-point tensor"});
   state_->requires_grad = wanted;
 }
@@ -48,17 +52,18 @@ void Tensor::clear_gradient() const {
 
 void Tensor::place_gradient(Array memory) const {
   if (memory.shape() != shape() || memory.dtype() != dtype())
-    throw ShapeError({.where = "place_gradient", .what = "memory of shape " + memory.shape().text() + " for a tensor of shape " +
-                                                         shape().text()});
+    throw ShapeError({.where = "place_gradient",
+                      .what = "memory of shape " + memory.shape().text() + " for a tensor of shape " + shape().text()});
   state_->gradient = std::move(memory);
   state_->has_gradient = false;
 }
 
 void Tensor::place_value(Array value) const {
   if (value.shape() != shape())
-    throw ShapeError({.where = "place_value", .what = "memory of shape " + value.shape().text() + " for a tensor of shape " +
-                                                      shape().text()});
-  if (state_->origin) throw InternalError({.where = "place_value", .what = "this tensor is the result of an operation"});
+    throw ShapeError({.where = "place_value",
+                      .what = "memory of shape " + value.shape().text() + " for a tensor of shape " + shape().text()});
+  if (state_->origin)
+    throw InternalError({.where = "place_value", .what = "this tensor is the result of an operation"});
   if (value.device() != device() || value.dtype() != dtype()) {
     state_->gradient = Array();
     state_->has_gradient = false;

@@ -1,10 +1,11 @@
 // Tensor: one pointer to {value, gradient, origin}. What users hold.
 #pragma once
 
+#include <joist/core/array.h>
+
 #include <memory>
 #include <string>
 #include <vector>
-#include <joist/core/array.h>
 
 namespace joist {
 
@@ -46,7 +47,8 @@ class Tensor {
   /// Replaces a leaf's memory (moving it into a flat buffer, to another device). Same shape.
   void place_value(Array value) const;
 
-  /// Runs the recorded operations backwards from this tensor. `seed` is d(loss)/d(this); undefined: ones for one element.
+  /// Runs the recorded operations backwards from this tensor. `seed` is d(loss)/d(this); undefined: ones for one
+  /// element.
   void backward(const Array& seed = {}) const;
 
   /// The same value, cut off from what made it.

@@ -1,12 +1,13 @@
 // Convolution, alone and with batch normalization and activation.
 #pragma once
 
-#include <cmath>
 #include <joist/core/fields.h>
 #include <joist/core/ops.h>
 #include <joist/layers/init.h>
 #include <joist/layers/normalization.h>
 #include <joist/layers/required.h>
+
+#include <cmath>
 
 namespace joist {
 
@@ -24,7 +25,9 @@ struct Conv2dOptions {
 /// torch.nn.Conv2d with square windows: [batch, in, height, width] -> [batch, out, height', width'].
 struct Conv2d {
   explicit Conv2d(const Conv2dOptions& given)
-      : options{.stride = {given.stride, given.stride}, .dilation = {given.dilation, given.dilation}, .groups = given.groups},
+      : options{.stride = {given.stride, given.stride},
+                .dilation = {given.dilation, given.dilation},
+                .groups = given.groups},
         weight(init::fan_in_uniform({given.out, given.in / given.groups, given.kernel, given.kernel})) {
     const std::int64_t padding = given.padding >= 0 ? given.padding : (given.kernel - 1) / 2 * given.dilation;
     options.padding = {padding, padding};
@@ -54,9 +57,15 @@ struct ConvNormOptions {
 /// Convolution without bias, batch normalization and activation, the last two as one operation.
 struct ConvNorm {
   explicit ConvNorm(const ConvNormOptions& options)
-      : conv({.in = options.in, .out = options.out, .kernel = options.kernel, .stride = options.stride,
-              .groups = options.groups, .bias = false}),
-        bn({.channels = options.out, .epsilon = options.epsilon, .momentum = options.momentum,
+      : conv({.in = options.in,
+              .out = options.out,
+              .kernel = options.kernel,
+              .stride = options.stride,
+              .groups = options.groups,
+              .bias = false}),
+        bn({.channels = options.out,
+            .epsilon = options.epsilon,
+            .momentum = options.momentum,
             .activation = options.activation}) {}
 
   Tensor operator()(const Tensor& x) const { return bn(conv(x)); }

@@ -1,8 +1,9 @@
-#include <algorithm>
-#include <cmath>
 #include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/layers/init.h>
+
+#include <algorithm>
+#include <cmath>
 
 namespace joist::init {
 namespace {

@@ -1,4 +1,5 @@
-// Initial values of parameters. Numbers come from manual_seed(): the same model after the same seed has the same weights.
+// Initial values of parameters. Numbers come from manual_seed(): the same model after the same seed has the same
+// weights.
 #pragma once
 
 #include <joist/core/tensor.h>

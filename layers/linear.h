@@ -18,7 +18,8 @@ struct LinearOptions {
 struct Linear {
   explicit Linear(const LinearOptions& options)
       : weight(init::fan_in_uniform({options.out, options.in})),
-        bias(options.bias ? init::uniform({options.out}, 1.0 / std::sqrt(static_cast<double>(options.in))) : Parameter()) {}
+        bias(options.bias ? init::uniform({options.out}, 1.0 / std::sqrt(static_cast<double>(options.in)))
+                          : Parameter()) {}
 
   Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
   auto fields() { return joist::fields("weight", weight, "bias", bias); }

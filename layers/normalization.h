@@ -33,7 +33,7 @@ struct BatchNorm2d {
   }
 
   BatchNormOptions options;
-  Parameter weight, bias;             // [channels]
+  Parameter weight, bias;            // [channels]
   Buffer running_mean, running_var;  // [channels]
 };
 

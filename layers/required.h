@@ -14,8 +14,8 @@ class Required {
   Required(T value) : value_(std::move(value)) {}  // NOLINT: implicit, so that .in = 3 can be written
   /// So that .in = {128, 256} can be written for a list.
   template <class Item>
-    requires std::constructible_from<T, std::initializer_list<Item>>
-  Required(std::initializer_list<Item> values) : value_(values) {}
+  requires std::constructible_from<T, std::initializer_list<Item>> Required(std::initializer_list<Item> values)
+      : value_(values) {}
   operator const T&() const { return value_; }
 
  private:

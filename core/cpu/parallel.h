@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+#include <joist/core/threads.h>
 
 namespace joist {
 
@@ -27,11 +28,6 @@ class FunctionRef<Result(Arguments...)> {
   void* object_;
   Result (*call_)(void*, Arguments...);
 };
-
-/// Threads that a kernel uses: what set_threads() said, else OMP_NUM_THREADS, else the cores this process may use.
-int threads();
-/// For the whole process, oneDNN included. Throws UsageError below 1.
-void set_threads(int count);
 
 /// Into how many parts parallel_parts() cuts `count` items: at most threads(), each of at least about `grain` items; 0
 /// for no items. The same inside another parallel loop, where the parts run one after the other.

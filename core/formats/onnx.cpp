@@ -1,6 +1,6 @@
-#include <onnx/onnx.pb.h>
-
 #include <joist/core/formats/onnx.h>
+
+#include <onnx/onnx.pb.h>
 
 namespace joist {
 namespace {
@@ -85,7 +85,8 @@ std::vector<std::byte> onnx_bytes(const OnnxGraph& graph) {
   }
   const std::size_t size = model.ByteSizeLong();
   if (size > 0x7fffffffU)
-    throw UnsupportedError({.where = "ONNX", .what = "a model of " + std::to_string(size >> 20) + " MiB in one file",
+    throw UnsupportedError({.where = "ONNX",
+                            .what = "a model of " + std::to_string(size >> 20) + " MiB in one file",
                             .expected = "at most 2047 MiB"});
   std::vector<std::byte> bytes(size);
   model.SerializeToArray(bytes.data(), static_cast<int>(size));

@@ -1,20 +1,22 @@
-// ONNX files: a graph as plain data, written as the protobuf bytes that runtimes read. Knows no models and no operations of ours.
+// ONNX files: a graph as plain data, written as the protobuf bytes that runtimes read. Knows no models and no
+// operations of ours.
 #pragma once
+
+#include <joist/core/formats/archive.h>
 
 #include <cstddef>
 #include <map>
 #include <string>
 #include <variant>
 #include <vector>
-#include <joist/core/formats/archive.h>
 
 namespace joist {
 
 using OnnxAttribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>>;
 
 struct OnnxNode {
-  std::string op{};  ///< "Conv", "Relu", … of the default operator set
-  std::vector<std::string> inputs{};   ///< an empty name is an absent optional input
+  std::string op{};                   ///< "Conv", "Relu", … of the default operator set
+  std::vector<std::string> inputs{};  ///< an empty name is an absent optional input
   std::vector<std::string> outputs{};
   std::map<std::string, OnnxAttribute> attributes{};
 };

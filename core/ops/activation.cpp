@@ -7,9 +7,10 @@ Tensor apply(const Unary& function, const Tensor& x) {
   const auto& table = kernels(x.device()).elementwise;
   Array y = Array::like(x.value());
   table.unary(function, x.value(), {y, false});
-  return record({Op::unary, function}, {x}, std::move(y), [function, x = saved(x), &table](const Array& dy, Node& node) {
-    table.unary_backward(function, x, dy, node.slot(0));
-  });
+  return record({Op::unary, function}, {x}, std::move(y),
+                [function, x = saved(x), &table](const Array& dy, Node& node) {
+                  table.unary_backward(function, x, dy, node.slot(0));
+                });
 }
 
 Tensor relu(const Tensor& x) { return apply(Relu{}, x); }

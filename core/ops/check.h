@@ -5,7 +5,8 @@
 
 namespace joist {
 
-/// Throws ShapeError "name: axis words" unless x has the rank that `axes` ("[batch, channel, height, width]") describes.
+/// Throws ShapeError "name: axis words" unless x has the rank that `axes` ("[batch, channel, height, width]")
+/// describes.
 inline void require_rank(const char* op, const Tensor& x, int rank, const char* axes) {
   if (x.rank() != rank) throw ShapeError({.where = op, .what = "input of shape " + x.shape().text(), .expected = axes});
 }
@@ -13,17 +14,20 @@ inline void require_rank(const char* op, const Tensor& x, int rank, const char* 
 /// Throws unless a vector of one value per channel fits.
 inline void require_vector(const char* op, const char* name, const Tensor& x, std::int64_t length) {
   if (x.shape() != Shape{length})
-    throw ShapeError({.where = op, .what = std::string(name) + " of shape " + x.shape().text(),
+    throw ShapeError({.where = op,
+                      .what = std::string(name) + " of shape " + x.shape().text(),
                       .expected = "[" + std::to_string(length) + "]"});
 }
 
 /// Throws unless both operands live on one device with one dtype.
 inline void require_same_kind(const char* op, const Tensor& a, const Tensor& b) {
   if (a.device() != b.device())
-    throw InternalError({.where = op, .what = "operands on " + a.device().text() + " and " + b.device().text(),
+    throw InternalError({.where = op,
+                         .what = "operands on " + a.device().text() + " and " + b.device().text(),
                          .remedy = "move both to one device"});
   if (a.dtype() != b.dtype())
-    throw DtypeError({.where = op, .what = std::string(name_of(a.dtype())) + " and " + std::string(name_of(b.dtype())),
+    throw DtypeError({.where = op,
+                      .what = std::string(name_of(a.dtype())) + " and " + std::string(name_of(b.dtype())),
                       .expected = "one element type"});
 }
 

@@ -18,8 +18,9 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   Shape shape{x.shape(0), weight.shape(0), 0, 0};
   for (int i = 0; i < 2; ++i) {
     if (options.stride[i] < 1 || options.dilation[i] < 1 || options.padding[i] < 0)
-      throw ShapeError({.where = "conv2d", .what = "stride " + options.stride.text() + ", dilation " +
-                                                   options.dilation.text() + ", padding " + options.padding.text(),
+      throw ShapeError({.where = "conv2d",
+                        .what = "stride " + options.stride.text() + ", dilation " + options.dilation.text() +
+                                ", padding " + options.padding.text(),
                         .expected = "stride and dilation at least 1, padding at least 0"});
     const std::int64_t window = options.dilation[i] * (weight.shape(2 + i) - 1) + 1;
     const std::int64_t room = x.shape(2 + i) + 2 * options.padding[i] - window;

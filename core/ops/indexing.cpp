@@ -5,7 +5,8 @@ namespace joist {
 
 Tensor index_select(const Tensor& x, const Array& index) {
   if (x.rank() < 1 || index.rank() != 1)
-    throw ShapeError({.where = "index_select", .what = "input " + x.shape().text() + ", index " + index.shape().text(),
+    throw ShapeError({.where = "index_select",
+                      .what = "input " + x.shape().text() + ", index " + index.shape().text(),
                       .expected = "input [rows, ...] and index [m]"});
   index.require_dtype(Dtype::int64);
   if (index.device().on_host()) {
@@ -13,7 +14,8 @@ Tensor index_select(const Tensor& x, const Array& index) {
     for (std::int64_t i = 0; i < index.elements(); ++i) {
       const std::int64_t row = positions[i * index.strides()[0]];
       if (row < 0 || row >= x.shape(0))
-        throw DataError({.where = "index_select", .what = "index " + std::to_string(row) + " at position " + std::to_string(i),
+        throw DataError({.where = "index_select",
+                         .what = "index " + std::to_string(row) + " at position " + std::to_string(i),
                          .expected = "0 to " + std::to_string(x.shape(0) - 1) + " for input " + x.shape().text()});
     }
   }

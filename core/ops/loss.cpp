@@ -9,7 +9,8 @@ namespace {
 
 void require_rows(const char* op, const Tensor& logits, const Array& target) {
   if (logits.rank() != 2 || target.rank() != 1 || target.shape(0) != logits.shape(0))
-    throw ShapeError({.where = op, .what = "logits " + logits.shape().text() + ", target " + target.shape().text(),
+    throw ShapeError({.where = op,
+                      .what = "logits " + logits.shape().text() + ", target " + target.shape().text(),
                       .expected = "[rows, classes] and [rows]"});
 }
 
@@ -23,7 +24,8 @@ Tensor cross_entropy(const Tensor& logits, const Array& target, const CrossEntro
     for (std::int64_t row = 0; row < target.elements(); ++row) {
       const std::int64_t label = classes[row * target.strides()[0]];
       if (label != options.ignore && (label < 0 || label >= logits.shape(1)))
-        throw DataError({.where = "cross_entropy", .what = "target " + std::to_string(label) + " in row " + std::to_string(row),
+        throw DataError({.where = "cross_entropy",
+                         .what = "target " + std::to_string(label) + " in row " + std::to_string(row),
                          .expected = "0 to " + std::to_string(logits.shape(1) - 1) + ", or " +
                                      std::to_string(options.ignore) + " to ignore the row"});
     }
@@ -58,14 +60,16 @@ Tensor distribution_focal_loss(const Tensor& logits, const Array& target) {
 
 Tensor complete_iou(const Tensor& a, const Array& b) {
   if (a.rank() != 2 || a.shape(1) != 4 || b.shape() != a.shape())
-    throw ShapeError({.where = "complete_iou", .what = a.shape().text() + " and " + b.shape().text(),
+    throw ShapeError({.where = "complete_iou",
+                      .what = a.shape().text() + " and " + b.shape().text(),
                       .expected = "two arrays [rows, 4]"});
   const auto& table = kernels(a.device()).loss;
   Array y = Array::empty({a.shape(0)}, a.dtype(), a.device());
   table.complete_iou(a.value(), b, {y, false});
-  return record({Op::complete_iou}, {a}, std::move(y), [a = saved(a), b = saved(b), &table](const Array& dy, Node& node) {
-    table.complete_iou_backward(a, b, dy, node.slot(0));
-  });
+  return record({Op::complete_iou}, {a}, std::move(y),
+                [a = saved(a), b = saved(b), &table](const Array& dy, Node& node) {
+                  table.complete_iou_backward(a, b, dy, node.slot(0));
+                });
 }
 
 }  // namespace joist

@@ -1,5 +1,6 @@
-// y [..., m, n] = a [..., m, k] · b [..., k, n]      da = dy · bᵀ      db = aᵀ · dy      (summed over broadcast leading axes)
-// y [..., out] = x [..., in] · wᵀ + bias             dx = dy · w       dw = dyᵀ · x      dbias = sum of dy over rows
+// y [..., m, n] = a [..., m, k] · b [..., k, n]      da = dy · bᵀ      db = aᵀ · dy      (summed over broadcast leading
+// axes) y [..., out] = x [..., in] · wᵀ + bias             dx = dy · w       dw = dyᵀ · x      dbias = sum of dy over
+// rows
 #include <joist/core/ops.h>
 #include <joist/core/ops/check.h>
 
@@ -28,7 +29,8 @@ void product_into(const Kernels& table, const Array& a, const Array& b, const Sh
 Tensor matmul(const Tensor& a, const Tensor& b) {
   require_same_kind("matmul", a, b);
   if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
-    throw ShapeError({.where = "matmul", .what = a.shape().text() + " · " + b.shape().text(),
+    throw ShapeError({.where = "matmul",
+                      .what = a.shape().text() + " · " + b.shape().text(),
                       .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
   const Kernels& table = kernels(a.device());
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
@@ -55,7 +57,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   require_rank("linear", weight, 2, "weight [out, in]");
   require_same_kind("linear", x, weight);
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))
-    throw ShapeError({.where = "linear", .what = "input " + x.shape().text() + ", weight " + weight.shape().text(),
+    throw ShapeError({.where = "linear",
+                      .what = "input " + x.shape().text() + ", weight " + weight.shape().text(),
                       .expected = "input [..., in] and weight [out, in] with equal in"});
   if (bias.defined()) require_vector("linear", "bias", bias, weight.shape(0));
   const Kernels& table = kernels(x.device());

@@ -9,7 +9,8 @@ namespace joist {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_variance, const BatchNormOptions& options, bool training) {
   if (x.rank() < 2)
-    throw ShapeError({.where = "batch_norm", .what = "input of shape " + x.shape().text(), .expected = "[batch, channel, ...]"});
+    throw ShapeError(
+        {.where = "batch_norm", .what = "input of shape " + x.shape().text(), .expected = "[batch, channel, ...]"});
   const std::int64_t channels = x.shape(1);
   require_vector("batch_norm", "gamma", gamma, channels);
   require_vector("batch_norm", "beta", beta, channels);
@@ -17,16 +18,18 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   require_vector("batch_norm", "running variance", running_variance, channels);
   const std::int64_t values = channels > 0 ? x.value().elements() / channels : 0;
   if (training && values < 2)
-    throw ShapeError({.where = "batch_norm", .what = "one value per channel in training, input " + x.shape().text(),
-                      .expected = "at least two values per channel", .remedy = "a larger batch, or evaluation mode"});
+    throw ShapeError({.where = "batch_norm",
+                      .what = "one value per channel in training, input " + x.shape().text(),
+                      .expected = "at least two values per channel",
+                      .remedy = "a larger batch, or evaluation mode"});
   const auto& table = kernels(x.device()).batch_norm;
   Array y = Array::like(x.value());
   Array mean, inverse_deviation;
   if (training) {
     mean = Array::empty({channels}, x.dtype(), x.device());
     inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
-    table.train(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(), {y, false},
-                mean, inverse_deviation);
+    table.train(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(),
+                {y, false}, mean, inverse_deviation);
     running_mean.value().bump_version();
     running_variance.value().bump_version();
   } else {
@@ -36,15 +39,16 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
       mean = running_mean.value();
       const auto& elementwise = kernels(x.device()).elementwise;
       inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
-      elementwise.unary(Affine{1, static_cast<float>(options.epsilon)}, running_variance.value(), {inverse_deviation, false});
+      elementwise.unary(Affine{1, static_cast<float>(options.epsilon)}, running_variance.value(),
+                        {inverse_deviation, false});
       elementwise.unary(Power{-0.5F}, inverse_deviation, {inverse_deviation, false});
     }
   }
   return record({Op::batch_norm, options}, {x, gamma, beta, running_mean, running_variance}, std::move(y),
                 [x = saved(x), gamma = saved(gamma), beta = saved(beta), mean = saved(mean),
                  inverse_deviation = saved(inverse_deviation), options, training, &table](const Array& dy, Node& node) {
-                  table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, node.slot(0), node.slot(1),
-                                 node.slot(2));
+                  table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, node.slot(0),
+                                 node.slot(1), node.slot(2));
                 });
 }
 

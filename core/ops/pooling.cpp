@@ -12,12 +12,14 @@ Shape pooled(const char* op, const Tensor& x, const PoolOptions& options) {
   for (int i = 0; i < 2; ++i) {
     if (options.kernel[i] < 1 || options.stride[i] < 1 || options.padding[i] < 0 ||
         options.padding[i] * 2 > options.kernel[i])
-      throw ShapeError({.where = op, .what = "kernel " + options.kernel.text() + ", stride " + options.stride.text() +
-                                             ", padding " + options.padding.text(),
+      throw ShapeError({.where = op,
+                        .what = "kernel " + options.kernel.text() + ", stride " + options.stride.text() + ", padding " +
+                                options.padding.text(),
                         .expected = "kernel and stride at least 1, padding at most half the kernel"});
     const std::int64_t room = x.shape(2 + i) + 2 * options.padding[i] - options.kernel[i];
     if (room < 0)
-      throw ShapeError({.where = op, .what = "kernel " + options.kernel.text() + " does not fit input " + x.shape().text()});
+      throw ShapeError(
+          {.where = op, .what = "kernel " + options.kernel.text() + " does not fit input " + x.shape().text()});
     shape[2 + i] = room / options.stride[i] + 1;
   }
   return shape;
@@ -42,9 +44,8 @@ Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
   const auto& table = kernels(x.device()).pool;
   Array y = Array::like(x.value(), shape);
   table.average(x.value(), options, {y, false});
-  return record({Op::average_pool, options}, {x}, std::move(y), [options, &table](const Array& dy, Node& node) {
-    table.average_backward(dy, options, node.slot(0));
-  });
+  return record({Op::average_pool, options}, {x}, std::move(y),
+                [options, &table](const Array& dy, Node& node) { table.average_backward(dy, options, node.slot(0)); });
 }
 
 Tensor global_average_pool(const Tensor& x) {

@@ -30,15 +30,17 @@ Tensor scaled_sum(const Tensor& x, std::span<const int> axes, bool keep_axes, bo
     seen = y.strided(shape, strides);
   }
   const SumAttribute attribute{kept, scale, keep_axes};
-  return record({Op::sum, attribute}, {x}, std::move(seen),
-                [kept, scale, full = x.shape(), &table](const Array& dy, Node& node) {
-                  const Array view = dy.shape() == kept ? dy : dy.is_row_major() ? dy.view(kept) : [&] {
-                    Array dense = Array::empty(dy.shape(), dy.dtype(), dy.device());
-                    table.elementwise.copy(dy, {dense, false});
-                    return dense.view(kept);
-                  }();
-                  table.elementwise.unary(Affine{static_cast<float>(scale), 0}, view.expanded(full), node.slot(0));
-                });
+  return record(
+      {Op::sum, attribute}, {x}, std::move(seen), [kept, scale, full = x.shape(), &table](const Array& dy, Node& node) {
+        const Array view = dy.shape() == kept  ? dy
+                           : dy.is_row_major() ? dy.view(kept)
+                                               : [&] {
+                                                   Array dense = Array::empty(dy.shape(), dy.dtype(), dy.device());
+                                                   table.elementwise.copy(dy, {dense, false});
+                                                   return dense.view(kept);
+                                                 }();
+        table.elementwise.unary(Affine{static_cast<float>(scale), 0}, view.expanded(full), node.slot(0));
+      });
 }
 
 std::vector<int> all_axes(const Tensor& x) {

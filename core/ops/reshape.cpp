@@ -37,13 +37,15 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
     if (shape[i] != -1) {
       known *= shape[i];
     } else if (std::exchange(unknown, i) != -1) {
-      throw ShapeError({.where = "reshape", .what = "two lengths of -1 in " + wanted.text(), .expected = "at most one"});
+      throw ShapeError(
+          {.where = "reshape", .what = "two lengths of -1 in " + wanted.text(), .expected = "at most one"});
     }
   }
   const std::int64_t elements = x.value().elements();
   if (unknown >= 0 && known > 0 && elements % known == 0) shape[unknown] = elements / known;
   if (unknown >= 0 ? shape[unknown] == -1 : known != elements)
-    throw ShapeError({.where = "reshape", .what = x.shape().text() + " to " + wanted.text(),
+    throw ShapeError({.where = "reshape",
+                      .what = x.shape().text() + " to " + wanted.text(),
                       .expected = std::to_string(elements) + " elements"});
   if (shape == x.shape()) return x;
   return record({Op::reshape, ShapeAttribute{shape}}, {x}, reshaped(x.value(), shape),
@@ -53,8 +55,10 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
 Tensor flatten(const Tensor& x, int first, int last) {
   const int from = x.shape().axis(first), to = x.shape().axis(last);
   if (to < from)
-    throw ShapeError({.where = "flatten", .what = "axes " + std::to_string(first) + " to " + std::to_string(last) + " of " +
-                                                  x.shape().text(), .expected = "first at most last"});
+    throw ShapeError(
+        {.where = "flatten",
+         .what = "axes " + std::to_string(first) + " to " + std::to_string(last) + " of " + x.shape().text(),
+         .expected = "first at most last"});
   std::vector<std::int64_t> lengths(x.shape().begin(), x.shape().begin() + from);
   lengths.push_back(x.shape().elements(from, to + 1));
   lengths.insert(lengths.end(), x.shape().begin() + to + 1, x.shape().end());
@@ -104,7 +108,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, s
 std::vector<Tensor> chunk(const Tensor& x, int chunks, int axis) {
   const int at = x.shape().axis(axis);
   const std::int64_t length = x.shape(at);
-  if (chunks < 1) throw ShapeError({.where = "chunk", .what = std::to_string(chunks) + " chunks", .expected = "at least 1"});
+  if (chunks < 1)
+    throw ShapeError({.where = "chunk", .what = std::to_string(chunks) + " chunks", .expected = "at least 1"});
   const std::int64_t size = (length + chunks - 1) / chunks;
   std::vector<Array> parts;
   for (std::int64_t start = 0; start < length; start += size)
@@ -134,8 +139,10 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
   for (const Tensor& part : tensors) {
     require_same_kind("concat", tensors[0], part);
     if (part.rank() != shape.rank() || part.shape().with(at, 0) != shape.with(at, 0))
-      throw ShapeError({.where = "concat", .what = tensors[0].shape().text() + " and " + part.shape().text() + " along axis " +
-                                                   std::to_string(at), .expected = "equal lengths on all other axes"});
+      throw ShapeError(
+          {.where = "concat",
+           .what = tensors[0].shape().text() + " and " + part.shape().text() + " along axis " + std::to_string(at),
+           .expected = "equal lengths on all other axes"});
     shape[at] += part.shape(at);
   }
   Array y = Array::like(tensors[0].value(), shape);
@@ -154,12 +161,13 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
 
 Tensor expand(const Tensor& x, const Shape& shape) {
   Array y = x.value().expanded(shape);
-  return record({Op::expand, ShapeAttribute{shape}}, {x}, std::move(y), [rank = shape.rank()](const Array& dy, Node& node) {
-    const Out dx = node.slot(0);
-    Array lifted = dx.array;
-    while (lifted.rank() < rank) lifted = lifted.inserted(0);
-    kernels(dy.device()).reduction.sum(dy, 1.0, {lifted, dx.accumulate});
-  });
+  return record({Op::expand, ShapeAttribute{shape}}, {x}, std::move(y),
+                [rank = shape.rank()](const Array& dy, Node& node) {
+                  const Out dx = node.slot(0);
+                  Array lifted = dx.array;
+                  while (lifted.rank() < rank) lifted = lifted.inserted(0);
+                  kernels(dy.device()).reduction.sum(dy, 1.0, {lifted, dx.accumulate});
+                });
 }
 
 }  // namespace joist

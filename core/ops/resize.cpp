@@ -7,8 +7,9 @@ namespace joist {
 Tensor interpolate(const Tensor& x, std::int64_t height, std::int64_t width) {
   require_rank("interpolate", x, 4, "[batch, channel, height, width]");
   if (height < 1 || width < 1 || x.shape(2) < 1 || x.shape(3) < 1)
-    throw ShapeError({.where = "interpolate", .what = x.shape().text() + " to " + std::to_string(height) + " × " +
-                                                      std::to_string(width), .expected = "at least one pixel on both sides"});
+    throw ShapeError({.where = "interpolate",
+                      .what = x.shape().text() + " to " + std::to_string(height) + " × " + std::to_string(width),
+                      .expected = "at least one pixel on both sides"});
   const auto& table = kernels(x.device()).resize;
   Array y = Array::like(x.value(), {x.shape(0), x.shape(1), height, width});
   table.nearest(x.value(), {y, false});

@@ -1,8 +1,9 @@
+#include <joist/layers/detection/assign.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
-#include <joist/layers/detection/assign.h>
 
 namespace joist {
 namespace {
@@ -50,9 +51,9 @@ struct Candidate {
 
 }  // namespace
 
-std::vector<Assignment> assign(const float* box_logits, const float* class_logits, std::int64_t classes, std::int64_t bins,
-                               std::span<const Detections::Anchor> anchors, std::span<const TrueBox> objects,
-                               const AssignOptions& options) {
+std::vector<Assignment> assign(const float* box_logits, const float* class_logits, std::int64_t classes,
+                               std::int64_t bins, std::span<const Detections::Anchor> anchors,
+                               std::span<const TrueBox> objects, const AssignOptions& options) {
   // Predicted boxes are decoded once, and only where some object looks.
   std::vector<Corners> boxes(anchors.size());
   std::vector<bool> decoded(anchors.size(), false);
@@ -80,7 +81,8 @@ std::vector<Assignment> assign(const float* box_logits, const float* class_logit
       }
       const float score = 1 / (1 + std::exp(-class_logits[at * classes + truth.category]));
       const float iou = overlap(boxes[i], truth);
-      const double alignment = std::pow(static_cast<double>(score), options.alpha) * std::pow(static_cast<double>(iou), options.beta);
+      const double alignment =
+          std::pow(static_cast<double>(score), options.alpha) * std::pow(static_cast<double>(iou), options.beta);
       candidates.push_back({at, static_cast<float>(alignment), iou});
     }
     const std::size_t kept = std::min(candidates.size(), static_cast<std::size_t>(options.top));

@@ -1,10 +1,11 @@
 // Which anchors learn which object: task-aligned assignment (Feng et al. 2021, "TOOD").
 #pragma once
 
+#include <joist/layers/detection/head.h>
+
 #include <cstdint>
 #include <span>
 #include <vector>
-#include <joist/layers/detection/head.h>
 
 namespace joist {
 
@@ -15,11 +16,12 @@ struct TrueBox {
 };
 
 struct AssignOptions {
-  int top = 10;            ///< anchors per object
-  double alpha = 0.5;      ///< exponent of the class probability
-  double beta = 6.0;       ///< exponent of the overlap
-  float small_side = 8;    ///< object sides below this …
-  float widened_to = 16;   ///< … count as this long when anchors inside are looked for (0: off); tiny objects get anchors too
+  int top = 10;          ///< anchors per object
+  double alpha = 0.5;    ///< exponent of the class probability
+  double beta = 6.0;     ///< exponent of the overlap
+  float small_side = 8;  ///< object sides below this …
+  float widened_to =
+      16;  ///< … count as this long when anchors inside are looked for (0: off); tiny objects get anchors too
 };
 
 /// An anchor that learns an object.
@@ -30,8 +32,8 @@ struct Assignment {
 };
 
 /// For one picture. box_logits [anchor, 4 · bins] and class_logits [anchor, class], row-major. Ascending by anchor.
-std::vector<Assignment> assign(const float* box_logits, const float* class_logits, std::int64_t classes, std::int64_t bins,
-                               std::span<const Detections::Anchor> anchors, std::span<const TrueBox> objects,
-                               const AssignOptions& options = {});
+std::vector<Assignment> assign(const float* box_logits, const float* class_logits, std::int64_t classes,
+                               std::int64_t bins, std::span<const Detections::Anchor> anchors,
+                               std::span<const TrueBox> objects, const AssignOptions& options = {});
 
 }  // namespace joist

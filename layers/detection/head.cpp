@@ -1,6 +1,7 @@
+#include <joist/layers/detection/head.h>
+
 #include <algorithm>
 #include <cmath>
-#include <joist/layers/detection/head.h>
 
 namespace joist {
 namespace {
@@ -15,15 +16,17 @@ Tensor cells(const Tensor& x) {
 Tensor expected_distances(const Tensor& logits) {
   std::vector<float> bins;
   for (std::int64_t i = 0; i < logits.shape(-1); ++i) bins.push_back(static_cast<float>(i));
-  // A sum, not a matrix product: the number of rows changes from step to step, and a product would be prepared for each anew.
+  // A sum, not a matrix product: the number of rows changes from step to step, and a product would be prepared for each
+  // anew.
   return sum(softmax(logits, -1) * Tensor::from(bins, {logits.shape(-1)}), {-1});
 }
 
 DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options.bins), strides(options.strides) {
   const std::vector<std::int64_t>& in = options.in;
   if (in.empty() || in.size() != strides.size())
-    throw UsageError({.where = "DetectionHead", .what = std::to_string(in.size()) + " levels and " +
-                                                        std::to_string(strides.size()) + " strides", .expected = "one stride per level"});
+    throw UsageError({.where = "DetectionHead",
+                      .what = std::to_string(in.size()) + " levels and " + std::to_string(strides.size()) + " strides",
+                      .expected = "one stride per level"});
   const std::int64_t box_width = std::max<std::int64_t>({16, in[0] / 4, 4 * bins});
   const std::int64_t class_width = std::max<std::int64_t>(in[0], std::min<std::int64_t>(options.classes, 100));
   for (std::size_t level = 0; level < in.size(); ++level) {
@@ -32,13 +35,15 @@ DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options
     // Start near the truth: wide distributions, and five objects per picture of 640 × 640.
     box.back().last.bias = init::constant({4 * bins}, 1.0);
     const double cells_at_640 = std::pow(640.0 / static_cast<double>(strides[level]), 2);
-    cls.back().last.bias = init::constant({options.classes}, std::log(5.0 / static_cast<double>(options.classes) / cells_at_640));
+    cls.back().last.bias =
+        init::constant({options.classes}, std::log(5.0 / static_cast<double>(options.classes) / cells_at_640));
   }
 }
 
 Detections DetectionHead::operator()(const std::vector<Tensor>& features) const {
   if (features.size() != box.size())
-    throw ShapeError({.where = "DetectionHead", .what = std::to_string(features.size()) + " feature maps",
+    throw ShapeError({.where = "DetectionHead",
+                      .what = std::to_string(features.size()) + " feature maps",
                       .expected = std::to_string(box.size())});
   Detections result{.bins = bins};
   std::vector<Tensor> boxes, scores;
@@ -48,7 +53,8 @@ Detections DetectionHead::operator()(const std::vector<Tensor>& features) const 
     const auto stride = static_cast<float>(strides[level]);
     for (std::int64_t y = 0; y < features[level].shape(2); ++y)
       for (std::int64_t x = 0; x < features[level].shape(3); ++x)
-        result.anchors.push_back({(static_cast<float>(x) + 0.5F) * stride, (static_cast<float>(y) + 0.5F) * stride, stride});
+        result.anchors.push_back(
+            {(static_cast<float>(x) + 0.5F) * stride, (static_cast<float>(y) + 0.5F) * stride, stride});
   }
   result.box_logits = concat(boxes, 1);
   result.class_logits = concat(scores, 1);

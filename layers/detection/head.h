@@ -1,13 +1,14 @@
 // Decoupled anchor-free head: per level one branch for box distributions and one for class scores.
 #pragma once
 
-#include <vector>
 #include <joist/layers/convolution.h>
+
+#include <vector>
 
 namespace joist {
 
-/// What a detector predicts, over all levels: anchors are the cells of each level in row-major order, levels one after the
-/// other. Distances (left, top, right, bottom) are in units of the anchor's stride.
+/// What a detector predicts, over all levels: anchors are the cells of each level in row-major order, levels one after
+/// the other. Distances (left, top, right, bottom) are in units of the anchor's stride.
 struct Detections {
   /// Anchor centres in pixels and their strides, level by level.
   struct Anchor {
@@ -37,7 +38,9 @@ struct DetectionHead {
   /// Three layers of one branch at one level.
   struct Branch {
     Branch(std::int64_t in, std::int64_t middle, std::int64_t out)
-        : first({.in = in, .out = middle}), second({.in = middle, .out = middle}), last({.in = middle, .out = out, .kernel = 1}) {}
+        : first({.in = in, .out = middle}),
+          second({.in = middle, .out = middle}),
+          last({.in = middle, .out = out, .kernel = 1}) {}
     Tensor operator()(const Tensor& x) const { return last(second(first(x))); }
     auto fields() { return joist::fields("0", first, "1", second, "2", last); }
     ConvNorm first, second;

@@ -1,18 +1,19 @@
+#include <joist/layers/detection/loss.h>
+
 #include <algorithm>
 #include <array>
-#include <joist/layers/detection/loss.h>
 
 namespace joist {
 namespace {
 
 // What the anchors of a whole batch shall learn.
 struct Targets {
-  std::vector<std::int64_t> rows;   // anchor rows of [batch · anchor]
-  std::vector<float> weights;       // target score of each row
-  std::vector<float> boxes;         // x1, y1, x2, y2 in strides
-  std::vector<float> centres;       // anchor x, y, x, y in strides
-  std::vector<float> distances;     // left, top, right, bottom in strides, within the bins
-  Array scores;                     // [batch, anchor, class]
+  std::vector<std::int64_t> rows;  // anchor rows of [batch · anchor]
+  std::vector<float> weights;      // target score of each row
+  std::vector<float> boxes;        // x1, y1, x2, y2 in strides
+  std::vector<float> centres;      // anchor x, y, x, y in strides
+  std::vector<float> distances;    // left, top, right, bottom in strides, within the bins
+  Array scores;                    // [batch, anchor, class]
   double total = 0;
 };
 
@@ -31,7 +32,8 @@ void append(Targets& targets, const Assignment& chosen, const Detections::Anchor
   targets.total += static_cast<double>(chosen.score);
 }
 
-Targets targets_of(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth, const AssignOptions& options) {
+Targets targets_of(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
+                   const AssignOptions& options) {
   const Shape& shape = predicted.class_logits.shape();
   const std::int64_t anchors = shape[1], classes = shape[2];
   Targets targets;
@@ -59,13 +61,14 @@ void check(const Detections& predicted, const std::vector<std::vector<TrueBox>>&
       predicted.box_logits.shape() != Shape{shape[0], shape[1], 4 * predicted.bins})
     throw ShapeError({.where = "detection_loss",
                       .what = "boxes " + predicted.box_logits.shape().text() + ", classes " + shape.text() + ", " +
-                              std::to_string(predicted.anchors.size()) + " anchors, truth of " + std::to_string(truth.size()) +
-                              " pictures",
+                              std::to_string(predicted.anchors.size()) + " anchors, truth of " +
+                              std::to_string(truth.size()) + " pictures",
                       .expected = "[batch, anchor, 4 · bins], [batch, anchor, class] and one list per picture"});
   for (const auto& picture : truth)
     for (const TrueBox& box : picture)
       if (box.category < 0 || box.category >= shape[2])
-        throw DataError({.where = "detection_loss", .what = "class " + std::to_string(box.category),
+        throw DataError({.where = "detection_loss",
+                         .what = "class " + std::to_string(box.category),
                          .expected = "0 to " + std::to_string(shape[2] - 1)});
 }
 

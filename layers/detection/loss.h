@@ -1,8 +1,10 @@
-// The detector's loss: complete IoU for boxes, distribution focal loss for their distances, binary cross entropy for classes.
+// The detector's loss: complete IoU for boxes, distribution focal loss for their distances, binary cross entropy for
+// classes.
 #pragma once
 
-#include <vector>
 #include <joist/layers/detection/assign.h>
+
+#include <vector>
 
 namespace joist {
 
@@ -13,11 +15,11 @@ struct DetectionLossOptions {
 
 /// All three terms share one count: the sum of the target scores of the batch, at least 1.
 struct DetectionLoss {
-  Tensor sum{};        ///< weighted sum of the terms, before division by count
+  Tensor sum{};  ///< weighted sum of the terms, before division by count
   double count = 1;
   double box = 0, distribution = 0, classification = 0;  ///< each term divided by count, for the log
-  std::int64_t positives = 0;   ///< anchors that learn an object
-  double mean_overlap = 0;      ///< complete IoU of those anchors
+  std::int64_t positives = 0;                            ///< anchors that learn an object
+  double mean_overlap = 0;                               ///< complete IoU of those anchors
 };
 
 /// truth: one list per picture of the batch, in input pixels.

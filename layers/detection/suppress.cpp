@@ -1,6 +1,7 @@
+#include <joist/layers/detection/suppress.h>
+
 #include <algorithm>
 #include <cmath>
-#include <joist/layers/detection/suppress.h>
 
 namespace joist {
 namespace {
@@ -17,12 +18,14 @@ float intersection_over_union(const DetectedBox& a, const DetectedBox& b) {
 
 // Best first; equal scores keep the order of anchors.
 void keep_best(std::vector<DetectedBox>& boxes, const SuppressOptions& options) {
-  std::stable_sort(boxes.begin(), boxes.end(), [](const DetectedBox& a, const DetectedBox& b) { return a.score > b.score; });
+  std::stable_sort(boxes.begin(), boxes.end(),
+                   [](const DetectedBox& a, const DetectedBox& b) { return a.score > b.score; });
   if (boxes.size() > most_candidates) boxes.resize(most_candidates);
   std::vector<DetectedBox> kept;
   for (const DetectedBox& box : boxes) {
     const bool covered = std::any_of(kept.begin(), kept.end(), [&](const DetectedBox& better) {
-      return better.category == box.category && intersection_over_union(better, box) > static_cast<float>(options.overlap);
+      return better.category == box.category &&
+             intersection_over_union(better, box) > static_cast<float>(options.overlap);
     });
     if (covered) continue;
     kept.push_back(box);
@@ -47,7 +50,8 @@ std::vector<std::vector<DetectedBox>> suppress(const Array& decoded, const Suppr
       const float* row = values + anchor * anchor_step;
       const auto score = [&](std::int64_t category) { return row[(4 + category) * channel_step]; };
       DetectedBox box{row[0], row[channel_step], row[2 * channel_step], row[3 * channel_step], 0, 0};
-      const bool finite = std::isfinite(box.x1) && std::isfinite(box.y1) && std::isfinite(box.x2) && std::isfinite(box.y2);
+      const bool finite =
+          std::isfinite(box.x1) && std::isfinite(box.y1) && std::isfinite(box.x2) && std::isfinite(box.y2);
       if (!finite) continue;
       std::int64_t best = 0;
       for (std::int64_t category = 0; category < classes; ++category) {

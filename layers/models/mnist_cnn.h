@@ -16,8 +16,8 @@ struct MnistCnn {
       : fc1({.in = 3136, .out = 128}), fc2({.in = 128, .out = options.classes}) {}
 
   Tensor operator()(const Tensor& x) const {
-    const Tensor half = max_pool2d(relu(conv1(x)), {});         // [batch, 32, 14, 14]
-    const Tensor quarter = max_pool2d(relu(conv2(half)), {});   // [batch, 64, 7, 7]
+    const Tensor half = max_pool2d(relu(conv1(x)), {});        // [batch, 32, 14, 14]
+    const Tensor quarter = max_pool2d(relu(conv2(half)), {});  // [batch, 64, 7, 7]
     return fc2(relu(fc1(flatten(quarter))));
   }
   auto fields() { return joist::fields("conv1", conv1, "conv2", conv2, "fc1", fc1, "fc2", fc2); }

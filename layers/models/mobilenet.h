@@ -1,13 +1,14 @@
 // MobileNetV2 (Sandler et al. 2018). Names and shapes are torchvision's.
 #pragma once
 
+#include <joist/core/mode.h>
+#include <joist/layers/convolution.h>
+#include <joist/layers/linear.h>
+
 #include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
-#include <joist/core/mode.h>
-#include <joist/layers/convolution.h>
-#include <joist/layers/linear.h>
 
 namespace joist {
 
@@ -68,7 +69,12 @@ struct MobileNetV2 {
     };
     features.emplace_back(ConvNormUnit({.in = 3, .out = 32, .stride = 2}));
     std::int64_t in = 32;
-    for (const Stage& stage : {Stage{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2},
+    for (const Stage& stage : {Stage{1, 16, 1, 1},
+                               {6, 24, 2, 2},
+                               {6, 32, 3, 2},
+                               {6, 64, 4, 2},
+                               {6, 96, 3, 1},
+                               {6, 160, 3, 2},
                                {6, 320, 1, 1}})
       for (std::int64_t i = 0; i < stage.repeats; ++i) {
         features.emplace_back(InvertedResidual(in, stage.channels, i == 0 ? stage.stride : 1, stage.expansion));

@@ -1,11 +1,12 @@
 // Residual networks for pictures (He et al. 2015), 18 and 34 layers. Names and shapes are torchvision's.
 #pragma once
 
+#include <joist/layers/convolution.h>
+#include <joist/layers/linear.h>
+
 #include <optional>
 #include <utility>
 #include <vector>
-#include <joist/layers/convolution.h>
-#include <joist/layers/linear.h>
 
 namespace joist {
 
@@ -27,8 +28,10 @@ struct BasicBlock {
   };
 
   BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride)
-      : conv1({.in = in, .out = out, .stride = stride, .bias = false}), bn1({.channels = out, .activation = Relu{}}),
-        conv2({.in = out, .out = out, .bias = false}), bn2({.channels = out}) {
+      : conv1({.in = in, .out = out, .stride = stride, .bias = false}),
+        bn1({.channels = out, .activation = Relu{}}),
+        conv2({.in = out, .out = out, .bias = false}),
+        bn2({.channels = out}) {
     for (Conv2d* conv : {&conv1, &conv2}) conv->weight = init::he_normal_fan_out(conv->weight.shape());
     if (stride != 1 || in != out) {
       downsample.emplace(in, out, stride);
@@ -59,7 +62,10 @@ struct ResNet {
         options.depth == 18 ? std::vector<std::int64_t>{2, 2, 2, 2} : std::vector<std::int64_t>{3, 4, 6, 3};
     std::int64_t in = 64, out = 64;
     for (auto* layer : {&layer1, &layer2, &layer3, &layer4}) {
-      const auto index = static_cast<std::size_t>(layer == &layer1 ? 0 : layer == &layer2 ? 1 : layer == &layer3 ? 2 : 3);
+      const auto index = static_cast<std::size_t>(layer == &layer1   ? 0
+                                                  : layer == &layer2 ? 1
+                                                  : layer == &layer3 ? 2
+                                                                     : 3);
       for (std::int64_t i = 0; i < repeats[index]; ++i) {
         layer->emplace_back(in, out, i == 0 && index > 0 ? 2 : 1);
         in = out;
@@ -74,8 +80,8 @@ struct ResNet {
     return fc(flatten(global_average_pool(y)));
   }
   auto fields() {
-    return joist::fields("conv1", conv1, "bn1", bn1, "layer1", layer1, "layer2", layer2, "layer3", layer3, "layer4", layer4,
-                         "fc", fc);
+    return joist::fields("conv1", conv1, "bn1", bn1, "layer1", layer1, "layer2", layer2, "layer3", layer3, "layer4",
+                         layer4, "fc", fc);
   }
   Conv2d conv1{{.in = 3, .out = 64, .kernel = 7, .stride = 2, .bias = false}};
   BatchNorm2d bn1{{.channels = 64, .activation = Relu{}}};

@@ -1,20 +1,22 @@
 // The default detector: CSP backbone, path-aggregation neck, decoupled anchor-free head with distributional boxes.
-// Cross-stage partial networks: Wang et al. 2019; spatial pyramid pooling: He et al. 2014; path aggregation: Liu et al. 2018;
-// distributional boxes: Li et al. 2020. Widths and repeats follow the published scale factors.
+// Cross-stage partial networks: Wang et al. 2019; spatial pyramid pooling: He et al. 2014; path aggregation: Liu et al.
+// 2018; distributional boxes: Li et al. 2020. Widths and repeats follow the published scale factors.
 #pragma once
+
+#include <joist/layers/convolution.h>
+#include <joist/layers/detection/head.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
-#include <joist/layers/convolution.h>
-#include <joist/layers/detection/head.h>
 
 namespace joist {
 
 /// Two 3×3 convolutions, with the input added where `shortcut`.
 struct Bottleneck {
-  Bottleneck(std::int64_t channels, bool add) : cv1({.in = channels, .out = channels}), cv2({.in = channels, .out = channels}), shortcut(add) {}
+  Bottleneck(std::int64_t channels, bool add)
+      : cv1({.in = channels, .out = channels}), cv2({.in = channels, .out = channels}), shortcut(add) {}
   Tensor operator()(const Tensor& x) const {
     const Tensor y = cv2(cv1(x));
     return shortcut ? x + y : y;
@@ -24,7 +26,8 @@ struct Bottleneck {
   bool shortcut;
 };
 
-/// Cross-stage partial block: half of the channels pass through a chain of bottlenecks, and every link of the chain is kept.
+/// Cross-stage partial block: half of the channels pass through a chain of bottlenecks, and every link of the chain is
+/// kept.
 struct CrossStage {
   struct Options {
     Required<std::int64_t> in;
@@ -110,7 +113,8 @@ struct Yolo {
 
   Detections operator()(const Tensor& x) const {
     if (x.rank() != 4 || x.shape(1) != 3 || x.shape(2) % 32 != 0 || x.shape(3) % 32 != 0)
-      throw ShapeError({.where = "yolo", .what = "input " + x.shape().text(),
+      throw ShapeError({.where = "yolo",
+                        .what = "input " + x.shape().text(),
                         .expected = "[batch, 3, height, width], height and width multiples of 32"});
     const Tensor c3 = stage3(down3(stage2(down2(stem(x)))));  // stride 8
     const Tensor c4 = stage4(down4(c3));                      // stride 16
@@ -123,10 +127,10 @@ struct Yolo {
     return head({p3, p4, p5});
   }
   auto fields() {
-    return joist::fields("stem", stem, "down2", down2, "stage2", stage2, "down3", down3, "stage3", stage3, "down4", down4,
-                         "stage4", stage4, "down5", down5, "stage5", stage5, "pool", pool, "top_down4", top_down4, "top_down3",
-                         top_down3, "neck_down4", neck_down4, "bottom_up4", bottom_up4, "neck_down5", neck_down5, "bottom_up5",
-                         bottom_up5, "head", head);
+    return joist::fields("stem", stem, "down2", down2, "stage2", stage2, "down3", down3, "stage3", stage3, "down4",
+                         down4, "stage4", stage4, "down5", down5, "stage5", stage5, "pool", pool, "top_down4",
+                         top_down4, "top_down3", top_down3, "neck_down4", neck_down4, "bottom_up4", bottom_up4,
+                         "neck_down5", neck_down5, "bottom_up5", bottom_up5, "head", head);
   }
 
   ConvNorm stem, down2;

@@ -1,10 +1,11 @@
-#include <gtest/gtest.h>
-
-#include <cmath>
 #include <joist/core/mode.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/detection/suppress.h>
 #include <joist/layers/models/yolo.h>
+
+#include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace joist {
 namespace {
@@ -52,9 +53,9 @@ TEST(Decode, IsTheExpectedDistanceAroundTheAnchor) {
   const Detections found = flat_predictions(1, 2);
   const Array boxes = decode(found).value();
   const std::vector<float> values = boxes.to_vector<float>();  // [1, 6, 16]
-  EXPECT_FLOAT_EQ(values[0], 4 - 1.5F * 8);       // x1 of anchor 0
-  EXPECT_FLOAT_EQ(values[2 * 16 + 5], 12 + 12);   // x2 of anchor 5
-  EXPECT_FLOAT_EQ(values[4 * 16 + 3], 0.5F);      // probability
+  EXPECT_FLOAT_EQ(values[0], 4 - 1.5F * 8);                    // x1 of anchor 0
+  EXPECT_FLOAT_EQ(values[2 * 16 + 5], 12 + 12);                // x2 of anchor 5
+  EXPECT_FLOAT_EQ(values[4 * 16 + 3], 0.5F);                   // probability
 }
 
 TEST(Assign, TakesAnchorsInsideTheObject) {
@@ -134,8 +135,8 @@ TEST(DetectionLoss, PicturesWithoutObjectsTrainTheClassesOnly) {
 
 TEST(Suppress, KeepsTheBestOfEachClass) {
   // anchors: two overlapping of class 0, one of class 1 at the same place, one apart, one below the threshold
-  const std::vector<float> rows{0, 0.5F, 0, 50, 50,  0, 0.5F, 0, 50, 50,  10, 10.5F, 10, 60, 60,  10, 10.5F, 10, 60, 60,
-                                0.9F, 0.8F, 0.1F, 0.7F, 0.2F,  0.1F, 0.1F, 0.6F, 0.1F, 0.1F};
+  const std::vector<float> rows{0,  0.5F,  0,  50, 50, 0,    0.5F, 0,    50,   50,   10,   10.5F, 10,   60,   60,
+                                10, 10.5F, 10, 60, 60, 0.9F, 0.8F, 0.1F, 0.7F, 0.2F, 0.1F, 0.1F,  0.6F, 0.1F, 0.1F};
   const auto boxes = suppress(Array::from(rows, {1, 6, 5}));
   ASSERT_EQ(boxes[0].size(), 3U);
   EXPECT_FLOAT_EQ(boxes[0][0].score, 0.9F);

@@ -25,7 +25,7 @@ ROOMS = {
     "core/kernels.cpp": (["core/*", "core/cpu/kernels.h"], set()),  # the one place where the CPU's table is plugged in
     **{prefix: (VALUE_TYPES, set()) for prefix in VALUE_TYPES},
     "core/ops/": (["core/*", "core/ops/"], set()),
-    "core/cpu/": (KERNEL_SIDE + ["core/cpu/", "core/parallel/"], {"onednn", "eigen", "openmp", "highway"}),
+    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/cpu/", "core/parallel/"], {"onednn", "eigen", "openmp", "highway"}),
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
     "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),

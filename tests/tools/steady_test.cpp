@@ -1,5 +1,17 @@
-// A steady training loop at fixed shapes asks the system for no memory after its second step, and each step takes the same
-// number of bytes through malloc. The first is checked by forbidding the system calls to a process of its own.
+// A steady training loop at fixed shapes asks the system for no memory after its second step, and each step takes the
+// same number of bytes through malloc. The first is checked by forbidding the system calls to a process of its own.
+#include <joist/core/mode.h>
+#include <joist/layers/detection/loss.h>
+#include <joist/layers/models/yolo.h>
+#include <joist/optim/sgd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -9,17 +21,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstddef>
-#include <cstdlib>
-#include <string>
-#include <joist/core/mode.h>
-#include <joist/layers/detection/loss.h>
-#include <joist/layers/models/yolo.h>
-#include <joist/optim/sgd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define JOIST_OWN_MALLOC 0
@@ -67,9 +68,9 @@ namespace {
 // The detector's training step on fixed pictures and boxes.
 class Loop {
  public:
-  explicit Loop(double rate = 1e-3) : parameters_(fields_of(model_)), optimizer_(parameters_, {.rate = rate, .momentum = 0.9}) {
-    for (int picture = 0; picture < 2; ++picture)
-      truth_.push_back({{8, 8, 40, 40, 0}, {30, 20, 60, 60, 1}});
+  explicit Loop(double rate = 1e-3)
+      : parameters_(fields_of(model_)), optimizer_(parameters_, {.rate = rate, .momentum = 0.9}) {
+    for (int picture = 0; picture < 2; ++picture) truth_.push_back({{8, 8, 40, 40, 0}, {30, 20, 60, 60, 1}});
   }
   void step() {
     const DetectionLoss loss = detection_loss(model_(pictures_), truth_);
@@ -94,9 +95,8 @@ class Loop {
 // From here on the process dies at the first system call that changes its address space. All its threads.
 bool forbid_new_memory() {
   const auto forbid = [](unsigned number) {
-    return std::array<sock_filter, 2>{
-        sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number},
-        sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS}};
+    return std::array<sock_filter, 2>{sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number},
+                                      sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS}};
   };
   std::vector<sock_filter> program{sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)}};
   for (const unsigned number : {unsigned{SYS_mmap}, unsigned{SYS_munmap}, unsigned{SYS_mremap}, unsigned{SYS_brk}})
@@ -122,16 +122,17 @@ TEST(SteadyChild, DISABLED_Loop) {
 }
 
 int run_child(const char* environment) {
-  const std::string command = std::string(environment) +
-                              " /proc/" + std::to_string(getpid()) +
-                              "/exe --gtest_also_run_disabled_tests --gtest_filter=SteadyChild.DISABLED_Loop >/dev/null 2>&1";
+  const std::string command =
+      std::string(environment) + " /proc/" + std::to_string(getpid()) +
+      "/exe --gtest_also_run_disabled_tests --gtest_filter=SteadyChild.DISABLED_Loop >/dev/null 2>&1";
   return std::system(command.c_str());
 }
 
 TEST(SteadyLoop, AsksTheSystemForNothing) {
   const int status = run_child("");
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77) GTEST_SKIP() << "this system has no seccomp";
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status << ": a system call for memory after step 2";
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+      << "status " << status << ": a system call for memory after step 2";
 }
 
 TEST(SteadyLoop, ThePlantedRequestIsCaught) {

@@ -8,6 +8,7 @@
 #include <joist/tools/report/draw.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/prediction.h>
+
 #include <map>
 #include <memory>
 
@@ -31,29 +32,36 @@ struct Given {
 // "photos/a/gate.jpg" below source "photos" -> "OUT/a/gate.jpg"; PNG stays PNG, everything else becomes JPEG.
 std::filesystem::path result_path(const Given& given, const std::string& picture) {
   const std::filesystem::path source(given.source), file(picture);
-  std::filesystem::path inside = std::filesystem::is_directory(source) ? file.lexically_relative(source) : file.filename();
+  std::filesystem::path inside =
+      std::filesystem::is_directory(source) ? file.lexically_relative(source) : file.filename();
   if (inside.extension() != ".png") inside.replace_extension(".jpg");
   return std::filesystem::path(given.out) / inside;
 }
 
-void draw(const Given& given, const Sample& sample, const std::vector<const Detection*>& found, const Dataset& pictures) {
+void draw(const Given& given, const Sample& sample, const std::vector<const Detection*>& found,
+          const Dataset& pictures) {
   std::vector<DrawnBox> boxes;
   for (const Detection* one : found) {
     const auto at = std::find(pictures.category_ids.begin(), pictures.category_ids.end(), one->category_id);
     const auto category = static_cast<std::size_t>(at - pictures.category_ids.begin());
-    boxes.push_back({one->box, fmt::format("{} {:.2f}", pictures.categories[category], one->score), static_cast<int>(category)});
+    boxes.push_back(
+        {one->box, fmt::format("{} {:.2f}", pictures.categories[category], one->score), static_cast<int>(category)});
   }
   const std::filesystem::path path = result_path(given, sample.path);
   const Picture picture = draw_boxes(decode(sample.path), boxes);
-  if (path.extension() == ".png") write_png(utf8(path), picture);
-  else write_jpeg(utf8(path), picture);
+  if (path.extension() == ".png")
+    write_png(utf8(path), picture);
+  else
+    write_jpeg(utf8(path), picture);
 }
 
 int run(const Given& given, const ModelRegistry& registry) {
   const Checkpoint checkpoint = read_checkpoint(given.model);
   if (checkpoint.description.task != TaskKind::detect)
-    throw UnsupportedError({.where = given.model, .what = "drawing the results of a classifier",
-                            .expected = "a checkpoint of a detector", .remedy = "joist eval"});
+    throw UnsupportedError({.where = given.model,
+                            .what = "drawing the results of a classifier",
+                            .expected = "a checkpoint of a detector",
+                            .remedy = "joist eval"});
   const std::unique_ptr<Model> model = load_model(checkpoint, registry, given.model);
   const Dataset pictures = pictures_at(given.source, checkpoint.description);
   ensure_folder(given.out);
@@ -81,13 +89,24 @@ void add_predict(CLI::App& app, Context& context) {
   command->add_option("--source", given->source, "a picture, or a folder with pictures")->type_name("PATH")->required();
   command->add_option("--out", given->out, "folder of the drawn pictures")->type_name("DIR")->required();
   command->add_option("--json", given->json, "write the boxes here, as a COCO results list")->type_name("FILE");
-  command->add_option("--confidence", given->thresholds.confidence, "leave out boxes with lower scores")->type_name("P")
-      ->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  command->add_option("--overlap", given->thresholds.overlap, "of two boxes of a class with a larger IoU, keep the better one")
-      ->type_name("IOU")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  command->add_option("--batch", given->batch, "pictures at once")->type_name("N")->check(CLI::Range(1, 4096))->capture_default_str();
-  command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")->type_name("N")
-      ->check(CLI::Range(0, 4096))->capture_default_str();
+  command->add_option("--confidence", given->thresholds.confidence, "leave out boxes with lower scores")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      ->add_option("--overlap", given->thresholds.overlap,
+                   "of two boxes of a class with a larger IoU, keep the better one")
+      ->type_name("IOU")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--batch", given->batch, "pictures at once")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   command->callback([&context, given] { context.run = [&context, given] { return run(*given, context.registry); }; });
 }
 

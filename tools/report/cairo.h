@@ -1,11 +1,11 @@
 // Owners of Cairo's and Pango's objects. Only .cpp files of this folder include this.
 #pragma once
 
-#include <cairo.h>
-#include <pango/pangocairo.h>
-
 #include <memory>
 #include <string>
+
+#include <cairo.h>
+#include <pango/pangocairo.h>
 
 namespace joist::drawing {
 

@@ -1,10 +1,11 @@
+#include <joist/core/error.h>
+#include <joist/tools/report/cairo.h>
+#include <joist/tools/report/draw.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <joist/core/error.h>
-#include <joist/tools/report/cairo.h>
-#include <joist/tools/report/draw.h>
 
 namespace joist {
 namespace {
@@ -13,8 +14,9 @@ namespace {
 drawing::Surface surface_of(const Picture& picture) {
   drawing::Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture.width, picture.height));
   if (cairo_surface_status(surface.get()) != CAIRO_STATUS_SUCCESS)
-    throw EnvironmentError({.where = "draw", .what = "a picture of " + std::to_string(picture.width) + " × " +
-                                                     std::to_string(picture.height) + " cannot be drawn on",
+    throw EnvironmentError({.where = "draw",
+                            .what = "a picture of " + std::to_string(picture.width) + " × " +
+                                    std::to_string(picture.height) + " cannot be drawn on",
                             .expected = "at most 32767 pixels a side"});
   cairo_surface_flush(surface.get());
   unsigned char* bytes = cairo_image_surface_get_data(surface.get());

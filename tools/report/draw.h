@@ -1,19 +1,20 @@
 // Labelled boxes on pictures. Labels are UTF-8 and may hold any script that an installed font covers.
 #pragma once
 
+#include <joist/data/dataset.h>
+#include <joist/data/picture.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-#include <joist/data/dataset.h>
-#include <joist/data/picture.h>
 
 namespace joist {
 
 struct DrawnBox {
   Box box{};
   std::string label{};
-  int category = 0;      ///< decides the colour
-  bool dashed = false;   ///< the truth, beside predictions
+  int category = 0;     ///< decides the colour
+  bool dashed = false;  ///< the truth, beside predictions
 };
 
 /// A colour per class, far apart from its neighbours: 0xRRGGBB.

@@ -21,10 +21,17 @@ std::string base64(const std::vector<std::uint8_t>& bytes) {
 }
 
 constexpr const char* style = R"(
-body { font: 15px/1.5 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #202020; max-width: 1020px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; } th, td { padding: .25em .9em .25em 0; text-align: left; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums; }
-.row { display: flex; flex-wrap: wrap; gap: 1em; } figure { margin: 1em 0; } figure img { max-width: 100%; } figcaption { color: #606060; }
+body { font: 15px/1.5 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #202020; max-width: 1020px;
+       margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.6em; }
+h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd; }
+table { border-collapse: collapse; margin: 1em 0; }
+th, td { padding: .25em .9em .25em 0; text-align: left; border-bottom: 1px solid #eee;
+         font-variant-numeric: tabular-nums; }
+.row { display: flex; flex-wrap: wrap; gap: 1em; }
+figure { margin: 1em 0; }
+figure img { max-width: 100%; }
+figcaption { color: #606060; }
 pre { background: #f6f6f6; padding: .8em; overflow-x: auto; }
 )";
 
@@ -90,13 +97,14 @@ Page& Page::plots(const std::vector<Plot>& plots) {
 }
 
 Page& Page::picture(const Picture& picture, const std::string& caption) {
-  body_ += "<figure><img alt=\"" + escaped(caption) + "\" src=\"data:image/jpeg;base64," + base64(encode_jpeg(picture, 85)) +
-           "\"><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
+  body_ += "<figure><img alt=\"" + escaped(caption) + "\" src=\"data:image/jpeg;base64," +
+           base64(encode_jpeg(picture, 85)) + "\"><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
   return *this;
 }
 
 std::string Page::html() const {
-  return "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>" +
+  return "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+         "content=\"width=device-width\"><title>" +
          escaped(title_) + "</title><style>" + style + "</style></head><body>\n" + body_ + "</body></html>\n";
 }
 

@@ -1,10 +1,11 @@
 // One self-contained HTML page: text, tables, plots and pictures inside the file, nothing fetched.
 #pragma once
 
-#include <string>
-#include <vector>
 #include <joist/data/picture.h>
 #include <joist/tools/report/plot.h>
+
+#include <string>
+#include <vector>
 
 namespace joist {
 

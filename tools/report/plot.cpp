@@ -1,12 +1,13 @@
-#include <cairo-svg.h>
-#include <fmt/format.h>
+#include <joist/tools/report/cairo.h>
+#include <joist/tools/report/draw.h>
+#include <joist/tools/report/plot.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <joist/tools/report/cairo.h>
-#include <joist/tools/report/draw.h>
-#include <joist/tools/report/plot.h>
+
+#include <cairo-svg.h>
+#include <fmt/format.h>
 
 namespace joist {
 namespace {
@@ -144,7 +145,8 @@ std::vector<double> ticks(double low, double high, int wanted) {
   const double unit = std::pow(10.0, std::floor(std::log10(rough)));
   const double step = unit * (rough / unit < 1.5 ? 1 : rough / unit < 3.5 ? 2 : rough / unit < 7.5 ? 5 : 10);
   std::vector<double> result;
-  for (double at = std::ceil(low / step - 1e-9); at * step <= high + step * 1e-9; ++at) result.push_back(at * step + 0.0);  // + 0: never "-0"
+  for (double at = std::ceil(low / step - 1e-9); at * step <= high + step * 1e-9; ++at)
+    result.push_back(at * step + 0.0);  // + 0: never "-0"
   return result;
 }
 

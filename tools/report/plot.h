@@ -16,7 +16,7 @@ struct Plot {
   std::string title{};
   std::string x_axis{}, y_axis{};
   std::vector<Series> series{};
-  bool from_zero = true;  ///< the y axis starts at 0 when all values are positive
+  bool from_zero = true;          ///< the y axis starts at 0 when all values are positive
   int width = 460, height = 300;  ///< pixels
 };
 

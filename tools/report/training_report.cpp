@@ -1,10 +1,11 @@
-#include <fmt/format.h>
+#include <joist/tools/report/training_report.h>
 
 #include <cstdlib>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <sstream>
-#include <joist/tools/report/training_report.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace joist {
 namespace {
@@ -42,8 +43,9 @@ Series series_of(const Table& table, std::size_t column) {
   Series series{.name = table.columns[column]};
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const bool there = column < table.rows[row].size() && !table.rows[row][column].empty();
-    series.points.emplace_back(static_cast<double>(row + 1),
-                               there ? std::strtod(table.rows[row][column].c_str(), nullptr) : std::numeric_limits<double>::quiet_NaN());
+    series.points.emplace_back(static_cast<double>(row + 1), there
+                                                                 ? std::strtod(table.rows[row][column].c_str(), nullptr)
+                                                                 : std::numeric_limits<double>::quiet_NaN());
   }
   // Epochs that were not evaluated have no point; the line goes on to the next one.
   std::erase_if(series.points, [](const auto& point) { return point.second != point.second; });
@@ -56,7 +58,8 @@ std::vector<Plot> curves(const Table& table) {
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
     const std::string& name = table.columns[column];
     if (name.ends_with("loss")) losses.series.push_back(series_of(table, column));
-    if (name.starts_with("AP") || name.starts_with("AR") || name.starts_with("top")) metrics.series.push_back(series_of(table, column));
+    if (name.starts_with("AP") || name.starts_with("AR") || name.starts_with("top"))
+      metrics.series.push_back(series_of(table, column));
     if (name == "rate" || name == "lr") rate.series.push_back(series_of(table, column));
   }
   std::vector<Plot> plots;
@@ -83,7 +86,9 @@ void add_metrics(Page& page, const std::string& text) {
     std::vector<std::string> header, row;
     for (const auto& [name, value] : one.items()) {
       header.push_back(name);
-      row.push_back(value.is_string() ? value.get<std::string>() : value.is_number_float() ? fmt::format("{:.3f}", value.get<double>()) : value.dump());
+      row.push_back(value.is_string()         ? value.get<std::string>()
+                    : value.is_number_float() ? fmt::format("{:.3f}", value.get<double>())
+                                              : value.dump());
     }
     if (rows.empty()) rows.push_back(header);
     rows.push_back(row);

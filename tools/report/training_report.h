@@ -1,10 +1,11 @@
 // The page of a training run: curves, metrics, predictions beside the truth, configuration.
 #pragma once
 
-#include <string>
-#include <vector>
 #include <joist/data/picture.h>
 #include <joist/tools/report/page.h>
+
+#include <string>
+#include <vector>
 
 namespace joist {
 

@@ -1,8 +1,9 @@
-#include <unordered_map>
 #include <joist/core/gradient.h>
 #include <joist/core/mode.h>
 #include <joist/tools/training/export.h>
 #include <joist/tools/training/export_nodes.h>
+
+#include <unordered_map>
 
 namespace joist {
 namespace {

@@ -11,15 +11,25 @@ using Json = nlohmann::ordered_json;
 
 void describe_detector(OnnxGraph& graph, const ModelDescription& description) {
   const SuppressOptions thresholds;
-  graph.metadata["preprocessing"] =
-      Json{{"order", "upright by EXIF, letterbox, scale"},
-           {"letterbox", {{"size", description.size}, {"keep_ratio", true}, {"pad_value", 114}, {"position", "centre"},
-                          {"interpolation", "bilinear, antialiased when shrinking"}}},
-           {"channels", "RGB"}, {"layout", "NCHW"}, {"scale", 1.0 / 255}}.dump();
+  graph.metadata["preprocessing"] = Json{
+      {"order", "upright by EXIF, letterbox, scale"},
+      {"letterbox",
+       {{"size", description.size},
+        {"keep_ratio", true},
+        {"pad_value", 114},
+        {"position", "centre"},
+        {"interpolation", "bilinear, antialiased when shrinking"}}},
+      {"channels", "RGB"},
+      {"layout", "NCHW"},
+      {"scale", 1.0 / 255}}.dump();
   graph.metadata["postprocessing"] =
       Json{{"output", "boxes [batch, 4 + classes, anchor]: x1, y1, x2, y2 in input pixels, then class probabilities"},
-           {"confidence", thresholds.confidence}, {"suppression", "per class, best first"}, {"overlap", thresholds.overlap},
-           {"most", thresholds.most}, {"then", "subtract the padding, divide by the letterbox scale, clip to the picture"}}.dump();
+           {"confidence", thresholds.confidence},
+           {"suppression", "per class, best first"},
+           {"overlap", thresholds.overlap},
+           {"most", thresholds.most},
+           {"then", "subtract the padding, divide by the letterbox scale, clip to the picture"}}
+          .dump();
 }
 
 Tensor normalized(const Tensor& pictures, const ModelDescription& description) {
@@ -31,15 +41,17 @@ Tensor normalized(const Tensor& pictures, const ModelDescription& description) {
 
 }  // namespace
 
-OnnxGraph export_model(const Model& model, const std::vector<Field>& fields, const ModelDescription& description, std::int64_t batch) {
+OnnxGraph export_model(const Model& model, const std::vector<Field>& fields, const ModelDescription& description,
+                       std::int64_t batch) {
   const Shape shape{batch, description.channels, description.size, description.size};
   Array blank = Array::empty(shape, Dtype::float32, cpu, Order::channels_last);
   kernels(cpu).elementwise.fill(0, blank);
   const bool detector = description.task == TaskKind::detect;
-  OnnxGraph graph = trace_onnx({"images", Tensor(blank)}, fields, [&](const Tensor& pictures) -> std::vector<NamedTensor> {
-    if (detector) return {{"boxes", decode(model.detect(pictures))}};
-    return {{"logits", model.classify(normalized(pictures, description))}};
-  });
+  OnnxGraph graph =
+      trace_onnx({"images", Tensor(blank)}, fields, [&](const Tensor& pictures) -> std::vector<NamedTensor> {
+        if (detector) return {{"boxes", decode(model.detect(pictures))}};
+        return {{"logits", model.classify(normalized(pictures, description))}};
+      });
   graph.name = description.model;
   graph.description = description.model + ", trained with joist";
   graph.metadata["task"] = name_of(description.task);

@@ -6,9 +6,10 @@
 
 namespace joist {
 
-/// Input "images" [batch, channels, size, size] in [0, 1] (classifiers: normalized inside the graph); output of a detector
-/// "boxes" [batch, 4 + classes, anchor] (x1, y1, x2, y2 in input pixels, then class probabilities), of a classifier "logits".
-/// The metadata describes preparation, output and suppression for programs.
-OnnxGraph export_model(const Model& model, const std::vector<Field>& fields, const ModelDescription& description, std::int64_t batch);
+/// Input "images" [batch, channels, size, size] in [0, 1] (classifiers: normalized inside the graph); output of a
+/// detector "boxes" [batch, 4 + classes, anchor] (x1, y1, x2, y2 in input pixels, then class probabilities), of a
+/// classifier "logits". The metadata describes preparation, output and suppression for programs.
+OnnxGraph export_model(const Model& model, const std::vector<Field>& fields, const ModelDescription& description,
+                       std::int64_t batch);
 
 }  // namespace joist

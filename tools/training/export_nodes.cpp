@@ -12,7 +12,8 @@ std::vector<std::int64_t> twice(const Shape& padding) {
 }
 
 [[noreturn]] void unsupported(const std::string& name) {
-  throw UnsupportedError({.where = "ONNX export", .what = "operation " + name,
+  throw UnsupportedError({.where = "ONNX export",
+                          .what = "operation " + name,
                           .remedy = "keep losses and training-only operations out of the exported forward"});
 }
 
@@ -22,7 +23,9 @@ struct UnaryNodes {
   const std::string& x;
   const std::string& y;
 
-  void one(const char* op, std::map<std::string, OnnxAttribute> attributes = {}) const { b.add(op, {x}, {y}, std::move(attributes)); }
+  void one(const char* op, std::map<std::string, OnnxAttribute> attributes = {}) const {
+    b.add(op, {x}, {y}, std::move(attributes));
+  }
   void operator()(const Identity&) const { one("Identity"); }
   void operator()(const Affine& f) const {
     const std::string scaled = f.scale == 1 ? x : b.then("Mul", {x, b.scalar(f.scale)});
@@ -68,7 +71,8 @@ struct BinaryName {
   const char* operator()(const BinaryCrossEntropy&) const { return nullptr; }
 };
 
-void add_batch_norm(OnnxBuilder& b, const BatchNormOptions& options, const std::vector<std::string>& from, const std::string& to) {
+void add_batch_norm(OnnxBuilder& b, const BatchNormOptions& options, const std::vector<std::string>& from,
+                    const std::string& to) {
   const bool plain = std::holds_alternative<Identity>(options.activation);
   const std::string normalized = plain ? to : b.fresh();
   b.add("BatchNormalization", from, {normalized}, {{"epsilon", static_cast<float>(options.epsilon)}});
@@ -80,7 +84,8 @@ void add_sum(OnnxBuilder& b, const SumAttribute& sum, const Tensor& input, const
   std::vector<std::int64_t> axes;
   for (int axis = 0; axis < input.rank(); ++axis)
     if (sum.kept[axis] == 1 && input.shape(axis) != 1) axes.push_back(axis);
-  const std::string total = axes.empty() ? from : b.then("ReduceSum", {from, b.constant(axes)}, {{"keepdims", std::int64_t{1}}});
+  const std::string total =
+      axes.empty() ? from : b.then("ReduceSum", {from, b.constant(axes)}, {{"keepdims", std::int64_t{1}}});
   const std::string scaled = sum.scale == 1 ? total : b.then("Mul", {total, b.scalar(static_cast<float>(sum.scale))});
   b.add("Reshape", {scaled, b.constant(list(shape))}, {to});  // drops the axes of length 1 that are not kept
 }
@@ -88,8 +93,10 @@ void add_sum(OnnxBuilder& b, const SumAttribute& sum, const Tensor& input, const
 void add_slices(OnnxBuilder& b, const SliceAttribute& part, const std::string& from, std::span<const Tensor> outputs,
                 const std::vector<std::string>& to) {
   if (outputs.size() == 1) {
-    b.add("Slice", {from, b.constant(std::vector{part.start}), b.constant(std::vector{part.stop}),
-                    b.constant(std::vector<std::int64_t>{part.axis}), b.constant(std::vector{part.step})}, to);
+    b.add("Slice",
+          {from, b.constant(std::vector{part.start}), b.constant(std::vector{part.stop}),
+           b.constant(std::vector<std::int64_t>{part.axis}), b.constant(std::vector{part.step})},
+          to);
     return;
   }
   std::vector<std::int64_t> sizes;
@@ -110,8 +117,9 @@ std::string OnnxBuilder::constant(const std::vector<std::int64_t>& values) {
 
 std::string OnnxBuilder::scalar(float value) { return constant(Array::from(std::vector{value}, Shape{})); }
 
-void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tensor> inputs, const std::vector<std::string>& from,
-               std::span<const Tensor> outputs, const std::vector<std::string>& to) {
+void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tensor> inputs,
+               const std::vector<std::string>& from, std::span<const Tensor> outputs,
+               const std::vector<std::string>& to) {
   const Attributes& attributes = operation.attributes;
   switch (operation.op) {
     case Op::unary: std::visit(UnaryNodes{b, from[0], to[0]}, std::get<Unary>(attributes)); return;
@@ -128,18 +136,25 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
       const auto& o = std::get<ConvolutionOptions>(attributes);
       std::vector<std::string> operands{from[0], from[1]};
       if (!from[2].empty()) operands.push_back(from[2]);
-      return b.add("Conv", operands, to, {{"strides", list(o.stride)}, {"pads", twice(o.padding)}, {"dilations", list(o.dilation)},
-                                          {"group", o.groups}});
+      return b.add("Conv", operands, to,
+                   {{"strides", list(o.stride)},
+                    {"pads", twice(o.padding)},
+                    {"dilations", list(o.dilation)},
+                    {"group", o.groups}});
     }
     case Op::batch_norm: return add_batch_norm(b, std::get<BatchNormOptions>(attributes), from, to[0]);
     case Op::max_pool: {
       const auto& o = std::get<PoolOptions>(attributes);
-      return b.add("MaxPool", from, to, {{"kernel_shape", list(o.kernel)}, {"strides", list(o.stride)}, {"pads", twice(o.padding)}});
+      return b.add("MaxPool", from, to,
+                   {{"kernel_shape", list(o.kernel)}, {"strides", list(o.stride)}, {"pads", twice(o.padding)}});
     }
     case Op::average_pool: {
       const auto& o = std::get<PoolOptions>(attributes);
-      return b.add("AveragePool", from, to, {{"kernel_shape", list(o.kernel)}, {"strides", list(o.stride)}, {"pads", twice(o.padding)},
-                                             {"count_include_pad", std::int64_t{o.count_padding}}});
+      return b.add("AveragePool", from, to,
+                   {{"kernel_shape", list(o.kernel)},
+                    {"strides", list(o.stride)},
+                    {"pads", twice(o.padding)},
+                    {"count_include_pad", std::int64_t{o.count_padding}}});
     }
     case Op::sum: return add_sum(b, std::get<SumAttribute>(attributes), inputs[0], from[0], outputs[0].shape(), to[0]);
     case Op::reshape:
@@ -147,16 +162,22 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
       const std::string shape = b.constant(list(std::get<ShapeAttribute>(attributes).shape));
       return b.add(operation.op == Op::reshape ? "Reshape" : "Expand", {from[0], shape}, to);
     }
-    case Op::permute: return b.add("Transpose", from, to, {{"perm", list(std::get<PermuteAttribute>(attributes).axes)}});
+    case Op::permute:
+      return b.add("Transpose", from, to, {{"perm", list(std::get<PermuteAttribute>(attributes).axes)}});
     case Op::slice: return add_slices(b, std::get<SliceAttribute>(attributes), from[0], outputs, to);
-    case Op::concat: return b.add("Concat", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
+    case Op::concat:
+      return b.add("Concat", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
     case Op::take_rows: return b.add("Gather", from, to, {{"axis", std::int64_t{0}}});
-    case Op::softmax: return b.add("Softmax", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
-    case Op::log_softmax: return b.add("LogSoftmax", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
+    case Op::softmax:
+      return b.add("Softmax", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
+    case Op::log_softmax:
+      return b.add("LogSoftmax", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
     case Op::resize_nearest: {
       const std::string sizes = b.constant(list(outputs[0].shape()));
-      return b.add("Resize", {from[0], "", "", sizes}, to, {{"mode", std::string("nearest")}, {"nearest_mode", std::string("floor")},
-                                                             {"coordinate_transformation_mode", std::string("asymmetric")}});
+      return b.add("Resize", {from[0], "", "", sizes}, to,
+                   {{"mode", std::string("nearest")},
+                    {"nearest_mode", std::string("floor")},
+                    {"coordinate_transformation_mode", std::string("asymmetric")}});
     }
     case Op::copy: return b.add("Identity", from, to);
     case Op::cross_entropy:

@@ -1,12 +1,13 @@
 // One recorded operation as ONNX nodes.
 #pragma once
 
-#include <span>
-#include <string>
-#include <vector>
 #include <joist/core/formats/onnx.h>
 #include <joist/core/operation.h>
 #include <joist/core/tensor.h>
+
+#include <span>
+#include <string>
+#include <vector>
 
 namespace joist {
 
@@ -25,7 +26,8 @@ struct OnnxBuilder {
     graph.nodes.push_back({op, std::move(inputs), std::move(outputs), std::move(attributes)});
   }
   /// Adds a node with one output and returns its name.
-  std::string then(const std::string& op, std::vector<std::string> inputs, std::map<std::string, OnnxAttribute> attributes = {}) {
+  std::string then(const std::string& op, std::vector<std::string> inputs,
+                   std::map<std::string, OnnxAttribute> attributes = {}) {
     const std::string name = fresh();
     add(op, std::move(inputs), {name}, std::move(attributes));
     return name;
@@ -34,6 +36,7 @@ struct OnnxBuilder {
 
 /// Throws UnsupportedError naming the operation.
 void add_nodes(OnnxBuilder& builder, const Operation& operation, std::span<const Tensor> inputs,
-               const std::vector<std::string>& from, std::span<const Tensor> outputs, const std::vector<std::string>& to);
+               const std::vector<std::string>& from, std::span<const Tensor> outputs,
+               const std::vector<std::string>& to);
 
 }  // namespace joist

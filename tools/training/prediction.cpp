@@ -1,9 +1,10 @@
-#include <algorithm>
-#include <filesystem>
 #include <joist/core/mode.h>
 #include <joist/data/decode.h>
 #include <joist/data/files.h>
 #include <joist/tools/training/prediction.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -14,7 +15,8 @@ namespace {
 
 bool names_a_picture(const fs::path& path) {
   std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png" || ending == ".webp";
 }
 
@@ -33,19 +35,25 @@ std::vector<fs::path> files_of(const std::string& source) {
 Dataset pictures_at(const std::string& source, const ModelDescription& model) {
   const std::vector<fs::path> files = files_of(source);
   if (files.empty())
-    throw DataError({.where = source, .what = fs::exists(source) ? "no pictures here" : "no such file or folder",
+    throw DataError({.where = source,
+                     .what = fs::exists(source) ? "no pictures here" : "no such file or folder",
                      .expected = "a picture, or a folder with .jpg, .jpeg, .png or .webp files"});
-  Dataset pictures{.format = "pictures", .source = source, .categories = model.classes, .category_ids = model.class_ids};
+  Dataset pictures{
+      .format = "pictures", .source = source, .categories = model.classes, .category_ids = model.class_ids};
   for (const fs::path& file : files) {
     const PictureInfo info = probe(utf8(file));
-    pictures.samples.push_back({.path = utf8(file), .id = static_cast<std::int64_t>(pictures.samples.size()) + 1, .width = info.width,
-                                .height = info.height, .where = utf8(file)});
+    pictures.samples.push_back({.path = utf8(file),
+                                .id = static_cast<std::int64_t>(pictures.samples.size()) + 1,
+                                .width = info.width,
+                                .height = info.height,
+                                .where = utf8(file)});
   }
   return pictures;
 }
 
-std::optional<std::vector<Detection>> predict(const Model& model, const ModelDescription& description, const Dataset& pictures,
-                                              const SuppressOptions& options, std::int64_t batch, int threads) {
+std::optional<std::vector<Detection>> predict(const Model& model, const ModelDescription& description,
+                                              const Dataset& pictures, const SuppressOptions& options,
+                                              std::int64_t batch, int threads) {
   const auto forward = [&model](const Array& input) {
     const Inference inference;
     return decode(model.detect(Tensor(input))).value();
@@ -55,7 +63,8 @@ std::optional<std::vector<Detection>> predict(const Model& model, const ModelDes
 
 std::string predictions_json(const Dataset& pictures, const std::vector<Detection>& found) {
   std::map<std::int64_t, std::string> classes, files;
-  for (std::size_t i = 0; i < pictures.categories.size(); ++i) classes[pictures.category_ids[i]] = pictures.categories[i];
+  for (std::size_t i = 0; i < pictures.categories.size(); ++i)
+    classes[pictures.category_ids[i]] = pictures.categories[i];
   for (const Sample& sample : pictures.samples) files[sample.id] = sample.path;
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Detection& one : found)
