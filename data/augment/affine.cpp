@@ -62,21 +62,21 @@ struct Axis {
 
 }  // namespace
 
-Affine operator*(const Affine& first, const Affine& second) noexcept {
+AffineMap operator*(const AffineMap& first, const AffineMap& second) noexcept {
   const auto [cx, cy] = first(second.c, second.f);
   return {first.a * second.a + first.b * second.d, first.a * second.b + first.b * second.e, cx,
           first.d * second.a + first.e * second.d, first.d * second.b + first.e * second.e, cy};
 }
 
-Affine inverse(const Affine& map) noexcept {
+AffineMap inverse(const AffineMap& map) noexcept {
   const double scale = 1 / map.determinant();
-  const Affine turned{map.e * scale, -map.b * scale, 0, -map.d * scale, map.a * scale, 0};
+  const AffineMap turned{map.e * scale, -map.b * scale, 0, -map.d * scale, map.a * scale, 0};
   const auto [x, y] = turned(map.c, map.f);
   return {turned.a, turned.b, -x, turned.d, turned.e, -y};
 }
 
-LabelledBox mapped(const LabelledBox& box, const Affine& map) noexcept {
-  const Affine::Point corners[] = {map(box.x1, box.y1), map(box.x2, box.y1), map(box.x1, box.y2), map(box.x2, box.y2)};
+LabelledBox mapped(const LabelledBox& box, const AffineMap& map) noexcept {
+  const AffineMap::Point corners[] = {map(box.x1, box.y1), map(box.x2, box.y1), map(box.x1, box.y2), map(box.x2, box.y2)};
   const auto x = std::minmax({corners[0].x, corners[1].x, corners[2].x, corners[3].x});
   const auto y = std::minmax({corners[0].y, corners[1].y, corners[2].y, corners[3].y});
   return {static_cast<float>(x.first), static_cast<float>(y.first), static_cast<float>(x.second),
@@ -88,7 +88,7 @@ LabelledBox clipped(const LabelledBox& box, float x1, float y1, float x2, float 
           std::clamp(box.y2, y1, y2), box.category};
 }
 
-void draw(const Placed& placed, const Affine& to_canvas, Picture& out) {
+void draw(const Placed& placed, const AffineMap& to_canvas, Picture& out) {
   const Picture& picture = *placed.picture;
   const auto stride = static_cast<std::ptrdiff_t>(picture.width) * 3;
   const std::int64_t step_x = fixed(to_canvas.a), step_y = fixed(to_canvas.d);

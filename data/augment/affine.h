@@ -6,7 +6,7 @@
 namespace joist {
 
 /// x' = a·x + b·y + c, y' = d·x + e·y + f.
-struct Affine {
+struct AffineMap {
   double a = 1, b = 0, c = 0;
   double d = 0, e = 1, f = 0;
 
@@ -19,11 +19,11 @@ struct Affine {
 };
 
 /// First `second`, then `first`.
-Affine operator*(const Affine& first, const Affine& second) noexcept;
+AffineMap operator*(const AffineMap& first, const AffineMap& second) noexcept;
 /// The map back. The determinant must not be 0.
-Affine inverse(const Affine& map) noexcept;
+AffineMap inverse(const AffineMap& map) noexcept;
 /// The smallest upright box around the corners of a mapped box.
-LabelledBox mapped(const LabelledBox& box, const Affine& map) noexcept;
+LabelledBox mapped(const LabelledBox& box, const AffineMap& map) noexcept;
 /// The part of a box inside [x1, x2) × [y1, y2); of no area where nothing is inside.
 LabelledBox clipped(const LabelledBox& box, float x1, float y1, float x2, float y2) noexcept;
 
@@ -39,6 +39,6 @@ struct Placed {
 /// Draws what is seen of a placed picture, without ever making the canvas: output pixels are mapped back by `to_canvas`
 /// and interpolated between four pixels of the picture. Other output pixels keep their value. Costs about 5 ns per
 /// pixel drawn.
-void draw(const Placed& placed, const Affine& to_canvas, Picture& out);
+void draw(const Placed& placed, const AffineMap& to_canvas, Picture& out);
 
 }  // namespace joist

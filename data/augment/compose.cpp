@@ -15,7 +15,7 @@ constexpr std::uint32_t compose_call = 0;  // RandomKey::call; the steps have ot
 
 // Map of a canvas onto the output: its centre is brought to the origin, zoomed and turned, slanted, and brought to
 // about the centre of the output.
-Affine random_map(const AugmentOptions& options, double canvas, double size, Random& random) {
+AffineMap random_map(const AugmentOptions& options, double canvas, double size, Random& random) {
   const double radian = std::numbers::pi / 180;
   const double angle = random.uniform(-options.degrees, options.degrees) * radian;
   const double zoom = random.uniform(1 - options.scale, 1 + options.scale);
@@ -23,11 +23,11 @@ Affine random_map(const AugmentOptions& options, double canvas, double size, Ran
   const double slant_y = std::tan(random.uniform(-options.shear, options.shear) * radian);
   const double shift_x = random.uniform(-options.translate, options.translate);
   const double shift_y = random.uniform(-options.translate, options.translate);
-  const Affine centre{1, 0, -canvas / 2, 0, 1, -canvas / 2};
-  const Affine turn{zoom * std::cos(angle),  zoom * std::sin(angle), 0,
+  const AffineMap centre{1, 0, -canvas / 2, 0, 1, -canvas / 2};
+  const AffineMap turn{zoom * std::cos(angle),  zoom * std::sin(angle), 0,
                     -zoom * std::sin(angle), zoom * std::cos(angle), 0};
-  const Affine slant{1, slant_x, 0, slant_y, 1, 0};
-  const Affine shift{1, 0, (0.5 + shift_x) * size, 0, 1, (0.5 + shift_y) * size};
+  const AffineMap slant{1, slant_x, 0, slant_y, 1, 0};
+  const AffineMap shift{1, 0, (0.5 + shift_x) * size, 0, 1, (0.5 + shift_y) * size};
   return shift * slant * turn * centre;
 }
 
@@ -49,7 +49,7 @@ bool is_worth_keeping(const LabelledBox& box, double whole, const AugmentOptions
   return box.area() > options.min_kept * whole;
 }
 
-void carry_boxes(const std::vector<LabelledBox>& boxes, const Placed& place, const Affine& map,
+void carry_boxes(const std::vector<LabelledBox>& boxes, const Placed& place, const AffineMap& map,
                  const AugmentOptions& options, Example& example) {
   const double growth = std::abs(map.determinant());
   for (const LabelledBox& box : boxes) {
@@ -93,8 +93,8 @@ void Augmenter::compose(const ExamplePool& pool, std::size_t sample, Random& ran
   // Where the four pictures of a mosaic meet.
   const int x = size_ / 2 + static_cast<int>(random.below(static_cast<std::uint64_t>(size_) + 1));
   const int y = size_ / 2 + static_cast<int>(random.below(static_cast<std::uint64_t>(size_) + 1));
-  const Affine map = random_map(options_, canvas, size_, random);
-  const Affine back = inverse(map);
+  const AffineMap map = random_map(options_, canvas, size_, random);
+  const AffineMap back = inverse(map);
   blank(example_.picture, size_);
   example_.boxes.clear();
   for (std::size_t i = 0; i < (is_mosaic ? 4 : 1); ++i) {

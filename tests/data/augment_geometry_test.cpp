@@ -157,8 +157,8 @@ TEST(Augment, DrawsWhatAWholeCanvasWouldShow) {
   for (std::size_t i = 0; i < picture.pixels.size(); ++i)
     picture.pixels[i] = static_cast<std::uint8_t>(i * i * 31 >> 4);
   const Placed places[] = {{&picture, 10, 20, 10, 20, 50, 50}, {&picture, 50, 20, 50, 20, 70, 50}};
-  for (const Affine& map : {Affine{1.3, 0, -9.7, 0, 1.3, -21.1}, Affine{0.6, 0.2, 3.3, -0.25, 0.7, 11.2},
-                            Affine{-0.9, 0.4, 70.5, 0.3, 1.1, -20.9}, Affine{0, 1.1, -9, -1.2, 0, 80}}) {
+  for (const AffineMap& map : {AffineMap{1.3, 0, -9.7, 0, 1.3, -21.1}, AffineMap{0.6, 0.2, 3.3, -0.25, 0.7, 11.2},
+                            AffineMap{-0.9, 0.4, 70.5, 0.3, 1.1, -20.9}, AffineMap{0, 1.1, -9, -1.2, 0, 80}}) {
     Picture out(64, 64, pad_value);
     for (const Placed& place : places) draw(place, inverse(map), out);
     for (int y = 0; y < out.height; ++y) {
@@ -186,7 +186,7 @@ TEST(Augment, DrawingNeverReadsOutsideThinPictures) {  // for AddressSanitizer
   for (const auto& [width, height] : {std::pair{1, 1}, std::pair{1, 50}, std::pair{50, 1}, std::pair{2, 3}}) {
     const Picture picture(width, height, 200);
     Picture out(20, 20, pad_value);
-    draw({&picture, 0, 0, 0, 0, width, height}, inverse(Affine{3.7, 0.5, -1, 0.2, 2.9, 4}), out);
+    draw({&picture, 0, 0, 0, 0, width, height}, inverse(AffineMap{3.7, 0.5, -1, 0.2, 2.9, 4}), out);
     EXPECT_EQ(std::count(out.pixels.begin(), out.pixels.end(), 200) % 3, 0);
     EXPECT_GT(std::count(out.pixels.begin(), out.pixels.end(), 200), 0);
   }
