@@ -76,7 +76,8 @@ AffineMap inverse(const AffineMap& map) noexcept {
 }
 
 LabelledBox mapped(const LabelledBox& box, const AffineMap& map) noexcept {
-  const AffineMap::Point corners[] = {map(box.x1, box.y1), map(box.x2, box.y1), map(box.x1, box.y2), map(box.x2, box.y2)};
+  const AffineMap::Point corners[] = {map(box.x1, box.y1), map(box.x2, box.y1), map(box.x1, box.y2),
+                                      map(box.x2, box.y2)};
   const auto x = std::minmax({corners[0].x, corners[1].x, corners[2].x, corners[3].x});
   const auto y = std::minmax({corners[0].y, corners[1].y, corners[2].y, corners[3].y});
   return {static_cast<float>(x.first), static_cast<float>(y.first), static_cast<float>(x.second),

@@ -25,7 +25,7 @@ AffineMap random_map(const AugmentOptions& options, double canvas, double size, 
   const double shift_y = random.uniform(-options.translate, options.translate);
   const AffineMap centre{1, 0, -canvas / 2, 0, 1, -canvas / 2};
   const AffineMap turn{zoom * std::cos(angle),  zoom * std::sin(angle), 0,
-                    -zoom * std::sin(angle), zoom * std::cos(angle), 0};
+                       -zoom * std::sin(angle), zoom * std::cos(angle), 0};
   const AffineMap slant{1, slant_x, 0, slant_y, 1, 0};
   const AffineMap shift{1, 0, (0.5 + shift_x) * size, 0, 1, (0.5 + shift_y) * size};
   return shift * slant * turn * centre;

@@ -158,7 +158,7 @@ TEST(Augment, DrawsWhatAWholeCanvasWouldShow) {
     picture.pixels[i] = static_cast<std::uint8_t>(i * i * 31 >> 4);
   const Placed places[] = {{&picture, 10, 20, 10, 20, 50, 50}, {&picture, 50, 20, 50, 20, 70, 50}};
   for (const AffineMap& map : {AffineMap{1.3, 0, -9.7, 0, 1.3, -21.1}, AffineMap{0.6, 0.2, 3.3, -0.25, 0.7, 11.2},
-                            AffineMap{-0.9, 0.4, 70.5, 0.3, 1.1, -20.9}, AffineMap{0, 1.1, -9, -1.2, 0, 80}}) {
+                               AffineMap{-0.9, 0.4, 70.5, 0.3, 1.1, -20.9}, AffineMap{0, 1.1, -9, -1.2, 0, 80}}) {
     Picture out(64, 64, pad_value);
     for (const Placed& place : places) draw(place, inverse(map), out);
     for (int y = 0; y < out.height; ++y) {
