@@ -1,7 +1,6 @@
 // An option that must be given: a forgotten one is a compile error.
 #pragma once
 
-#include <concepts>
 #include <initializer_list>
 #include <utility>
 
@@ -13,9 +12,9 @@ class Required {
   Required() = delete;
   Required(T value) : value_(std::move(value)) {}  // NOLINT: implicit, so that .in = 3 can be written
   /// So that .in = {128, 256} can be written for a list.
-  template <class Item>
-  requires std::constructible_from<T, std::initializer_list<Item>> Required(std::initializer_list<Item> values)
-      : value_(values) {}
+  template <class List = T>
+  requires requires { typename List::value_type; }
+  Required(std::initializer_list<typename List::value_type> values) : value_(values) {}  // NOLINT: implicit as above
   operator const T&() const { return value_; }
 
  private:

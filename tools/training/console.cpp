@@ -18,6 +18,12 @@ int terminal_width() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+// Output that cannot be written (a full disk behind it, say) must not end a run.
+void put(std::FILE* stream, const std::string& text) noexcept {
+  std::fputs(text.c_str(), stream);
+  std::fflush(stream);
+}
+
 std::string bar(std::int64_t done, std::int64_t total) {
   const auto filled =
       static_cast<int>(std::clamp<std::int64_t>(done * bar_cells / std::max<std::int64_t>(total, 1), 0, bar_cells));
@@ -39,21 +45,19 @@ Console::~Console() { clear(); }
 
 void Console::clear() {
   if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  put(stderr, "\r\033[K");
   shown_ = false;
 }
 
 void Console::line(const std::string& text) {
   clear();
-  fmt::print("{}\n", text);
-  std::fflush(stdout);
+  put(stdout, text + "\n");
 }
 
 void Console::warn(const std::string& text) {
   clear();
   std::fflush(stdout);
-  fmt::print(stderr, "joist: {}\n", text);
+  put(stderr, "joist: " + text + "\n");
 }
 
 void Console::progress(const std::string& what, std::int64_t done, std::int64_t total, double seconds_left,
@@ -68,8 +72,7 @@ void Console::progress(const std::string& what, std::int64_t done, std::int64_t 
   if (std::isfinite(seconds_left)) text += fmt::format("  {} left", clock_text(seconds_left));
   const auto room = static_cast<std::size_t>(std::max(terminal_width() - 1 + (total > 0 ? used : 0), 20));
   if (text.size() + note.size() + 2 <= room) text += "  " + note;
-  fmt::print(stderr, "\r{}\033[K", text.substr(0, room));
-  std::fflush(stderr);
+  put(stderr, "\r" + text.substr(0, room) + "\033[K");
   shown_ = true;
 }
 

@@ -3,12 +3,16 @@
 #include <joist/data/check.h>
 #include <joist/tools/training/training_data.h>
 
+#include <cstdio>
 #include <filesystem>
 
 #include <fmt/format.h>
 
 namespace joist {
 namespace {
+
+// What was found is worth a line, but a standard output that cannot be written is no reason to stop.
+void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 Policy policy_named(const std::string& name) {
   if (name == "fail") return Policy::fail;
@@ -25,8 +29,8 @@ DetectionData read_detection(const TrainOptions& options) {
 }
 
 ClassifiedPictures announced(ClassifiedPictures pictures, const char* which) {
-  fmt::print("{}: {}: {} pictures, {} classes\n", which, pictures.source, pictures.set.labels.size(),
-             pictures.classes.size());
+  say(fmt::format("{}: {}: {} pictures, {} classes\n", which, pictures.source, pictures.set.labels.size(),
+                  pictures.classes.size()));
   return pictures;
 }
 
@@ -67,8 +71,8 @@ Dataset read_checked_detection(const std::string& path, const std::string& label
   Dataset dataset = read_dataset(path, {.categories = classes});
   const CheckReport report =
       check(dataset, {.policy = policy_named(labels), .categories = classes, .for_training = training});
-  fmt::print("{}: {}\n", training ? "train" : "val  ", summary(dataset));
-  if (!report.findings.empty()) fmt::print("{}", to_text(report));
+  say(fmt::format("{}: {}\n", training ? "train" : "val  ", summary(dataset)));
+  if (!report.findings.empty()) say(to_text(report));
   return dataset;
 }
 

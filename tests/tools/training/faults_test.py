@@ -118,11 +118,21 @@ def full_disk(folder, data):
         PROBLEMS.append(f"file-size limit: left {list(out.iterdir())}")
 
 
+def full_output(folder, data):
+    """Standard output that cannot be written is no reason to stop."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command(data, folder / "mute", "--epochs", 1), stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=120)
+    refused("standard output is full", done, 0)
+    if not (folder / "mute/best.h5").exists():
+        PROBLEMS.append("standard output is full: no result")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         data = make_data(folder / "data")
-        for part in (bad_data, bad_options, bad_checkpoints, full_disk):
+        for part in (bad_data, bad_options, bad_checkpoints, full_disk, full_output):
             part(folder, data)
     if PROBLEMS:
         sys.exit("\n".join(PROBLEMS))
