@@ -1,4 +1,5 @@
 #include <joist/core/array.h>
+#include <joist/core/half.h>
 
 #include <algorithm>
 #include <cstring>
@@ -68,6 +69,7 @@ template Array Array::from<float>(std::span<const float>, const Shape&, Device);
 template Array Array::from<double>(std::span<const double>, const Shape&, Device);
 template Array Array::from<std::int64_t>(std::span<const std::int64_t>, const Shape&, Device);
 template Array Array::from<std::int32_t>(std::span<const std::int32_t>, const Shape&, Device);
+template Array Array::from<std::int8_t>(std::span<const std::int8_t>, const Shape&, Device);
 template Array Array::from<std::uint8_t>(std::span<const std::uint8_t>, const Shape&, Device);
 
 Array Array::borrow(void* data, const Shape& shape, Dtype dtype, std::shared_ptr<const void> owner, Device device) {
@@ -97,10 +99,10 @@ double Array::item() const {
     case Dtype::int8: return static_cast<double>(*data<std::int8_t>());
     case Dtype::uint8: return static_cast<double>(*data<std::uint8_t>());
     case Dtype::boolean: return *data<bool>() ? 1.0 : 0.0;
-    case Dtype::float16:
-    case Dtype::bfloat16: break;
+    case Dtype::float16: return static_cast<double>(static_cast<float>(*data<Float16>()));
+    case Dtype::bfloat16: return static_cast<double>(static_cast<float>(*data<BFloat16>()));
   }
-  throw DtypeError({.where = "item", .what = std::string(name_of(dtype_)), .remedy = "convert to float32 first"});
+  throw DtypeError({.where = "item", .what = "an unknown element type"});
 }
 
 template <class T>
@@ -115,7 +117,9 @@ template std::vector<float> Array::to_vector<float>() const;
 template std::vector<double> Array::to_vector<double>() const;
 template std::vector<std::int64_t> Array::to_vector<std::int64_t>() const;
 template std::vector<std::int32_t> Array::to_vector<std::int32_t>() const;
+template std::vector<std::int8_t> Array::to_vector<std::int8_t>() const;
 template std::vector<std::uint8_t> Array::to_vector<std::uint8_t>() const;
+template std::vector<bool> Array::to_vector<bool>() const;
 
 bool Array::is_row_major() const noexcept { return strides_equal(shape_, strides_, row_major(shape_)); }
 

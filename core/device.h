@@ -1,4 +1,4 @@
-// Where an Array lives. `reference` is host memory computed by the plain double-precision kernels of tests/reference.
+// Where an Array lives. `reference` is host memory computed by the plain double-precision kernels of core/plain.
 #pragma once
 
 #include <cstdint>

@@ -28,6 +28,15 @@ std::size_t size_of(Dtype dtype) noexcept { return entries[static_cast<std::size
 
 std::string_view name_of(Dtype dtype) noexcept { return entries[static_cast<std::size_t>(dtype)].name; }
 
+Dtype promoted(Dtype a, Dtype b) noexcept {
+  if (a == b) return a;
+  const auto category = [](Dtype dtype) { return is_floating(dtype) ? 2 : dtype == Dtype::boolean ? 0 : 1; };
+  if (category(a) != category(b)) return category(a) > category(b) ? a : b;
+  if (is_half(a) && is_half(b)) return Dtype::float32;
+  if (size_of(a) == size_of(b)) return Dtype::int32;  // int8 and uint8
+  return size_of(a) > size_of(b) ? a : b;
+}
+
 Dtype dtype_named(std::string_view name) {
   for (const Entry& entry : entries)
     if (entry.name == name) return entry.dtype;

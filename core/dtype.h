@@ -18,6 +18,16 @@ std::string_view name_of(Dtype dtype) noexcept;
 /// The inverse of name_of. Throws DataError for an unknown name.
 Dtype dtype_named(std::string_view name);
 
+/// float32, float64, float16 or bfloat16.
+constexpr bool is_floating(Dtype dtype) noexcept { return dtype <= Dtype::bfloat16; }
+/// float16 or bfloat16.
+constexpr bool is_half(Dtype dtype) noexcept { return dtype == Dtype::float16 || dtype == Dtype::bfloat16; }
+
+/// The type that two operands of different types are computed in, PyTorch's rule for tensors of equal standing: bool <
+/// integer < floating; of two integers the wider one (int16 for uint8 with int8 becomes int32, as there is no int16),
+/// of two floating types the wider one, float32 for float16 with bfloat16.
+Dtype promoted(Dtype a, Dtype b) noexcept;
+
 /// The C++ type <-> Dtype relation, for the types that C++ has.
 template <class T>
 struct dtype_trait;

@@ -1,5 +1,6 @@
 // Backward runs nodes in descending creation number with an explicit heap: no recursion, also not in destructors.
 #include <joist/core/gradient.h>
+#include <joist/core/kernels/elementwise.h>
 #include <joist/core/tensor_state.h>
 
 #include <algorithm>
@@ -86,7 +87,7 @@ Out Node::slot(int input) {
   if (first || !received.owned) {
     Array fresh = Array::empty(edge.shape, edge.dtype, edge.device, edge.order);
     // A second contribution to a gradient that is a view of another one: it needs memory of its own now.
-    if (!first) kernels(edge.device).elementwise.copy(received.gradient, {fresh, false});
+    if (!first) kernels_of<ElementwiseKernels>(edge.device, edge.dtype).copy(received.gradient, {fresh, false});
     received = {std::move(fresh), true};
   }
   return {received.gradient, !first};
@@ -102,7 +103,7 @@ void Node::give(int input, const Array& gradient) {
       return;
     }
   }
-  kernels(edge.device).elementwise.copy(gradient, slot(input));
+  kernels_of<ElementwiseKernels>(edge.device, edge.dtype).copy(gradient, slot(input));
 }
 
 bool Recorder::wanted(std::span<const Tensor> inputs) noexcept {
@@ -166,7 +167,7 @@ class Backward {
 
   static void seed_leaf(TensorState& state, const Array& seed) {
     if (!state.gradient.defined()) state.gradient = Array::like(state.value);
-    kernels(seed.device()).elementwise.copy(seed, {state.gradient, std::exchange(state.has_gradient, true)});
+    kernels_of<ElementwiseKernels>(seed).copy(seed, {state.gradient, std::exchange(state.has_gradient, true)});
   }
 
   static void run_one(Node& node, std::span<const Array> gradients) {
@@ -198,7 +199,7 @@ void Tensor::backward(const Array& seed) const {
                         .expected = "one element",
                         .remedy = "sum(x).backward(), or pass d(loss)/d(x)"});
     start = Array::like(value());
-    kernels(device()).elementwise.fill(1.0, start);
+    kernels_of<ElementwiseKernels>(start).fill(1.0, start);
   } else if (start.shape() != shape()) {
     throw ShapeError(
         {.where = "backward", .what = "seed of shape " + start.shape().text(), .expected = shape().text()});

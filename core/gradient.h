@@ -1,7 +1,7 @@
 // The tape: how an operation records its backward, who listens, and how backward runs.
 #pragma once
 
-#include <joist/core/kernels.h>
+#include <joist/core/kernels/kernel.h>
 #include <joist/core/operation.h>
 #include <joist/core/tensor.h>
 

@@ -1,5 +1,5 @@
 #include <joist/core/fields.h>
-#include <joist/core/kernels.h>
+#include <joist/core/kernels/elementwise.h>
 #include <joist/core/mode.h>
 
 namespace joist {
@@ -32,7 +32,7 @@ RandomKey next_random_key(Stream stream) {
 
 Array copy_of(const Array& array) {
   Array copy = Array::like(array);
-  kernels(array.device()).elementwise.copy(array, {copy, false});
+  kernels_of<ElementwiseKernels>(array).copy(array, {copy, false});
   return copy;
 }
 

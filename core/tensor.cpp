@@ -1,4 +1,4 @@
-#include <joist/core/kernels.h>
+#include <joist/core/kernels/elementwise.h>
 #include <joist/core/tensor.h>
 #include <joist/core/tensor_state.h>
 
@@ -17,7 +17,7 @@ Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Device device) { return fu
 
 Tensor Tensor::full(const Shape& shape, double value, Dtype dtype, Device device) {
   Array array = Array::empty(shape, dtype, device);
-  kernels(device).elementwise.fill(value, array);
+  kernels_of<ElementwiseKernels>(array).fill(value, array);
   return Tensor(array);
 }
 
@@ -35,9 +35,7 @@ void Tensor::set_requires_grad(bool wanted) const {
                          .expected = "a leaf",
                          .remedy = "call it on the operation's inputs, or on detach()"});
   const Dtype dtype = state_->value.dtype();
-  const bool floating =
-      dtype == Dtype::float32 || dtype == Dtype::float64 || dtype == Dtype::float16 || dtype == Dtype::bfloat16;
-  if (wanted && !floating)
+  if (wanted && !is_floating(dtype))
     throw DtypeError({.where = "set_requires_grad",
                       .what = "gradients of " + std::string(name_of(dtype)),
                       .expected = "a floating-point tensor"});

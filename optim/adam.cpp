@@ -36,7 +36,7 @@ void Adam::update(const FlatParameters::Group& group, const GroupSettings& setti
                      .weight_decay = settings.weight_decay,
                      .decoupled = decoupled_,
                      .step = step};
-  kernels(group.values.device())
+  kernels(group.values)
       .optimizer.adam(one, group.values, group.gradients, of_group(first_moment_, group),
                       of_group(second_moment_, group));
 }

@@ -7,14 +7,12 @@
 namespace joist {
 namespace {
 
-bool is_floating(Dtype dtype) { return dtype == Dtype::float32 || dtype == Dtype::float64; }
-
 /// A dense array as one axis.
 Array flattened(const Array& array) { return array.strided({array.elements()}, {1}); }
 
 Array copied(const Array& array) {
   Array copy = Array::like(array);
-  kernels(array.device()).elementwise.copy(array, {copy, false});
+  kernels(array).elementwise.copy(array, {copy, false});
   return copy;
 }
 
@@ -39,7 +37,7 @@ void MovingAverage::update() {
   ++updates_;
   const double ramp = options_.tau > 0 ? 1 - std::exp(-static_cast<double>(updates_) / options_.tau) : 1;
   const double weight = 1 - options_.decay * ramp;
-  const auto& interpolate = kernels(average_.device()).optimizer.interpolate;
+  const auto& interpolate = kernels(average_).optimizer.interpolate;
   interpolate(parameters_.values(), weight, average_);
   for (const Shadow& shadow : buffers_) {
     const Array& value = shadow.tensor.value();
@@ -76,7 +74,7 @@ void MovingAverage::load(std::span<const NamedState> arrays, std::int64_t update
     found.push_back(&place->array);
   }
   parameters_.assign_parts(average_, "", arrays);
-  const auto& copy = kernels(average_.device()).elementwise.copy;
+  const auto& copy = kernels(average_).elementwise.copy;
   for (std::size_t i = 0; i < buffers_.size(); ++i) copy(*found[i], {buffers_[i].average, false});
   updates_ = updates;
 }

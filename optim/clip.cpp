@@ -11,7 +11,7 @@ double clip_gradient_norm(FlatParameters& parameters, double max_norm) {
         {.where = "clip_gradient_norm", .what = "a maximum of " + std::to_string(max_norm), .expected = "above 0"});
   parameters.complete_gradients();
   const Array& gradients = parameters.gradients();
-  const Kernels& table = kernels(gradients.device());
+  const Kernels& table = kernels(gradients);
   const Array total = Array::empty({1}, Dtype::float64, gradients.device());
   table.optimizer.square_sum(gradients, total);
   const double norm = std::sqrt(total.item());

@@ -78,7 +78,7 @@ FlatParameters::FlatParameters(std::span<const Field> fields, const Grouping& gr
     }
   }
 
-  const auto& table = kernels(any.device());
+  const auto& table = kernels(any.value());
   values_ = Array::empty({next}, any.dtype(), any.device());
   gradients_ = Array::empty({next}, any.dtype(), any.device());
   table.elementwise.fill(0, values_);
@@ -109,7 +109,7 @@ Array FlatParameters::part(const Array& buffer, const Slice& slice) const {
 
 Array FlatParameters::zeros() const {
   Array buffer = Array::like(values_);
-  kernels(buffer.device()).elementwise.fill(0, buffer);
+  kernels(buffer).elementwise.fill(0, buffer);
   return buffer;
 }
 
@@ -134,12 +134,12 @@ void FlatParameters::assign_parts(const Array& buffer, const std::string& prefix
           {.where = name, .what = "shape " + found->array.shape().text(), .expected = slice.tensor.shape().text()});
     sources.push_back(&found->array);
   }
-  const auto& copy = kernels(buffer.device()).elementwise.copy;
+  const auto& copy = kernels(buffer).elementwise.copy;
   for (std::size_t i = 0; i < slices_.size(); ++i) copy(*sources[i], {part(buffer, slices_[i]), false});
 }
 
 void FlatParameters::complete_gradients() {
-  const auto& fill = kernels(gradients_.device()).elementwise.fill;
+  const auto& fill = kernels(gradients_).elementwise.fill;
   for (const Slice& slice : slices_)
     if (!slice.tensor.gradient().defined()) fill(0, part(gradients_, slice));
 }

@@ -40,7 +40,7 @@ void Optimizer::load(const OptimizerState& state) {
     fresh.push_back(parameters_.zeros());
     parameters_.assign_parts(fresh.back(), buffer.name + ".", state.arrays);
   }
-  const auto& copy = kernels(parameters_.values().device()).elementwise.copy;
+  const auto& copy = kernels(parameters_.values()).elementwise.copy;
   for (std::size_t i = 0; i < buffers_.size(); ++i) copy(fresh[i], {buffers_[i].array, false});
   steps_ = state.steps;
 }

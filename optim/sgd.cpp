@@ -33,7 +33,7 @@ void Sgd::update(const FlatParameters::Group& group, const GroupSettings& settin
                     .weight_decay = settings.weight_decay,
                     .nesterov = options_.nesterov,
                     .first = step == 1};
-  kernels(group.values.device())
+  kernels(group.values)
       .optimizer.sgd(one, group.values, group.gradients, moving ? of_group(velocity_, group) : Array());
 }
 

@@ -1,13 +1,14 @@
 #include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/functions.h>
+#include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/strided.h>
+#include <joist/core/cpu/typed.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
 #include <type_traits>
-#include <joist/core/cpu/functions.h>
-#include <joist/core/cpu/parallel.h>
-#include <joist/core/cpu/strided.h>
 
 namespace joist {
 namespace {
@@ -15,29 +16,12 @@ namespace {
 using Axis = StridedAxes::Axis;
 constexpr std::int64_t piece = 16384;  // elements that one step of the outer loop moves, about
 
-// Calls visit(T{}) with the C++ type of a dtype.
-template <class Visit>
-void with_type(Dtype dtype, const char* where, Visit&& visit) {
-  switch (dtype) {
-    case Dtype::float32: return visit(float{});
-    case Dtype::float64: return visit(double{});
-    case Dtype::int64: return visit(std::int64_t{});
-    case Dtype::int32: return visit(std::int32_t{});
-    case Dtype::int8: return visit(std::int8_t{});
-    case Dtype::uint8: return visit(std::uint8_t{});
-    case Dtype::boolean: return visit(bool{});
-    case Dtype::float16:
-    case Dtype::bfloat16: break;
-  }
-  throw DtypeError({.where = where,
-                    .what = "conversion from or to " + std::string(name_of(dtype)) + " on the CPU",
-                    .expected = "float32, float64, int64, int32, int8, uint8 or bool"});
-}
-
 template <class To, class From>
 To converted(From x) {
   if constexpr (std::is_same_v<To, bool>)
     return x != From{};
+  else if constexpr ((std::is_same_v<To, Float16> || std::is_same_v<To, BFloat16>)&&!std::is_same_v<To, From>)
+    return To(static_cast<float>(x));
   else
     return static_cast<To>(x);
 }
@@ -57,7 +41,7 @@ struct Increase {
     if constexpr (std::is_same_v<To, bool>)
       to = to || from != From{};
     else
-      to = static_cast<To>(to + converted<To>(from));
+      to = converted<To>(to + converted<To>(from));
   }
 };
 
@@ -143,14 +127,38 @@ void move_array(const Array& from, const Array& to, Move move) {
   });
 }
 
+template <class Visit>
+void with_half(Dtype dtype, Visit&& visit) {
+  dtype == Dtype::float16 ? visit(Float16{}) : visit(BFloat16{});
+}
+
+// From or to 16 bits: directly between halves and float32, else by way of float32.
+template <class Move>
+void copy_half(const Array& from, const Out& out, Move&& move) {
+  const Array& to = out.array;
+  if (from.dtype() == Dtype::float32) {
+    with_half(to.dtype(), [&](auto wanted) { move(float{}, wanted); });
+  } else if (to.dtype() == Dtype::float32) {
+    with_half(from.dtype(), [&](auto type) { move(type, float{}); });
+  } else if (from.dtype() == to.dtype()) {
+    with_half(to.dtype(), [&](auto type) { move(type, type); });
+  } else {
+    const Array between = Array::empty(from.shape(), Dtype::float32, from.device());
+    copy_array(from, {between});
+    copy_array(between, out);
+  }
+}
+
 }  // namespace
 
 void fill_array(double value, const Array& y) {
-  with_type(y.dtype(), "fill", [&]<class To>(To) {
+  const auto fill = [&]<class To>(To) {
     To number = converted<To>(value);
     const Array one = Array::borrow(&number, {}, y.dtype(), nullptr);
     move_array<To, To>(one.expanded(y.shape()), y, Assign<To>{});
-  });
+  };
+  if (is_half(y.dtype())) return with_half(y.dtype(), fill);
+  with_number(y.dtype(), "fill", fill);
 }
 
 void copy_array(const Array& x, const Out& out) {
@@ -169,13 +177,15 @@ void copy_array(const Array& x, const Out& out) {
     const BoundFunction bound = binary_value(sum);
     return for_each_tile(bound.function, bound.parameters, {&to, &from}, {.array = to});
   }
-  with_type(from.dtype(), "copy", [&]<class From>(From) {
-    with_type(to.dtype(), "copy", [&]<class To>(To) {
-      if (out.accumulate)
-        move_array<From, To>(from, to, Increase<To>{});
-      else
-        move_array<From, To>(from, to, Assign<To>{});
-    });
+  const auto move = [&]<class From, class To>(From, To) {
+    if (out.accumulate)
+      move_array<From, To>(from, to, Increase<To>{});
+    else
+      move_array<From, To>(from, to, Assign<To>{});
+  };
+  if (is_half(from.dtype()) || is_half(to.dtype())) return copy_half(from, out, move);
+  with_number(from.dtype(), "copy", [&]<class From>(From type) {
+    with_number(to.dtype(), "copy", [&]<class To>(To wanted) { move(type, wanted); });
   });
 }
 

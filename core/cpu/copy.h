@@ -8,8 +8,8 @@ namespace joist {
 /// y = value, converted as copy() does.
 void fill_array(double value, const Array& y);
 
-/// y = x, or y += x. x is broadcast to y's shape. Numbers convert as in C++, to bool as "is not 0". Throws DtypeError
-/// for conversions from or to float16 and bfloat16; copying them as they are is fine.
+/// y = x, or y += x. x is broadcast to y's shape. Numbers convert as in C++, to bool as "is not 0", to float16 and
+/// bfloat16 rounded to nearest even.
 void copy_array(const Array& x, const Out& y);
 
 /// The array itself when its elements lie as `strides` says (axes of length 1 are ignored), else a copy that does.

@@ -1,10 +1,10 @@
+#include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/kernels.h>
+#include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/random.h>
 
 #include <algorithm>
 #include <array>
-#include <joist/core/cpu/copy.h>
-#include <joist/core/cpu/kernels.h>
-#include <joist/core/cpu/parallel.h>
 
 namespace joist {
 namespace {
@@ -102,12 +102,40 @@ void normal(const RandomKey& key, double mean, double deviation, const Array& y)
   });
 }
 
+void bernoulli(const RandomKey& key, const Array& given, const Array& y) {
+  const Array probability = given.expanded(y.shape());
+  const auto* p = probability.data<float>();
+  auto* to = y.data<float>();
+  const RowMajor order(y.shape(), {&probability, &y});
+  for_each_chunk(key, y.elements(), [&](std::int64_t first, std::int64_t count, const std::uint32_t* words) {
+    order.for_each(first, first + count, [&](std::int64_t i, std::int64_t at_p, std::int64_t at_y) {
+      to[at_y] = uniform_from(words[i - first]) < p[at_p] ? 1.0F : 0.0F;
+    });
+  });
+}
+
+void integers(const RandomKey& key, std::int64_t low, std::int64_t high, const Array& y) {
+  auto* to = y.data<std::int64_t>();
+  const auto range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+  const RowMajor order(y.shape(), {&y});
+  parallel_for(y.elements(), 4096, [&](std::int64_t begin, std::int64_t end) {
+    order.for_each(begin, end, [&](std::int64_t i, std::int64_t at, std::int64_t) {
+      const auto words = random_bits(key, static_cast<std::uint32_t>(i / 2));
+      const auto k = static_cast<std::size_t>(2 * (i % 2));
+      const std::uint64_t wide = static_cast<std::uint64_t>(words[k]) << 32 | words[k + 1];
+      to[at] = static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + wide % range);
+    });
+  });
+}
+
 }  // namespace
 
 void fill_random(Kernels& table) {
   table.random.dropout = dropout;
   table.random.uniform = uniform;
   table.random.normal = normal;
+  table.random.bernoulli = bernoulli;
+  table.random.integers = integers;
 }
 
 }  // namespace joist

@@ -1,8 +1,9 @@
 // Random words for many element blocks at once.
 #pragma once
 
-#include <cstdint>
 #include <joist/core/random.h>
+
+#include <cstdint>
 
 namespace joist {
 

@@ -8,11 +8,13 @@
 #define JOIST_CORE_CPU_SIMD_INL_H
 #endif
 
+#include <joist/core/cpu/tiles.h>
+#include <joist/core/elementwise.h>
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <joist/core/cpu/tiles.h>
-#include <joist/core/elementwise.h>
+
 #include <hwy/cache_control.h>
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
@@ -32,6 +34,7 @@ struct Lanes {
   HWY_INLINE Lanes() = default;
   HWY_INLINE Lanes(Vector vector) : v(vector) {}  // NOLINT: as implicit as float to double
   HWY_INLINE explicit Lanes(float x) : v(hn::Set(FloatTag(), x)) {}
+  HWY_INLINE explicit Lanes(double x) : Lanes(static_cast<float>(x)) {}
 
   friend HWY_INLINE Lanes operator+(Lanes a, Lanes b) { return hn::Add(a.v, b.v); }
   friend HWY_INLINE Lanes operator-(Lanes a, Lanes b) { return hn::Sub(a.v, b.v); }
@@ -105,7 +108,7 @@ HWY_INLINE Lanes exp(Lanes x) {
   const Lanes n = hn::Round(hn::Mul(x.v, hn::Set(d, 1.44269504F)));
 #else
   x = min(max(x, Lanes(-87.3F)), Lanes(89.0F));
-  constexpr float unit = 2;  // with 2^(n - 1), which is a float up to the largest n, and 0 for the smallest
+  constexpr float unit = 2;        // with 2^(n - 1), which is a float up to the largest n, and 0 for the smallest
   const Lanes magic(12582912.0F);  // 1.5 * 2^23: the sum is rounded to an integer, which its last bits hold
   const Lanes shifted = multiply_add(x, Lanes(1.44269504F), magic), n = shifted - magic;
 #endif
@@ -159,12 +162,61 @@ HWY_INLINE Lanes cos(Lanes x) {
   if (HWY_LIKELY(all_below(x, 39000.0F))) return hn::Cos(FloatTag(), x.v);
   return lane_by_lane([](float lane) HWY_ATTR { return ::cosf(lane); }, x);
 }
-HWY_INLINE Lanes pow(Lanes x, float y) {
-  if (y == 2.0F) return x * x;
-  if (y == 1.0F) return x;
-  if (y == 0.5F) return sqrt(x + Lanes(0.0F));  // pow(-0, 0.5) is +0
-  return lane_by_lane([y](float lane) HWY_ATTR { return ::powf(lane, y); }, x);
+HWY_INLINE Lanes pow(Lanes x, double y) {
+  if (y == 2.0) return x * x;
+  if (y == 1.0) return x;
+  if (y == 0.5) return sqrt(x + Lanes(0.0F));  // pow(-0, 0.5) is +0
+  return lane_by_lane([power = static_cast<float>(y)](float lane) HWY_ATTR { return ::powf(lane, power); }, x);
 }
+
+// Seldom asked for: the C library's, lane by lane.
+#define JOIST_BY_LANE(name)                                                \
+  HWY_INLINE Lanes name(Lanes x) {                                         \
+    return lane_by_lane([](float lane) { return scalar::name(lane); }, x); \
+  }
+JOIST_BY_LANE(tan)
+JOIST_BY_LANE(asin)
+JOIST_BY_LANE(acos)
+JOIST_BY_LANE(atan)
+JOIST_BY_LANE(sinh)
+JOIST_BY_LANE(cosh)
+JOIST_BY_LANE(asinh)
+JOIST_BY_LANE(acosh)
+JOIST_BY_LANE(atanh)
+JOIST_BY_LANE(log2)
+JOIST_BY_LANE(log10)
+JOIST_BY_LANE(exp2)
+JOIST_BY_LANE(expm1)
+JOIST_BY_LANE(log1p_exact)
+JOIST_BY_LANE(erfc)
+JOIST_BY_LANE(lgamma)
+JOIST_BY_LANE(digamma)
+JOIST_BY_LANE(trigamma)
+JOIST_BY_LANE(erfinv)
+#undef JOIST_BY_LANE
+template <class Function>
+HWY_INLINE Lanes lane_by_lane(const Function& function, Lanes a, Lanes b) {
+  HWY_ALIGN float first[hn::MaxLanes(FloatTag())], second[hn::MaxLanes(FloatTag())];
+  hn::Store(a.v, FloatTag(), first);
+  hn::Store(b.v, FloatTag(), second);
+  for (std::int64_t i = 0; i < lanes(); ++i) first[i] = function(first[i], second[i]);
+  return hn::Load(FloatTag(), first);
+}
+#define JOIST_BY_LANE(name)                                                         \
+  HWY_INLINE Lanes name(Lanes a, Lanes b) {                                         \
+    return lane_by_lane([](float p, float q) { return scalar::name(p, q); }, a, b); \
+  }
+JOIST_BY_LANE(pow)
+JOIST_BY_LANE(atan2)
+JOIST_BY_LANE(hypot)
+JOIST_BY_LANE(fmod)
+#undef JOIST_BY_LANE
+HWY_INLINE Lanes floor(Lanes x) { return hn::Floor(x.v); }
+HWY_INLINE Lanes ceil(Lanes x) { return hn::Ceil(x.v); }
+HWY_INLINE Lanes trunc(Lanes x) { return hn::Trunc(x.v); }
+HWY_INLINE Lanes round_even(Lanes x) { return hn::Round(x.v); }
+HWY_INLINE Lanes copysign(Lanes a, Lanes b) { return hn::CopySign(a.v, b.v); }
+HWY_INLINE float largest_of(Lanes) { return std::numeric_limits<float>::max(); }
 
 /// x P(x²) / Q(x²), fitted to a relative error of 2e-8 where erf is not yet 1 in float.
 HWY_INLINE Lanes erf(Lanes x) {
@@ -184,7 +236,9 @@ HWY_INLINE Lanes erf(Lanes x) {
   return select(abs(x) > Lanes(3.92F), sign, min(max(c * p / q, Lanes(-1.0F)), Lanes(1.0F)));
 }
 
-#define JOIST_FUNCTION template <class T> HWY_INLINE T
+#define JOIST_FUNCTION \
+  template <class T>   \
+  HWY_INLINE T
 #include <joist/core/elementwise.inl>
 #undef JOIST_FUNCTION
 

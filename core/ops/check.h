@@ -19,12 +19,17 @@ inline void require_vector(const char* op, const char* name, const Tensor& x, st
                       .expected = "[" + std::to_string(length) + "]"});
 }
 
-/// Throws unless both operands live on one device with one dtype.
-inline void require_same_kind(const char* op, const Tensor& a, const Tensor& b) {
+/// Throws unless both operands live on one device.
+inline void require_same_device(const char* op, const Tensor& a, const Tensor& b) {
   if (a.device() != b.device())
     throw InternalError({.where = op,
                          .what = "operands on " + a.device().text() + " and " + b.device().text(),
                          .remedy = "move both to one device"});
+}
+
+/// Throws unless both operands live on one device with one dtype.
+inline void require_same_kind(const char* op, const Tensor& a, const Tensor& b) {
+  require_same_device(op, a, b);
   if (a.dtype() != b.dtype())
     throw DtypeError({.where = op,
                       .what = std::string(name_of(a.dtype())) + " and " + std::string(name_of(b.dtype())),

@@ -1,6 +1,8 @@
 // y = x ⋆ w + bias      dx = dy ⋆ flipped w      dw = x ⋆ dy      dbias = sum of dy over batch, height, width
-#include <joist/core/ops.h>
+#include <joist/core/kernels/convolution.h>
+#include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/convolution.h>
 
 namespace joist {
 
@@ -31,7 +33,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                         .remedy = "a larger picture or fewer strides"});
     shape[2 + i] = room / options.stride[i] + 1;
   }
-  const auto& table = kernels(x.device()).convolution;
+  const auto& table = kernels_of<ConvolutionKernels>(x.value());
   Array y = Array::like(x.value(), shape);
   table.forward(x.value(), weight.value(), bias.defined() ? bias.value() : Array(), options, {y, false});
   return record({Op::convolution, options}, {x, weight, bias}, std::move(y),
@@ -42,7 +44,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                   } else if (node.wants(2)) {
                     const Out db = node.slot(2);
                     const Array spread = db.array.inserted(0).inserted(2).inserted(3);
-                    kernels(dy.device()).reduction.sum(dy, 1.0, {spread, db.accumulate});
+                    kernels_of<ReductionKernels>(dy).sum(dy, 1.0, {spread, db.accumulate});
                   }
                 });
 }

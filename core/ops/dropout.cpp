@@ -1,5 +1,6 @@
 // y = x · keep / (1 - p)      dx = dy · keep / (1 - p)      keep is drawn again in backward, not stored
-#include <joist/core/ops.h>
+#include <joist/core/kernels/random.h>
+#include <joist/core/ops/dropout.h>
 
 namespace joist {
 
@@ -8,7 +9,7 @@ Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
     throw UsageError(
         {.where = "dropout", .what = "probability " + std::to_string(probability), .expected = "0 <= p < 1"});
   if (probability == 0) return x;
-  const auto& table = kernels(x.device()).random;
+  const auto& table = kernels_of<RandomKernels>(x.value());
   Array y = Array::like(x.value());
   table.dropout(x.value(), probability, key, {y, false});
   return record(

@@ -1,5 +1,6 @@
 // y[i] = x[index[i]]      dx[index[i]] += dy[i]
-#include <joist/core/ops.h>
+#include <joist/core/kernels/indexing.h>
+#include <joist/core/ops/indexing.h>
 
 namespace joist {
 
@@ -19,7 +20,7 @@ Tensor index_select(const Tensor& x, const Array& index) {
                          .expected = "0 to " + std::to_string(x.shape(0) - 1) + " for input " + x.shape().text()});
     }
   }
-  const auto& table = kernels(x.device()).indexing;
+  const auto& table = kernels_of<IndexingKernels>(x.value());
   Array y = Array::empty(x.shape().with(0, index.shape(0)), x.dtype(), x.device());
   table.take_rows(x.value(), index, {y, false});
   return record({Op::take_rows}, {x, Tensor(index)}, std::move(y),

@@ -1,8 +1,10 @@
 // cross entropy of a row: -Σ q log softmax(x), q the smoothed one-hot target      dx = dy · (softmax(x) - q)
 // distribution focal: two neighbouring bins share the target                      dx = dy · (softmax(x) - q)
 // complete IoU: formulas and their sources stand in kernels.h
-#include <joist/core/ops.h>
+#include <joist/core/kernels/loss.h>
+#include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/loss.h>
 
 namespace joist {
 namespace {
@@ -30,7 +32,7 @@ Tensor cross_entropy(const Tensor& logits, const Array& target, const CrossEntro
                                      std::to_string(options.ignore) + " to ignore the row"});
     }
   }
-  const auto& table = kernels(logits.device()).loss;
+  const auto& table = kernels_of<LossKernels>(logits.value());
   Array y = Array::empty({logits.shape(0)}, logits.dtype(), logits.device());
   table.cross_entropy(logits.value(), target, options, {y, false});
   return record({Op::cross_entropy, options}, {logits}, std::move(y),
@@ -49,7 +51,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 
 Tensor distribution_focal_loss(const Tensor& logits, const Array& target) {
   require_rows("distribution_focal_loss", logits, target);
-  const auto& table = kernels(logits.device()).loss;
+  const auto& table = kernels_of<LossKernels>(logits.value());
   Array y = Array::empty({logits.shape(0)}, logits.dtype(), logits.device());
   table.distribution_focal(logits.value(), target, {y, false});
   return record({Op::distribution_focal}, {logits}, std::move(y),
@@ -63,7 +65,7 @@ Tensor complete_iou(const Tensor& a, const Array& b) {
     throw ShapeError({.where = "complete_iou",
                       .what = a.shape().text() + " and " + b.shape().text(),
                       .expected = "two arrays [rows, 4]"});
-  const auto& table = kernels(a.device()).loss;
+  const auto& table = kernels_of<LossKernels>(a.value());
   Array y = Array::empty({a.shape(0)}, a.dtype(), a.device());
   table.complete_iou(a.value(), b, {y, false});
   return record({Op::complete_iou}, {a}, std::move(y),

@@ -1,11 +1,20 @@
 // y [..., m, n] = a [..., m, k] · b [..., k, n]      da = dy · bᵀ      db = aᵀ · dy      (summed over broadcast leading
 // axes) y [..., out] = x [..., in] · wᵀ + bias             dx = dy · w       dw = dyᵀ · x      dbias = sum of dy over
 // rows
-#include <joist/core/ops.h>
+#include <joist/core/kernels/matmul.h>
+#include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/matmul.h>
+#include <joist/core/ops/reshape.h>
 
 namespace joist {
 namespace {
+
+struct Tables {
+  const MatmulKernels& matmul;
+  const ReductionKernels& reduction;
+  explicit Tables(const Array& x) : matmul(kernels_of<MatmulKernels>(x)), reduction(kernels_of<ReductionKernels>(x)) {}
+};
 
 Array lifted(const Array& a, int rank) {
   Array result = a;
@@ -14,7 +23,7 @@ Array lifted(const Array& a, int rank) {
 }
 
 // a · b into `out`, whose leading axes may be shorter or missing (an operand that was broadcast): then through a sum.
-void product_into(const Kernels& table, const Array& a, const Array& b, const Shape& full, const Out& out) {
+void product_into(const Tables& table, const Array& a, const Array& b, const Shape& full, const Out& out) {
   if (full == out.array.shape()) {
     table.matmul.product(a, b, {}, out);
     return;
@@ -32,7 +41,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     throw ShapeError({.where = "matmul",
                       .what = a.shape().text() + " · " + b.shape().text(),
                       .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
-  const Kernels& table = kernels(a.device());
+  const Tables table(a.value());
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
   Shape shape = broadcast(leading_a, leading_b, "matmul");
   shape = shape.inserted(shape.rank(), a.shape(-2));
@@ -40,7 +49,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   Array y = Array::empty(shape, a.dtype(), a.device());
   table.matmul.product(lifted(a.value(), shape.rank()), lifted(b.value(), shape.rank()), {}, {y, false});
   return record({Op::matmul}, {a, b}, std::move(y),
-                [a = saved(a).when(b), b = saved(b).when(a), &table](const Array& dy, Node& node) {
+                [a = saved(a).when(b), b = saved(b).when(a), table](const Array& dy, Node& node) {
                   for (int i = 0; i < 2; ++i) {
                     if (!node.wants(i)) continue;
                     const Array left = i == 0 ? dy : lifted(a.get(), dy.rank()).transposed();
@@ -61,13 +70,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       .what = "input " + x.shape().text() + ", weight " + weight.shape().text(),
                       .expected = "input [..., in] and weight [out, in] with equal in"});
   if (bias.defined()) require_vector("linear", "bias", bias, weight.shape(0));
-  const Kernels& table = kernels(x.device());
+  const Tables table(x.value());
   const Tensor rows = reshape(x, {-1, x.shape(-1)});
   Array y = Array::empty({rows.shape(0), weight.shape(0)}, x.dtype(), x.device());
   table.matmul.product(rows.value(), weight.value().transposed(), bias.defined() ? bias.value() : Array(), {y, false});
   const Tensor result =
       record({Op::linear}, {rows, weight, bias}, std::move(y),
-             [x = saved(rows).when(weight), w = saved(weight).when(rows), &table](const Array& dy, Node& node) {
+             [x = saved(rows).when(weight), w = saved(weight).when(rows), table](const Array& dy, Node& node) {
                if (node.wants(0)) table.matmul.product(dy, w, {}, node.slot(0));
                if (node.wants(1)) table.matmul.product(dy.transposed(), x, {}, node.slot(1));
                if (node.wants(2)) {

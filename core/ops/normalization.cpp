@@ -1,8 +1,10 @@
 // x̂ = (x - mean) / √(variance + ε)      z = γ x̂ + β      y = activation(z)
 // dz = dy · activation'(z)      dβ = Σ dz      dγ = Σ dz x̂      dx = γ/√(variance + ε) · (dz - dβ/n - x̂ dγ/n)
 // (Ioffe & Szegedy 2015.) z and the activation's slope are computed again in backward: only x is kept.
-#include <joist/core/ops.h>
+#include <joist/core/kernels/elementwise.h>
+#include <joist/core/kernels/normalization.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/normalization.h>
 
 namespace joist {
 
@@ -22,7 +24,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                       .what = "one value per channel in training, input " + x.shape().text(),
                       .expected = "at least two values per channel",
                       .remedy = "a larger batch, or evaluation mode"});
-  const auto& table = kernels(x.device()).batch_norm;
+  const auto& table = kernels_of<BatchNormKernels>(x.value());
   Array y = Array::like(x.value());
   Array mean, inverse_deviation;
   if (training) {
@@ -37,11 +39,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                    {y, false});
     if (!NoGradient::active()) {  // backward wants 1/√(variance + ε)
       mean = running_mean.value();
-      const auto& elementwise = kernels(x.device()).elementwise;
+      const auto& elementwise = kernels_of<ElementwiseKernels>(x.value());
       inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
-      elementwise.unary(Affine{1, static_cast<float>(options.epsilon)}, running_variance.value(),
-                        {inverse_deviation, false});
-      elementwise.unary(Power{-0.5F}, inverse_deviation, {inverse_deviation, false});
+      elementwise.unary(Affine{1, options.epsilon}, running_variance.value(), {inverse_deviation, false});
+      elementwise.unary(Power{-0.5}, inverse_deviation, {inverse_deviation, false});
     }
   }
   return record({Op::batch_norm, options}, {x, gamma, beta, running_mean, running_variance}, std::move(y),

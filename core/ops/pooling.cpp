@@ -1,7 +1,9 @@
 // maximum: y = max over the window      dx[argmax] += dy
 // average: y = mean over the window     dx += dy / window, spread over the window
-#include <joist/core/ops.h>
+#include <joist/core/kernels/pooling.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/pooling.h>
+#include <joist/core/ops/reduction.h>
 
 namespace joist {
 namespace {
@@ -29,7 +31,7 @@ Shape pooled(const char* op, const Tensor& x, const PoolOptions& options) {
 
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
   const Shape shape = pooled("max_pool2d", x, options);
-  const auto& table = kernels(x.device()).pool;
+  const auto& table = kernels_of<PoolKernels>(x.value());
   Array y = Array::like(x.value(), shape);
   Array index = Array::empty(shape, Dtype::int32, x.device(), y.order());
   table.maximum(x.value(), options, {y, false}, index);
@@ -41,7 +43,7 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
 
 Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
   const Shape shape = pooled("avg_pool2d", x, options);
-  const auto& table = kernels(x.device()).pool;
+  const auto& table = kernels_of<PoolKernels>(x.value());
   Array y = Array::like(x.value(), shape);
   table.average(x.value(), options, {y, false});
   return record({Op::average_pool, options}, {x}, std::move(y),

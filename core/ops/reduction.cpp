@@ -1,5 +1,7 @@
 // y = scale · Σ x over axes      dx = scale · dy, spread over those axes
-#include <joist/core/ops.h>
+#include <joist/core/kernels/elementwise.h>
+#include <joist/core/kernels/reduction.h>
+#include <joist/core/ops/reduction.h>
 
 namespace joist {
 namespace {
@@ -16,9 +18,8 @@ Tensor scaled_sum(const Tensor& x, std::span<const int> axes, bool keep_axes, bo
     kept[axis] = 1;
   }
   const double scale = average ? 1.0 / static_cast<double>(count) : 1.0;
-  const Kernels& table = kernels(x.device());
   Array y = Array::like(x.value(), kept);
-  table.reduction.sum(x.value(), scale, {y, false});
+  kernels_of<ReductionKernels>(x.value()).sum(x.value(), scale, {y, false});
   Array seen = y;
   if (!keep_axes) {
     Shape shape = kept, strides = y.strides();
@@ -31,15 +32,15 @@ Tensor scaled_sum(const Tensor& x, std::span<const int> axes, bool keep_axes, bo
   }
   const SumAttribute attribute{kept, scale, keep_axes};
   return record(
-      {Op::sum, attribute}, {x}, std::move(seen), [kept, scale, full = x.shape(), &table](const Array& dy, Node& node) {
+      {Op::sum, attribute}, {x}, std::move(seen), [kept, scale, full = x.shape()](const Array& dy, Node& node) {
         const Array view = dy.shape() == kept  ? dy
                            : dy.is_row_major() ? dy.view(kept)
                                                : [&] {
                                                    Array dense = Array::empty(dy.shape(), dy.dtype(), dy.device());
-                                                   table.elementwise.copy(dy, {dense, false});
+                                                   kernels_of<ElementwiseKernels>(dy).copy(dy, {dense, false});
                                                    return dense.view(kept);
                                                  }();
-        table.elementwise.unary(Affine{static_cast<float>(scale), 0}, view.expanded(full), node.slot(0));
+        kernels_of<ElementwiseKernels>(dy).unary(Affine{scale, 0}, view.expanded(full), node.slot(0));
       });
 }
 

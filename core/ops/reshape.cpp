@@ -1,13 +1,15 @@
 // Views and copies: y holds x's elements in another arrangement; dx holds dy's, arranged back.
-#include <joist/core/ops.h>
+#include <joist/core/kernels/elementwise.h>
+#include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/reshape.h>
 
 namespace joist {
 namespace {
 
 Array dense_copy(const Array& x, Order order) {
   Array y = Array::empty(x.shape(), x.dtype(), x.device(), order);
-  kernels(x.device()).elementwise.copy(x, {y, false});
+  kernels_of<ElementwiseKernels>(x).copy(x, {y, false});
   return y;
 }
 
@@ -99,7 +101,7 @@ Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, s
   const SliceAttribute part{at, first, last, step};
   return record({Op::slice, part}, {x}, std::move(y), [part](const Array& dy, Node& node) {
     const Out dx = node.slot(0);
-    const auto& table = kernels(dy.device()).elementwise;
+    const auto& table = kernels_of<ElementwiseKernels>(dy);
     if (!dx.accumulate) table.fill(0, dx.array);
     table.copy(dy, {dx.array.sliced(part.axis, part.start, part.stop, part.step), dx.accumulate});
   });
@@ -118,7 +120,7 @@ std::vector<Tensor> chunk(const Tensor& x, int chunks, int axis) {
   return record({Op::slice, SliceAttribute{at, 0, length, size}}, std::span(&x, 1), std::move(parts),
                 [at, size, length](std::span<const Array> dys, Node& node) {
                   const Out dx = node.slot(0);
-                  const auto& table = kernels(dx.array.device()).elementwise;
+                  const auto& table = kernels_of<ElementwiseKernels>(dx.array);
                   for (std::size_t i = 0; i < dys.size(); ++i) {
                     const std::int64_t start = static_cast<std::int64_t>(i) * size;
                     const Array part = dx.array.sliced(at, start, std::min(start + size, length));
@@ -146,7 +148,7 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
     shape[at] += part.shape(at);
   }
   Array y = Array::like(tensors[0].value(), shape);
-  const auto& table = kernels(y.device()).elementwise;
+  const auto& table = kernels_of<ElementwiseKernels>(y);
   std::vector<std::int64_t> bounds{0};
   for (const Tensor& part : tensors) {
     bounds.push_back(bounds.back() + part.shape(at));
@@ -166,7 +168,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
                   const Out dx = node.slot(0);
                   Array lifted = dx.array;
                   while (lifted.rank() < rank) lifted = lifted.inserted(0);
-                  kernels(dy.device()).reduction.sum(dy, 1.0, {lifted, dx.accumulate});
+                  kernels_of<ReductionKernels>(dy).sum(dy, 1.0, {lifted, dx.accumulate});
                 });
 }
 

@@ -1,6 +1,7 @@
 // y[i, j] = x[⌊i · in/out⌋, ⌊j · in/out⌋]      dx[p, q] = Σ dy over the pixels that read it
-#include <joist/core/ops.h>
+#include <joist/core/kernels/resize.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/resize.h>
 
 namespace joist {
 
@@ -10,7 +11,7 @@ Tensor interpolate(const Tensor& x, std::int64_t height, std::int64_t width) {
     throw ShapeError({.where = "interpolate",
                       .what = x.shape().text() + " to " + std::to_string(height) + " × " + std::to_string(width),
                       .expected = "at least one pixel on both sides"});
-  const auto& table = kernels(x.device()).resize;
+  const auto& table = kernels_of<ResizeKernels>(x.value());
   Array y = Array::like(x.value(), {x.shape(0), x.shape(1), height, width});
   table.nearest(x.value(), {y, false});
   return record({Op::resize_nearest}, {x}, std::move(y),

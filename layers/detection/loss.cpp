@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/layers/detection/loss.h>
 
 #include <algorithm>

@@ -84,6 +84,7 @@ Family indexing_cases();
 Family softmax_cases();
 Family loss_cases();
 Family dropout_cases();
+Family comparison_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.

@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/tests/cases/cases.h>
 
 #include <limits>

@@ -1,5 +1,6 @@
 // Every backend that is loaded, in float32, against the double-precision reference: results and all gradients, with
 // outputs that held NaN before, and with everything added to what was there. Each family states its tolerance.
+#include <joist/core/kernels.h>
 #include <joist/tests/support/reference_backend.h>
 #include <joist/tests/support/run_case.h>
 #include <joist/tests/support/strict_kernels.h>

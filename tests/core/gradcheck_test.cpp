@@ -1,5 +1,6 @@
 // The reference's gradients against central differences of its results (step 1e-6 in double, relative tolerance 1e-3).
 // Elements where the two one-sided differences disagree lie at a kink and are skipped, at most 5 % of a case.
+#include <joist/core/kernels.h>
 #include <joist/tests/support/reference_backend.h>
 #include <joist/tests/support/run_case.h>
 
@@ -136,8 +137,8 @@ class Coverage final : public Listener {
     if (std::none_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.defined() && x.requires_grad(); }))
       return;
     ops.insert(operation.op);
-    if (const auto* unary = std::get_if<Unary>(&operation.attributes)) unaries.insert(unary->index());
-    if (const auto* binary = std::get_if<Binary>(&operation.attributes)) binaries.insert(binary->index());
+    if (const auto* unary = operation.attributes.as<Unary>()) unaries.insert(unary->index());
+    if (const auto* binary = operation.attributes.as<Binary>()) binaries.insert(binary->index());
   }
   std::set<Op> ops;
   std::set<std::size_t> unaries, binaries;

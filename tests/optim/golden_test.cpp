@@ -78,7 +78,7 @@ TEST_P(Golden, OptimizersFollowPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Golden, ::testing::Values(cpu, reference::device),
+INSTANTIATE_TEST_SUITE_P(Backends, Golden, ::testing::Values(cpu, plain::device),
                          [](const auto& backend) { return backend.param.text(); });
 
 TEST(Sgd, DecaysOnlyTheWeightGroup) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <joist/optim/flat.h>
-#include <joist/tests/reference/reference.h>
+#include <joist/core/plain/plain.h>
 #include <joist/tests/support/reference_backend.h>
 
 #include <string>
@@ -12,7 +12,7 @@ namespace joist::testing {
 
 /// float64 on reference, float32 on cpu.
 inline Array values_on(Device device, const std::vector<double>& values, const Shape& shape) {
-  if (device == reference::device) {
+  if (device == plain::device) {
     use_reference();
     return Array::from(values, shape, device);
   }

@@ -17,15 +17,18 @@ MAX_COLUMNS = 120
 # Room -> (what it may include of ours, which libraries). A file belongs to the longest room that its path starts with.
 # What it may include of ours is a list of path prefixes; the prefix "core/*" means the files directly in core/.
 VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.",
-                                             "text.")]
+                                             "text.", "half.", "special.")]
 KERNEL_SIDE = VALUE_TYPES + ["core/kernels", "core/elementwise"]
 FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml"}
 ROOMS = {
-    "core/": (["core/*"], set()),
-    "core/kernels.cpp": (["core/*", "core/cpu/kernels.h"], set()),  # the one place where the CPU's table is plugged in
+    "core/": (["core/*", "core/kernels/", "core/ops/"], set()),
+    # The one place where the CPU's tables are plugged in.
+    "core/kernels.cpp": (["core/*", "core/kernels/", "core/cpu/kernels.h", "core/plain/plain.h"], set()),
+    "core/kernels/": (KERNEL_SIDE, set()),
     **{prefix: (VALUE_TYPES, set()) for prefix in VALUE_TYPES},
-    "core/ops/": (["core/*", "core/ops/"], set()),
-    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/cpu/", "core/parallel/"], {"onednn", "eigen", "openmp", "highway"}),
+    "core/ops/": (["core/*", "core/kernels/", "core/ops/"], set()),
+    "core/plain/": (KERNEL_SIDE + ["core/plain/"], set()),
+    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway"}),
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
     "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),

@@ -1,11 +1,11 @@
-// Arrays on Device::Kind::reference compute with the plain double kernels of tests/reference.
+// Arrays on Device::Kind::reference compute with the plain double kernels of core/plain.
 #pragma once
 
 #include <joist/core/device.h>
 
 namespace joist {
 
-/// Registers the kernels once and returns their device.
+/// Their device.
 Device use_reference();
 
 }  // namespace joist

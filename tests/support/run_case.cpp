@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/tests/support/run_case.h>
 
 #include <algorithm>
@@ -58,6 +59,7 @@ void run_backward(const cases::Case& one, const std::vector<Tensor>& outputs, co
                                                options.seeds.empty() ? seeds_of(one, i, outputs[i].value().elements())
                                                                      : options.seeds[i],
                                                options.spread_gradients));
+  if (wanted.empty()) return;
   const auto strict = strictly(outputs[0].device(), options);
   if (wanted.size() == 1) return wanted[0].first.backward(wanted[0].second);
   Tensor total = Tensor::zeros({}, floating(outputs[0].device()), outputs[0].device());
@@ -76,6 +78,9 @@ Values values_of(const Array& array) {
     case Dtype::float64: return converted(double{});
     case Dtype::int64: return converted(std::int64_t{});
     case Dtype::int32: return converted(std::int32_t{});
+    case Dtype::int8: return converted(std::int8_t{});
+    case Dtype::uint8: return converted(std::uint8_t{});
+    case Dtype::boolean: return converted(bool{});
     default: return converted(float{});
   }
 }

@@ -1,3 +1,4 @@
+#include <joist/core/reflect.h>
 #include <joist/tests/support/strict_kernels.h>
 
 #include <limits>
@@ -46,10 +47,16 @@ class Call {
   std::vector<Array> operands_, raised_;
 };
 
-template <auto family, auto entry, class... Arguments>
+// The entry number `entry` of family number `family` of a table.
+template <std::size_t family, std::size_t entry, class Table>
+auto& entry_of(Table& table) {
+  return *std::get<entry>(reflect::members(*std::get<family>(reflect::members(table))));
+}
+
+template <std::size_t family, std::size_t entry, class... Arguments>
 void wrap(Kernel<void(Arguments...)>& kernel) {
   kernel = [](Arguments... arguments) {
-    const auto& original = inner->*family.*entry;
+    const auto& original = entry_of<family, entry>(*inner);
     names_called.insert(original.name());
     Call call;
     (call.note(arguments), ...);
@@ -58,59 +65,28 @@ void wrap(Kernel<void(Arguments...)>& kernel) {
   };
 }
 
-constexpr std::size_t listed = 40;
-static_assert(sizeof(Kernels) == listed * sizeof(Kernel<void()>), "list the new kernel below");
-
-template <class List>
-void for_each_kernel(List&& list) {
-  using K = Kernels;
-  list.template operator()<&K::elementwise, &ElementwiseKernels::fill>();
-  list.template operator()<&K::elementwise, &ElementwiseKernels::copy>();
-  list.template operator()<&K::elementwise, &ElementwiseKernels::unary>();
-  list.template operator()<&K::elementwise, &ElementwiseKernels::unary_backward>();
-  list.template operator()<&K::elementwise, &ElementwiseKernels::binary>();
-  list.template operator()<&K::elementwise, &ElementwiseKernels::binary_backward>();
-  list.template operator()<&K::reduction, &ReductionKernels::sum>();
-  list.template operator()<&K::reduction, &ReductionKernels::maximum>();
-  list.template operator()<&K::matmul, &MatmulKernels::product>();
-  list.template operator()<&K::convolution, &ConvolutionKernels::forward>();
-  list.template operator()<&K::convolution, &ConvolutionKernels::backward_input>();
-  list.template operator()<&K::convolution, &ConvolutionKernels::backward_weight>();
-  list.template operator()<&K::batch_norm, &BatchNormKernels::train>();
-  list.template operator()<&K::batch_norm, &BatchNormKernels::evaluate>();
-  list.template operator()<&K::batch_norm, &BatchNormKernels::backward>();
-  list.template operator()<&K::pool, &PoolKernels::maximum>();
-  list.template operator()<&K::pool, &PoolKernels::maximum_backward>();
-  list.template operator()<&K::pool, &PoolKernels::average>();
-  list.template operator()<&K::pool, &PoolKernels::average_backward>();
-  list.template operator()<&K::resize, &ResizeKernels::nearest>();
-  list.template operator()<&K::resize, &ResizeKernels::nearest_backward>();
-  list.template operator()<&K::softmax, &SoftmaxKernels::softmax>();
-  list.template operator()<&K::softmax, &SoftmaxKernels::softmax_backward>();
-  list.template operator()<&K::softmax, &SoftmaxKernels::log_softmax>();
-  list.template operator()<&K::softmax, &SoftmaxKernels::log_softmax_backward>();
-  list.template operator()<&K::loss, &LossKernels::cross_entropy>();
-  list.template operator()<&K::loss, &LossKernels::cross_entropy_backward>();
-  list.template operator()<&K::loss, &LossKernels::distribution_focal>();
-  list.template operator()<&K::loss, &LossKernels::distribution_focal_backward>();
-  list.template operator()<&K::loss, &LossKernels::complete_iou>();
-  list.template operator()<&K::loss, &LossKernels::complete_iou_backward>();
-  list.template operator()<&K::indexing, &IndexingKernels::take_rows>();
-  list.template operator()<&K::indexing, &IndexingKernels::take_rows_backward>();
-  list.template operator()<&K::random, &RandomKernels::dropout>();
-  list.template operator()<&K::random, &RandomKernels::uniform>();
-  list.template operator()<&K::random, &RandomKernels::normal>();
-  list.template operator()<&K::optimizer, &OptimizerKernels::sgd>();
-  list.template operator()<&K::optimizer, &OptimizerKernels::adam>();
-  list.template operator()<&K::optimizer, &OptimizerKernels::interpolate>();
-  list.template operator()<&K::optimizer, &OptimizerKernels::square_sum>();
+// visit.operator()<family, entry>() for every kernel of the table.
+template <class Visit>
+void for_each_kernel(Visit&& visit) {
+  const auto each_family = [&]<std::size_t family>(std::integral_constant<std::size_t, family>) {
+    using Family =
+        std::remove_pointer_t<std::tuple_element_t<family, decltype(reflect::members(std::declval<Kernels&>()))>>;
+    [&]<std::size_t... entry>(std::index_sequence<entry...>) { (visit.template operator()<family, entry>(), ...); }
+    (std::make_index_sequence<std::tuple_size_v<decltype(reflect::members(std::declval<Family&>()))>>{});
+  };
+  [&]<std::size_t... family>(std::index_sequence<family...>) {
+    (each_family(std::integral_constant<std::size_t, family>{}), ...);
+  }
+  (std::make_index_sequence<std::tuple_size_v<decltype(reflect::members(std::declval<Kernels&>()))>>{});
 }
 
 // Lives until the process ends: recorded operations refer to it.
 const Kernels& wrapped_table() {
   static const Kernels table = [] {
     Kernels wrapped;
-    for_each_kernel([&]<auto family, auto entry>() { wrap<family, entry>(wrapped.*family.*entry); });
+    for_each_kernel([&]<std::size_t family, std::size_t entry>() {
+      if (entry_of<family, entry>(*inner)) wrap<family, entry>(entry_of<family, entry>(wrapped));
+    });
     return wrapped;
   }();
   return table;
@@ -131,7 +107,7 @@ const std::set<std::string>& StrictKernels::called() { return names_called; }
 std::set<std::string> StrictKernels::all() {
   std::set<std::string> names;
   const Kernels none;
-  for_each_kernel([&]<auto family, auto entry>() { names.insert((none.*family.*entry).name()); });
+  for_each_kernel([&]<std::size_t family, std::size_t entry>() { names.insert(entry_of<family, entry>(none).name()); });
   return names;
 }
 

@@ -177,7 +177,7 @@ void load_weights(std::span<const Field> fields, std::span<const NamedState> arr
   }
   for (const NamedState& state : arrays) offered[state.name] = &state.array;
   for (const Field& field : fields) {
-    kernels(field.tensor.device()).elementwise.copy(*offered[field.name], {field.tensor.value(), false});
+    kernels(field.tensor.value()).elementwise.copy(*offered[field.name], {field.tensor.value(), false});
     field.tensor.value().bump_version();
   }
 }

@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/layers/detection/suppress.h>
 #include <joist/tools/training/export.h>
 #include <joist/tools/training/export_model.h>

@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/tools/training/export_nodes.h>
 
 namespace joist {
@@ -43,8 +44,8 @@ struct UnaryNodes {
   void operator()(const HyperbolicTangent&) const { one("Tanh"); }
   void operator()(const Sigmoid&) const { one("Sigmoid"); }
   void operator()(const Relu&) const { one("Relu"); }
-  void operator()(const LeakyRelu& f) const { one("LeakyRelu", {{"alpha", f.slope}}); }
-  void operator()(const Elu& f) const { one("Elu", {{"alpha", f.alpha}}); }
+  void operator()(const LeakyRelu& f) const { one("LeakyRelu", {{"alpha", static_cast<float>(f.slope)}}); }
+  void operator()(const Elu& f) const { one("Elu", {{"alpha", static_cast<float>(f.alpha)}}); }
   void operator()(const Clamp& f) const { b.add("Clip", {x, b.scalar(f.low), b.scalar(f.high)}, {y}); }
   void operator()(const Silu&) const { b.add("Mul", {x, b.then("Sigmoid", {x})}, {y}); }
   void operator()(const Gelu&) const {
@@ -58,7 +59,34 @@ struct UnaryNodes {
   }
   void operator()(const HardSigmoid&) const { one("HardSigmoid", {{"alpha", 1.0F / 6.0F}, {"beta", 0.5F}}); }
   void operator()(const HardSwish&) const { one("HardSwish"); }
-  void operator()(const Softplus&) const { one("Softplus"); }
+  void operator()(const Softplus& f) const {
+    if (f.beta != 1) unsupported("softplus with beta " + std::to_string(f.beta));
+    one("Softplus");
+  }
+  void operator()(const ReciprocalRoot&) const { b.add("Reciprocal", {b.then("Sqrt", {x})}, {y}); }
+  void operator()(const Tangent&) const { one("Tan"); }
+  void operator()(const ArcSine&) const { one("Asin"); }
+  void operator()(const ArcCosine&) const { one("Acos"); }
+  void operator()(const ArcTangent&) const { one("Atan"); }
+  void operator()(const HyperbolicSine&) const { one("Sinh"); }
+  void operator()(const HyperbolicCosine&) const { one("Cosh"); }
+  void operator()(const ArcHyperbolicSine&) const { one("Asinh"); }
+  void operator()(const ArcHyperbolicCosine&) const { one("Acosh"); }
+  void operator()(const ArcHyperbolicTangent&) const { one("Atanh"); }
+  void operator()(const ErrorFunction&) const { one("Erf"); }
+  void operator()(const Sign&) const { one("Sign"); }
+  void operator()(const Floor&) const { one("Floor"); }
+  void operator()(const Ceiling&) const { one("Ceil"); }
+  void operator()(const Round&) const { one("Round"); }
+  void operator()(const Selu&) const { one("Selu"); }
+  void operator()(const Celu& f) const { one("Celu", {{"alpha", static_cast<float>(f.alpha)}}); }
+  void operator()(const Mish&) const { b.add("Mul", {x, b.then("Tanh", {b.then("Softplus", {x})})}, {y}); }
+  void operator()(const Softsign&) const { one("Softsign"); }
+  void operator()(const LogSigmoid&) const { b.add("Log", {b.then("Sigmoid", {x})}, {y}); }
+  template <class Other>
+  void operator()(const Other&) const {
+    unsupported("a function of one operand that ONNX has no node for");
+  }
 };
 
 struct BinaryName {
@@ -68,7 +96,12 @@ struct BinaryName {
   const char* operator()(const Divide&) const { return "Div"; }
   const char* operator()(const Maximum&) const { return "Max"; }
   const char* operator()(const Minimum&) const { return "Min"; }
-  const char* operator()(const BinaryCrossEntropy&) const { return nullptr; }
+  const char* operator()(const PowerOf&) const { return "Pow"; }
+  const char* operator()(const ParametricRelu&) const { return "PRelu"; }
+  template <class Other>
+  const char* operator()(const Other&) const {
+    return nullptr;
+  }
 };
 
 void add_batch_norm(OnnxBuilder& b, const BatchNormOptions& options, const std::vector<std::string>& from,
@@ -115,16 +148,18 @@ std::string OnnxBuilder::constant(const std::vector<std::int64_t>& values) {
   return constant(Array::from(values, {static_cast<std::int64_t>(values.size())}));
 }
 
-std::string OnnxBuilder::scalar(float value) { return constant(Array::from(std::vector{value}, Shape{})); }
+std::string OnnxBuilder::scalar(double value) {
+  return constant(Array::from(std::vector{static_cast<float>(value)}, Shape{}));
+}
 
 void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tensor> inputs,
                const std::vector<std::string>& from, std::span<const Tensor> outputs,
                const std::vector<std::string>& to) {
   const Attributes& attributes = operation.attributes;
   switch (operation.op) {
-    case Op::unary: std::visit(UnaryNodes{b, from[0], to[0]}, std::get<Unary>(attributes)); return;
+    case Op::unary: std::visit(UnaryNodes{b, from[0], to[0]}, *attributes.as<Unary>()); return;
     case Op::binary:
-      if (const char* name = std::visit(BinaryName{}, std::get<Binary>(attributes))) return b.add(name, from, to);
+      if (const char* name = std::visit(BinaryName{}, *attributes.as<Binary>())) return b.add(name, from, to);
       break;
     case Op::matmul: return b.add("MatMul", from, to);
     case Op::linear: {
@@ -133,7 +168,7 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
       return b.add("Gemm", operands, to, {{"transB", std::int64_t{1}}});
     }
     case Op::convolution: {
-      const auto& o = std::get<ConvolutionOptions>(attributes);
+      const auto& o = *attributes.as<ConvolutionOptions>();
       std::vector<std::string> operands{from[0], from[1]};
       if (!from[2].empty()) operands.push_back(from[2]);
       return b.add("Conv", operands, to,
@@ -142,36 +177,33 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
                     {"dilations", list(o.dilation)},
                     {"group", o.groups}});
     }
-    case Op::batch_norm: return add_batch_norm(b, std::get<BatchNormOptions>(attributes), from, to[0]);
+    case Op::batch_norm: return add_batch_norm(b, *attributes.as<BatchNormOptions>(), from, to[0]);
     case Op::max_pool: {
-      const auto& o = std::get<PoolOptions>(attributes);
+      const auto& o = *attributes.as<PoolOptions>();
       return b.add("MaxPool", from, to,
                    {{"kernel_shape", list(o.kernel)}, {"strides", list(o.stride)}, {"pads", twice(o.padding)}});
     }
     case Op::average_pool: {
-      const auto& o = std::get<PoolOptions>(attributes);
+      const auto& o = *attributes.as<PoolOptions>();
       return b.add("AveragePool", from, to,
                    {{"kernel_shape", list(o.kernel)},
                     {"strides", list(o.stride)},
                     {"pads", twice(o.padding)},
                     {"count_include_pad", std::int64_t{o.count_padding}}});
     }
-    case Op::sum: return add_sum(b, std::get<SumAttribute>(attributes), inputs[0], from[0], outputs[0].shape(), to[0]);
+    case Op::sum: return add_sum(b, *attributes.as<SumAttribute>(), inputs[0], from[0], outputs[0].shape(), to[0]);
     case Op::reshape:
     case Op::expand: {
-      const std::string shape = b.constant(list(std::get<ShapeAttribute>(attributes).shape));
+      const std::string shape = b.constant(list(attributes.as<ShapeAttribute>()->shape));
       return b.add(operation.op == Op::reshape ? "Reshape" : "Expand", {from[0], shape}, to);
     }
-    case Op::permute:
-      return b.add("Transpose", from, to, {{"perm", list(std::get<PermuteAttribute>(attributes).axes)}});
-    case Op::slice: return add_slices(b, std::get<SliceAttribute>(attributes), from[0], outputs, to);
-    case Op::concat:
-      return b.add("Concat", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
+    case Op::permute: return b.add("Transpose", from, to, {{"perm", list(attributes.as<PermuteAttribute>()->axes)}});
+    case Op::slice: return add_slices(b, *attributes.as<SliceAttribute>(), from[0], outputs, to);
+    case Op::concat: return b.add("Concat", from, to, {{"axis", std::int64_t{attributes.as<AxisAttribute>()->axis}}});
     case Op::take_rows: return b.add("Gather", from, to, {{"axis", std::int64_t{0}}});
-    case Op::softmax:
-      return b.add("Softmax", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
+    case Op::softmax: return b.add("Softmax", from, to, {{"axis", std::int64_t{attributes.as<AxisAttribute>()->axis}}});
     case Op::log_softmax:
-      return b.add("LogSoftmax", from, to, {{"axis", std::int64_t{std::get<AxisAttribute>(attributes).axis}}});
+      return b.add("LogSoftmax", from, to, {{"axis", std::int64_t{attributes.as<AxisAttribute>()->axis}}});
     case Op::resize_nearest: {
       const std::string sizes = b.constant(list(outputs[0].shape()));
       return b.add("Resize", {from[0], "", "", sizes}, to,
@@ -180,10 +212,7 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
                     {"coordinate_transformation_mode", std::string("asymmetric")}});
     }
     case Op::copy: return b.add("Identity", from, to);
-    case Op::cross_entropy:
-    case Op::distribution_focal:
-    case Op::complete_iou:
-    case Op::dropout: break;
+    default: break;
   }
   unsupported(name_of(operation.op));
 }

@@ -20,7 +20,7 @@ struct OnnxBuilder {
   /// Adds an initializer and returns its name.
   std::string constant(const Array& value);
   std::string constant(const std::vector<std::int64_t>& values);
-  std::string scalar(float value);
+  std::string scalar(double value);
   void add(const std::string& op, std::vector<std::string> inputs, std::vector<std::string> outputs,
            std::map<std::string, OnnxAttribute> attributes = {}) {
     graph.nodes.push_back({op, std::move(inputs), std::move(outputs), std::move(attributes)});

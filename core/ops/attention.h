@@ -1,0 +1,6 @@
+// Attention.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist

@@ -1,0 +1,6 @@
+// Functions of boxes.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist

@@ -1,0 +1,52 @@
+// y = x in another element type      dx = dy in x's type
+#include <joist/core/kernels/elementwise.h>
+#include <joist/core/ops/dtype.h>
+
+namespace joist {
+namespace {
+
+Array converted(const Array& x, Dtype dtype) {
+  Array y = Array::empty(x.shape(), dtype, x.device(), x.order());
+  kernels_of<ElementwiseKernels>(x).copy(x, {y, false});
+  return y;
+}
+
+}  // namespace
+
+Tensor to(const Tensor& x, Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  Array y = converted(x.value(), dtype);
+  if (!is_floating(dtype) || !is_floating(x.dtype())) return Tensor(std::move(y));
+  return record({Op::cast, DtypeAttribute{dtype}}, {x}, std::move(y),
+                [from = x.dtype()](const Array& dy, Node& node) { node.give(0, converted(dy, from)); });
+}
+
+Tensor to(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  if (!device.on_host() || !x.device().on_host())
+    throw EnvironmentError({.where = "to", .what = "no backend for " + device.text() + " is loaded"});
+  Array y = Array::empty(x.shape(), x.dtype(), device, x.value().order());
+  kernels_of<ElementwiseKernels>(cpu).copy(x.value(), {y, false});
+  return record({Op::copy}, {x}, std::move(y), [from = x.device()](const Array& dy, Node& node) {
+    Array dx = Array::empty(dy.shape(), dy.dtype(), from, dy.order());
+    kernels_of<ElementwiseKernels>(cpu).copy(dy, {dx, false});
+    node.give(0, dx);
+  });
+}
+
+Dtype result_type(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == b.dtype()) return a.dtype();
+  const auto category = [](Dtype dtype) { return is_floating(dtype) ? 2 : dtype == Dtype::boolean ? 0 : 1; };
+  if ((a.rank() == 0) != (b.rank() == 0)) {
+    const Tensor &number = a.rank() == 0 ? a : b, &array = a.rank() == 0 ? b : a;
+    if (category(number.dtype()) <= category(array.dtype())) return array.dtype();
+  }
+  return promoted(a.dtype(), b.dtype());
+}
+
+std::pair<Tensor, Tensor> promote(const Tensor& a, const Tensor& b) {
+  const Dtype dtype = result_type(a, b);
+  return {to(a, dtype), to(b, dtype)};
+}
+
+}  // namespace joist

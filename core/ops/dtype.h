@@ -1,0 +1,20 @@
+// Conversions between element types.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {
+
+/// The same numbers in another element type; the tensor itself when it has that type. Gradients flow between floating
+/// types, converted back.
+Tensor to(const Tensor& x, Dtype dtype);
+/// x on another device; the tensor itself when it is there. Gradients come back.
+Tensor to(const Tensor& x, Device device);
+
+/// The element type that an operation on both computes in: promoted(a, b), except that a tensor without axes, like a
+/// plain number, changes only the category (bool, integer, floating), never the width (PyTorch's torch.result_type).
+Dtype result_type(const Tensor& a, const Tensor& b);
+/// Both operands in result_type(a, b).
+std::pair<Tensor, Tensor> promote(const Tensor& a, const Tensor& b);
+
+}  // namespace joist

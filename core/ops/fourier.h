@@ -1,0 +1,6 @@
+// Fourier transforms.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist

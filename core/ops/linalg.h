@@ -1,0 +1,6 @@
+// Linear algebra.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist

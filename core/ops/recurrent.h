@@ -1,0 +1,6 @@
+// Recurrent layers over sequences.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist

@@ -1,0 +1,6 @@
+// Running totals.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist

@@ -1,0 +1,6 @@
+// Padding, windows, pixel shuffling.
+#pragma once
+
+#include <joist/core/gradient.h>
+
+namespace joist {}  // namespace joist
