@@ -124,11 +124,11 @@ struct TripletMarginLoss {
   }
 };
 struct TripletMarginWithDistanceLoss {
-  TripletDistanceOptions options{  auto fields() { return joist::fields(); }
-};
+  TripletDistanceOptions options{};
   Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative) const {
     return triplet_margin_with_distance_loss(anchor, positive, negative, options);
   }
+  auto fields() { return joist::fields(); }
 };
 struct CosineEmbeddingLoss {
   double margin = 0;

@@ -145,7 +145,8 @@ Tensor nt_xent_loss(const Tensor& first, const Tensor& second, double temperatur
   require_option(op, temperature > 0, "temperature", temperature, "a number above 0");
   const std::int64_t batch = first.shape(0);
   const Tensor views = normalized(concat({first, second}, 0));
-  const Tensor itself = eq(eye(2 * batch, -1, Dtype::float32, first.device()), 1);
+  const Tensor number = arange(0, static_cast<double>(2 * batch), 1, Dtype::int64, first.device());
+  const Tensor itself = eq(reshape(number, {2 * batch, 1}), number);
   const Tensor logits =
       masked_fill(linear(views, views) / temperature, itself, -std::numeric_limits<double>::infinity());
   std::vector<std::int64_t> partners;

@@ -69,7 +69,7 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
                       .what = "input " + shape.text() + ", variance " + variance.shape().text(),
                       .expected = "the input's shape, or that with its last axis left out or of length 1"});
   const Tensor v = flat && variance.shape() != shape ? reshape(variance, shape.with(-1, 1)) : variance;
-  if (to(sum(to(lt(v, 0), Dtype::float32)), cpu).item() > 0)
+  if (to(sum(to(lt(v, 0), v.dtype())), cpu).item() > 0)
     throw DataError({.where = "gaussian_nll_loss",
                      .what = "a negative variance",
                      .expected = "variances of 0 or more",
