@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/core/reflect.h>
 #include <joist/tests/support/strict_kernels.h>
 
