@@ -12,6 +12,7 @@
 #include <joist/data/encode.h>
 #include <joist/data/loader.h>
 #include <joist/data/metrics/coco.h>
+#include <joist/layers/conv_lstm.h>
 #include <joist/layers/convolution.h>
 #include <joist/layers/detection/head.h>
 #include <joist/layers/detection/loss.h>
@@ -22,6 +23,7 @@
 #include <joist/layers/models/resnet.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
+#include <joist/layers/recurrent.h>
 #include <joist/optim/adam.h>
 #include <joist/optim/average.h>
 #include <joist/optim/clip.h>
