@@ -119,7 +119,7 @@ Tensor lp_pool(const char* op, const Tensor& x, double norm, PoolOptions options
         {.where = op, .what = "padding " + options.padding.text(), .expected = "no padding", .remedy = "pad() first"});
   options.kernel = per_axis(op, "kernel", options.kernel, spatial);
   const auto area = static_cast<double>(options.kernel.elements());
-  return pow(relu(avg_pool(op, pow(x, norm), options, spatial)) * area, 1 / norm);
+  return pow(avg_pool(op, pow(x, norm), options, spatial) * area, 1 / norm);
 }
 
 Tensor max_unpool(const char* op, const Tensor& x, const Tensor& indices, const PoolOptions& given,
@@ -162,7 +162,7 @@ Tensor max_unpool(const char* op, const Tensor& x, const Tensor& indices, const 
   const auto& table = kernels_of<PoolKernels>(x.value());
   Array y = Array::like(x.value(), shape);
   table.place(x.value(), indices.value(), false, {y, false});
-  return record({Op::custom}, {x, indices}, std::move(y),
+  return record({Op::max_unpool}, {x, indices}, std::move(y),
                 [index = saved(indices), &table](const Array& dy, Node& node) {
                   if (node.wants(0)) table.pick(dy, index, node.slot(0));
                 });
