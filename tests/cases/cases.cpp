@@ -65,6 +65,8 @@ const std::vector<Family>& families() {
       comparison_cases(),
       recurrent_cases(),
       recurrent_layer_cases(),
+      linalg_cases(),
+      fourier_cases(),
       composition_cases(),
   };
   return all;

@@ -95,6 +95,8 @@ Family dropout_cases();
 Family comparison_cases();
 Family recurrent_cases();
 Family recurrent_layer_cases();
+Family linalg_cases();
+Family fourier_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.
