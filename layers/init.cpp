@@ -27,6 +27,11 @@ Parameter fan_in_uniform(const Shape& shape) {
   return uniform(shape, 1.0 / std::sqrt(fan_in));
 }
 
+Parameter xavier_uniform(const Shape& shape) {
+  const std::int64_t area = shape.elements(2, shape.rank());
+  return uniform(shape, std::sqrt(6.0 / static_cast<double>(std::max<std::int64_t>((shape[0] + shape[1]) * area, 1))));
+}
+
 Parameter normal(const Shape& shape, double deviation) {
   Array array = Array::empty(shape);
   kernels(cpu).random.normal(next_random_key(Stream::init), 0, deviation, array);

@@ -98,10 +98,14 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   }
   const Tensor full_mask = fitting(mask, q, rows.inserted(3, four_k.shape(2)));
   const auto& table = kernels_of<AttentionKernels>(q.value());
-  // In the order of q's memory: heads that were split off by transpose() are joined again without a copy.
-  Array y = four_q.shape(3) == four_v.shape(3)
-                ? Array::like(four_q.value())
-                : Array::empty(four_q.shape().with(3, four_v.shape(3)), q.dtype(), q.device());
+  // Where q's heads lie side by side (split off by reshape and transpose), y's do too and are joined without a copy.
+  const Strides& strides = four_q.value().strides();
+  const bool side_by_side = strides[1] < strides[2];
+  const Shape shape = four_q.shape().with(3, four_v.shape(3));
+  const Array y =
+      side_by_side
+          ? Array::empty({shape[0], shape[2], shape[1], shape[3]}, q.dtype(), q.device()).permuted({0, 2, 1, 3})
+          : Array::empty(shape, q.dtype(), q.device());
   const Array log_sum = Array::empty(rows, q.dtype(), q.device());
   const auto value_of = [](const Tensor& x) { return x.defined() ? x.value() : Array(); };
   const AttentionArguments arguments{four_q.value(), four_k.value(), four_v.value(), value_of(full_mask),

@@ -41,10 +41,11 @@ Array view_of(const Array& block, const Shape& shape, Layout layout) {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> all{
-      arithmetic_cases(), activation_cases(), matmul_cases(),    convolution_cases(), normalization_cases(),
-      pooling_cases(),    resize_cases(),     reduction_cases(), reshape_cases(),     indexing_cases(),
-      softmax_cases(),    loss_cases(),       dropout_cases(),   comparison_cases(),  composition_cases(),
-      attention_cases(),  embedding_cases(),  row_norm_cases()};
+      arithmetic_cases(),      activation_cases(), matmul_cases(),      convolution_cases(),
+      normalization_cases(),   pooling_cases(),    resize_cases(),      reduction_cases(),
+      reshape_cases(),         indexing_cases(),   softmax_cases(),     loss_cases(),
+      dropout_cases(),         comparison_cases(), composition_cases(), attention_cases(),
+      attention_layer_cases(), embedding_cases(),  row_norm_cases()};
   return all;
 }
 

@@ -86,6 +86,7 @@ Family loss_cases();
 Family dropout_cases();
 Family comparison_cases();
 Family attention_cases();
+Family attention_layer_cases();
 Family embedding_cases();
 Family row_norm_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
