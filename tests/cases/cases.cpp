@@ -67,6 +67,10 @@ const std::vector<Family>& families() {
       recurrent_layer_cases(),
       linalg_cases(),
       fourier_cases(),
+      attention_cases(),
+      attention_layer_cases(),
+      embedding_cases(),
+      row_norm_cases(),
       composition_cases(),
   };
   return all;

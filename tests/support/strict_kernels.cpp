@@ -64,6 +64,9 @@ class Call {
     });
     return results;
   }
+  AttentionOuts prepared(const AttentionOuts& outs) {
+    return {prepared(outs.dq), prepared(outs.dk), prepared(outs.dv), prepared(outs.dmask)};
+  }
   void finish() const {
     for (const Array& array : raised_) inner->elementwise.unary(Affine{1, -1}, array, Out{array});
   }
