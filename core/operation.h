@@ -13,8 +13,9 @@ namespace joist {
 
 #define JOIST_OPERATIONS(X)                                                                                           \
   X(unary)                                                                                                            \
-  X(binary) X(compare) X(where) X(cast) X(copy) X(matmul) X(linear) X(convolution) X(convolution_transposed)          \
-      X(batch_norm) X(layer_norm) X(max_pool) X(average_pool) X(adaptive_average_pool) X(adaptive_max_pool) X(sum)    \
+  X(binary)                                                                                                           \
+  X(compare) X(where) X(cast) X(copy) X(matmul) X(linear) X(convolution) X(convolution_transposed) X(batch_norm)      \
+      X(layer_norm) X(max_pool) X(average_pool) X(adaptive_average_pool) X(adaptive_max_pool) X(max_unpool) X(sum)    \
           X(maximum_of_axis) X(product) X(norm) X(logsumexp) X(cumulative_sum) X(cumulative_product)                  \
               X(log_cumulative_sum_exp) X(cumulative_extreme) X(sort) X(reshape) X(permute) X(slice) X(concat)        \
                   X(expand) X(view) X(pad) X(flip) X(roll) X(unfold) X(fold) X(take_rows) X(gather) X(scatter)        \

@@ -93,6 +93,14 @@ Family activation_layer_cases();
 Family loss_layer_cases();
 Family dropout_cases();
 Family comparison_cases();
+Family recurrent_cases();
+Family recurrent_layer_cases();
+Family linalg_cases();
+Family fourier_cases();
+Family attention_cases();
+Family attention_layer_cases();
+Family embedding_cases();
+Family row_norm_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.
