@@ -1,4 +1,8 @@
-// All of joist for a user's program: #include <joist/core/fields.h>
+// All of joist for a user's program: #include <joist/joist.h>.
+#pragma once
+
+#include <joist/core/error.h>
+#include <joist/core/fields.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/tensor.h>
