@@ -1,8 +1,10 @@
 // x̂ = (x - mean) / √(variance + ε)      z = γ x̂ + β      y = activation(z)
 // dz = dy · activation'(z)      dβ = Σ dz      dγ = Σ dz x̂      dx = γ/√(variance + ε) · (dz - dβ/n - x̂ dγ/n)
 // (Ioffe & Szegedy 2015.) z and the activation's slope are computed again in backward: only x is kept.
+#include <joist/core/fields.h>
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/normalization.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/normalization.h>
 
@@ -30,10 +32,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   if (training) {
     mean = Array::empty({channels}, x.dtype(), x.device());
     inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
-    table.train(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(),
-                {y, false}, mean, inverse_deviation);
-    running_mean.value().bump_version();
-    running_variance.value().bump_version();
+    const bool again = recomputing();  // the running statistics are updated once
+    const Array moving = again ? copy_of(running_mean.value()) : running_mean.value();
+    const Array moving_variance = again ? copy_of(running_variance.value()) : running_variance.value();
+    table.train(x.value(), gamma.value(), beta.value(), options, moving, moving_variance, {y, false}, mean,
+                inverse_deviation);
+    moving.bump_version();
+    moving_variance.bump_version();
   } else {
     table.evaluate(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(),
                    {y, false});
