@@ -7,6 +7,7 @@
 // The copy costs about a tenth of a 3x3 convolution of 16 channels and less of wider ones. The weights' way from
 // row-major into the primitive's own format and back is 1 % for most layers and 8 % for the widest (512 channels on
 // 7x7).
+#include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
@@ -19,16 +20,11 @@ Array packed(const Array& x) { return with_strides(x, channels_last(x.shape()));
 // Weights and biases, which may be undefined.
 Array gapless(const Array& x) { return x.defined() ? with_strides(x, row_major(x.shape())) : x; }
 
-void require_float(std::initializer_list<const Array*> arrays) {
-  for (const Array* array : arrays)
-    if (array->defined()) array->require_dtype(Dtype::float32);
-}
-
 // Hands the body `out` itself if it lies as wanted, else memory that does, which is then copied or added to `out`.
 template <class Body>
 void write(const Out& out, bool fits, Order order, const Body& body) {
   if (fits) return body(out);
-  const Array plain = Array::empty(out.array.shape(), Dtype::float32, cpu, order);
+  const Array plain = Array::empty(out.array.shape(), out.array.dtype(), cpu, order);
   body(Out{plain});
   copy_array(plain, out);
 }
@@ -52,15 +48,15 @@ bool window_may_miss(const Shape& x, const Shape& w, const ConvolutionOptions& o
 // x with its padding written out.
 Array framed(const Array& x, const Shape& padding) {
   const auto [down, right] = std::pair(padding[0], padding[1]);
-  const Array frame = Array::empty({x.shape(0), x.shape(1), x.shape(2) + 2 * down, x.shape(3) + 2 * right},
-                                   Dtype::float32, cpu, Order::channels_last);
+  const Array frame = Array::empty({x.shape(0), x.shape(1), x.shape(2) + 2 * down, x.shape(3) + 2 * right}, x.dtype(),
+                                   cpu, Order::channels_last);
   fill_array(0, frame);
   copy_array(x, {frame.sliced(2, down, down + x.shape(2)).sliced(3, right, right + x.shape(3))});
   return frame;
 }
 
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
-  require_float({&x, &w, &bias, &y.array});
+  require_product_types({&x, &w, &bias, &y.array});
   if (y.array.elements() == 0) return;
   if (x.elements() == 0) {  // all windows lie in the padding
     clear(y);
@@ -77,7 +73,7 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
-  require_float({&dy, &w, &dx.array});
+  require_product_types({&dy, &w, &dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
   write(dx, dx.array.is_channels_last() && !dx.accumulate, Order::channels_last,
@@ -91,10 +87,11 @@ Array read_pixels(const Array& x, const ConvolutionOptions& options, const Shape
 }
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw, const Out& db) {
-  require_float({&x, &dy, &dw.array, &db.array});
+  require_product_types({&x, &dy, &dw.array, &db.array});
   if (x.elements() == 0 || dy.elements() == 0) {
     clear(dw);
-    if (db.array.defined()) cpu_kernels().reduction.sum(dy, 1.0, Out{per_channel(db.array), db.accumulate});
+    if (db.array.defined())
+      kernels(dy.device(), dy.dtype()).reduction.sum(dy, 1.0, Out{per_channel(db.array), db.accumulate});
     return;
   }
   const bool pointwise = dw.array.shape(2) == 1 && dw.array.shape(3) == 1 && options.padding == Shape{0, 0};
@@ -106,7 +103,7 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
     return backward_weight(read_pixels(x, options, dy.shape()), dy, dense, dw, db);
   }
   const bool own = db.array.defined() && (db.accumulate || !db.array.is_row_major());
-  const Array bias = own ? Array::empty(db.array.shape()) : db.array;
+  const Array bias = own ? Array::empty(db.array.shape(), db.array.dtype()) : db.array;
   write(dw, dw.array.is_row_major(), Order::row_major,
         [&](const Out& out) { onednn::convolution_backward_weight(packed(x), packed(dy), options, out, bias); });
   if (own) copy_array(bias, db);

@@ -3,10 +3,15 @@
 #include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/convolution.h>
+#include <joist/core/ops/dtype.h>
 
 namespace joist {
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options) {
+  if (wants_autocast({x, weight, bias})) {
+    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
+    return to(conv2d(cast(x), cast(weight), cast(bias), options), Dtype::float32);
+  }
   require_rank("conv2d", x, 4, "[batch, channel, height, width]");
   require_rank("conv2d", weight, 4, "[out, in/groups, kernel_height, kernel_width]");
   require_same_kind("conv2d", x, weight);

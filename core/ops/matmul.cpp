@@ -4,6 +4,7 @@
 #include <joist/core/kernels/matmul.h>
 #include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/reshape.h>
 
@@ -36,6 +37,7 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (wants_autocast({a, b})) return to(matmul(to(a, Dtype::bfloat16), to(b, Dtype::bfloat16)), Dtype::float32);
   require_same_kind("matmul", a, b);
   if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
     throw ShapeError({.where = "matmul",
@@ -63,6 +65,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (wants_autocast({x, weight, bias})) {
+    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
+    return to(linear(cast(x), cast(weight), cast(bias)), Dtype::float32);
+  }
   require_rank("linear", weight, 2, "weight [out, in]");
   require_same_kind("linear", x, weight);
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))
