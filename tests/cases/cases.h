@@ -85,6 +85,7 @@ Family softmax_cases();
 Family loss_cases();
 Family dropout_cases();
 Family comparison_cases();
+Family basic_layer_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.
