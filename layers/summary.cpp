@@ -1,4 +1,3 @@
-#include <joist/core/kernels/recurrent.h>
 #include <joist/core/layer_names.h>
 #include <joist/layers/summary.h>
 
