@@ -1,10 +1,15 @@
 // All of joist for a user's program: #include <joist/joist.h>.
 #pragma once
 
+#include <joist/core/anomaly.h>
+#include <joist/core/checkpoint.h>
+#include <joist/core/custom.h>
 #include <joist/core/error.h>
 #include <joist/core/fields.h>
+#include <joist/core/hooks.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/core/profile.h>
 #include <joist/core/tensor.h>
 #include <joist/core/threads.h>
 #include <joist/data/dataset.h>
@@ -16,12 +21,16 @@
 #include <joist/layers/detection/head.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/detection/suppress.h>
+#include <joist/layers/freeze.h>
+#include <joist/layers/hooked.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/models/mnist_cnn.h>
 #include <joist/layers/models/mobilenet.h>
 #include <joist/layers/models/resnet.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
+#include <joist/layers/summary.h>
+#include <joist/optim/accumulate.h>
 #include <joist/optim/adam.h>
 #include <joist/optim/average.h>
 #include <joist/optim/clip.h>

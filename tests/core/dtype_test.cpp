@@ -243,6 +243,10 @@ TEST(Integers, WhatHasNoIntegerResultIsFloat) {
   EXPECT_EQ((a + 3.0).dtype(), Dtype::int32);
   const Tensor flags = to(integers({1, 0}, Dtype::int64), Dtype::boolean);
   EXPECT_EQ(numbers(flags + flags), (std::vector<std::int64_t>{2, 0}));
+  EXPECT_EQ((clamp(a, -2.5, 0.5)).value().to_vector<float>(), (std::vector<float>{0.5F, -2.5F}));
+  EXPECT_EQ(numbers(clamp(a, 3, 2)), (std::vector<std::int64_t>{2, 2}));  // the upper bound comes last
+  EXPECT_EQ(numbers(clamp_min(a, 0)), (std::vector<std::int64_t>{1, 0}));
+  EXPECT_EQ(numbers(clamp_max(a, 0)), (std::vector<std::int64_t>{0, -7}));
   EXPECT_THROW(a.set_requires_grad(true), DtypeError);
 }
 

@@ -151,8 +151,10 @@ TEST(Cases, CoverEveryOperation) {
     for (const auto& [family, one] : checked_cases())
       one->run(cases::inputs_of(one->name, one->inputs, use_reference()));
   }
-  for (int op = 0; op < op_count; ++op)
+  for (int op = 0; op < op_count; ++op) {
+    if (static_cast<Op>(op) == Op::hooks) continue;  // of the tape: listeners do not hear of it
     EXPECT_TRUE(coverage.ops.contains(static_cast<Op>(op))) << "no case of " << name_of(static_cast<Op>(op));
+  }
   for (std::size_t i = 0; i < std::variant_size_v<Unary>; ++i)
     EXPECT_TRUE(coverage.unaries.contains(i)) << "no case of function " << i << " of Unary";
   for (std::size_t i = 0; i < std::variant_size_v<Binary>; ++i)

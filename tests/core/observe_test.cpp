@@ -56,7 +56,9 @@ TEST(Anomaly, BlamesABrokenBackwardNotWhatComesAfterIt) {
   const DetectAnomaly anomaly;
   const Tensor y = custom(
       "broken", {x * 2.0}, [](CustomContext&, auto in) { return in[0] * 1.0; },
-      [](const CustomContext&, auto dy) { return std::vector{dy[0] * std::nan("")}; });
+      [](const CustomContext&, auto dy) {
+        return std::vector{Tensor::from({NAN, NAN}, dy[0].shape())};
+      });
   expect_words(error_of([&] { sum(y * 3.0).backward(); }), {"backward of broken", "2 NaN"});
 }
 

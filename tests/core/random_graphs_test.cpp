@@ -27,7 +27,7 @@ struct Instruction {
 struct Program {
   std::vector<Shape> inputs;
   std::vector<Instruction> instructions;
-  std::size_t sums = 3;  // how many of the last tensors the loss adds up
+  std::size_t sums = 6;  // how many of the last tensors the loss adds up
 
   Tensor loss(std::span<const Tensor> given) const {
     std::vector<Tensor> all(given.begin(), given.end());
@@ -61,7 +61,7 @@ class Composer {
       add_input(shape);
     }
     add_input({2, 1, 2, 2});  // a convolution's weight
-    const int length = 6 + below(12);
+    const int length = 10 + below(16);
     while (static_cast<int>(program_.instructions.size()) < length) grow();
     return program_;
   }
@@ -103,7 +103,10 @@ class Composer {
   }
 
   void grow() {
-    const int a = pick(), b = pick();
+    // Every input is used, the convolution's weight only by convolutions.
+    const std::size_t grown = program_.instructions.size();
+    const bool early = grown + 1 < program_.inputs.size();
+    const int a = early ? static_cast<int>(grown) : pick(), b = pick();
     switch (below(12)) {
       case 0:
       case 1: return unary(a);

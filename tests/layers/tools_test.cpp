@@ -44,12 +44,14 @@ TEST(Summary, HasARowPerOperation) {
   EXPECT_EQ(json["flops"], found.flops);
 }
 
+struct PartlyUsed {
+  Linear used{{.in = 2, .out = 3}}, idle{{.in = 2, .out = 3}};
+  Parameter tied{};
+  Tensor operator()(const Tensor& x) const { return linear(used(x), tied); }
+};
+
 TEST(Summary, SaysWhatIsFrozenUnusedAndShared) {
-  struct Model {
-    Linear used{{.in = 2, .out = 3}}, idle{{.in = 2, .out = 3}};
-    Parameter tied{};
-    Tensor operator()(const Tensor& x) const { return linear(used(x), tied); }
-  } model;
+  PartlyUsed model;
   model.tied = Parameter(Tensor::zeros({4, 3}).value());
   freeze(model, "idle");
   const Summary found = summary(model, Tensor::zeros({1, 2}));

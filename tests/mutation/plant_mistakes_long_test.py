@@ -19,7 +19,7 @@ import tempfile
 SOURCE = pathlib.Path(os.environ.get("JOIST_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("JOIST_BINARY_DIR", SOURCE / "build/release")).resolve()
 TESTS = ["core_backend_test", "core_gradcheck_test", "core_torch_fixtures_test", "core_dtype_test", "core_creation_test",
-         "core_autocast_test", "core_hooks_test", "core_checkpoint_test", "core_random_test"]
+         "core_autocast_test", "core_hooks_test", "core_checkpoint_test", "core_random_graphs_test", "core_random_test"]
 
 # (file, right, wrong): each text stands exactly once in its file.
 MISTAKES = [
