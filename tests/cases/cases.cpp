@@ -63,6 +63,7 @@ const std::vector<Family>& families() {
       loss_layer_cases(),
       dropout_cases(),
       comparison_cases(),
+      basic_layer_cases(),
       recurrent_cases(),
       recurrent_layer_cases(),
       linalg_cases(),
@@ -71,7 +72,6 @@ const std::vector<Family>& families() {
       attention_layer_cases(),
       embedding_cases(),
       row_norm_cases(),
-      basic_layer_cases(),
       composition_cases(),
   };
   return all;
