@@ -137,13 +137,13 @@ Tensor index_fill(const Tensor& x, int axis, const Tensor& index, double value) 
   return scatter(x, at, positions_like(wrapped, x.shape(), at), value);
 }
 
-Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tensor& source, Reduce reduce,
+Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tensor& source, ScatterReduction reduce,
                       bool include_self) {
   if (x.rank() == 0)
     return reshape(scatter_reduce(reshape(x, {1}), 0, ravel(index), ravel(source), reduce, include_self), Shape{});
   const int at = x.shape().axis(axis);
   require_fitting("scatter_reduce", x, at, index, source);
-  if (reduce == Reduce::sum && include_self) return scatter_add(x, at, index, source);
+  if (reduce == ScatterReduction::sum && include_self) return scatter_add(x, at, index, source);
   const Array& places = index.value();
   const Array given = leading(source.value(), index.shape());
   Tensor start = x.detach(), hit, count;
@@ -156,23 +156,23 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
     if (!include_self) {
       const bool floating = is_floating(x.dtype());
       constexpr double infinity = std::numeric_limits<double>::infinity();
-      if (!floating && (reduce == Reduce::amax || reduce == Reduce::amin)) {
+      if (!floating && (reduce == ScatterReduction::amax || reduce == ScatterReduction::amin)) {
         // Integers have no infinity: any source serves as the start.
         start = scattered(Scatter::replace, start.value(), given, at, places);
       } else {
-        start = masked_fill(start, hit, reduce == Reduce::prod ? 1 : reduce == Reduce::amax ? -infinity
-                                                                 : reduce == Reduce::amin ? infinity : 0);
+        start = masked_fill(start, hit, reduce == ScatterReduction::prod ? 1 : reduce == ScatterReduction::amax ? -infinity
+                                                                 : reduce == ScatterReduction::amin ? infinity : 0);
       }
     } else {
       count = count + 1;
     }
-    const Scatter how = reduce == Reduce::prod   ? Scatter::multiply
-                        : reduce == Reduce::amax ? Scatter::maximum
-                        : reduce == Reduce::amin ? Scatter::minimum
+    const Scatter how = reduce == ScatterReduction::prod   ? Scatter::multiply
+                        : reduce == ScatterReduction::amax ? Scatter::maximum
+                        : reduce == ScatterReduction::amin ? Scatter::minimum
                                                  : Scatter::add;
     y = scattered(how, start.value(), given, at, places);
     count = maximum(count, ones_like(count));
-    if (reduce == Reduce::mean) y = is_floating(x.dtype()) ? y / count : floor_divide(y, count);
+    if (reduce == ScatterReduction::mean) y = is_floating(x.dtype()) ? y / count : floor_divide(y, count);
   }
   const auto backward = [=, kept_x = saved(x), index = saved(index), given = saved(source), y = saved(y)](
                             const Array& dy_array, Node& node) {
@@ -180,15 +180,15 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
     const Tensor values(leading(given.get(), positions.shape()));
     Tensor dx, ds;
     switch (reduce) {
-      case Reduce::sum:
+      case ScatterReduction::sum:
         dx = dy;
         ds = gather(dy, at, positions);
         break;
-      case Reduce::mean:
+      case ScatterReduction::mean:
         dx = dy / count;
         ds = gather(dx, at, positions);
         break;
-      case Reduce::prod: {
+      case ScatterReduction::prod: {
         const Tensor begin = include_self ? self : masked_fill(self, hit, 1);
         const auto times = [&](const Tensor& first, const Tensor& factors) {
           return scattered(Scatter::multiply, first.value(), factors.value(), at, positions.value());
@@ -204,8 +204,8 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
         ds = where(only, others, share);
         break;
       }
-      case Reduce::amax:
-      case Reduce::amin: {
+      case ScatterReduction::amax:
+      case ScatterReduction::amin: {
         Tensor is_result = to(eq(self, result), dy.dtype());
         if (!include_self) is_result = masked_fill(is_result, hit, 0);
         const Tensor source_is = to(eq(values, gather(result, at, positions)), dy.dtype());

@@ -97,15 +97,17 @@ Tensor middle_of_all(const char* op, const Tensor& x, bool skip_nan) {
 }
 
 Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis, bool keep_axes,
-                 Interpolation interpolation, bool skip_nan) {
+                 QuantileInterpolation interpolation, bool skip_nan) {
   require_floating(op, given);
   const Tensor x = given.rank() == 0 ? reshape(given, {1}) : given;
   const int at = x.shape().axis(axis);
   const std::int64_t n = x.shape(at);
-  if (q.rank() > 1 || q.dtype() != x.dtype())
-    throw ShapeError({.where = op,
-                      .what = "q of shape " + q.shape().text() + " and type " + std::string(name_of(q.dtype())),
-                      .expected = "one number or a vector of the input's type, " + std::string(name_of(x.dtype()))});
+  if (q.dtype() != x.dtype())
+    throw DtypeError({.where = op,
+                      .what = std::string(name_of(q.dtype())) + " q for an input of " + std::string(name_of(x.dtype())),
+                      .expected = "one element type"});
+  if (q.rank() > 1)
+    throw ShapeError({.where = op, .what = "q of shape " + q.shape().text(), .expected = "one number or a vector"});
   if (n == 0) throw ShapeError({.where = op, .what = "input " + x.shape().text(), .expected = "at least one element"});
   const Tensor sorted = movedim(sort(x, at).values, at, -1);
   std::vector<Tensor> results;
@@ -122,12 +124,12 @@ Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis,
       Tensor place = clamp_min((numbers - 1.0) * part, 0);
       const double last = static_cast<double>(n - 1);
       if (!skip_nan) place = where(lt(numbers, static_cast<double>(n)), last, place);
-      if (interpolation == Interpolation::lower) place = floor(place);
-      if (interpolation == Interpolation::higher) place = ceil(place);
-      if (interpolation == Interpolation::nearest) place = round(place);
+      if (interpolation == QuantileInterpolation::lower) place = floor(place);
+      if (interpolation == QuantileInterpolation::higher) place = ceil(place);
+      if (interpolation == QuantileInterpolation::nearest) place = round(place);
       low = floor(place);
       high = to(ceil(place), Dtype::int64);
-      weight = interpolation == Interpolation::midpoint ? to(ne(place, low), x.dtype()) * 0.5 : place - low;
+      weight = interpolation == QuantileInterpolation::midpoint ? to(ne(place, low), x.dtype()) * 0.5 : place - low;
       low = to(low, Dtype::int64);
     }
     const Tensor y = squeeze(lerp(gather(sorted, -1, low), gather(sorted, -1, high), weight), -1);
@@ -191,22 +193,22 @@ ValuesIndices mode(const Tensor& given, int axis, bool keep_axes) {
   return {reshape(result.values, Shape{}), reshape(result.indices, Shape{})};
 }
 
-Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantiles("quantile", x, q, axis, keep_axes, interpolation, false);
 }
-Tensor quantile(const Tensor& x, const Tensor& q, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation) {
   return quantiles("quantile", ravel(x), q, 0, false, interpolation, false);
 }
-Tensor quantile(const Tensor& x, double q, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, double q, QuantileInterpolation interpolation) {
   return quantile(x, one_quantile(x, q), interpolation);
 }
-Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantile(x, one_quantile(x, q), axis, keep_axes, interpolation);
 }
-Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantiles("nanquantile", x, q, axis, keep_axes, interpolation, true);
 }
-Tensor nanquantile(const Tensor& x, const Tensor& q, Interpolation interpolation) {
+Tensor nanquantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation) {
   return quantiles("nanquantile", ravel(x), q, 0, false, interpolation, true);
 }
 

@@ -43,6 +43,7 @@ const std::vector<Family>& families() {
   static const std::vector<Family> all{
       arithmetic_cases(), activation_cases(), matmul_cases(),    convolution_cases(), normalization_cases(),
       pooling_cases(),    resize_cases(),     reduction_cases(), reshape_cases(),     indexing_cases(),
+      view_cases(),       sorting_cases(),    scan_cases(),
       softmax_cases(),    loss_cases(),       dropout_cases(),   comparison_cases(),  composition_cases()};
   return all;
 }
