@@ -25,10 +25,9 @@ void for_each_of(const Array& index, Visit&& visit) {
   throw DataError({.where = op,
                    .what = "index " + std::to_string(index) + " at position " +
                            (position.rank() == 1 ? std::to_string(position[0]) : position.text()),
-                   .expected = length == 0
-                                   ? "no index: input " + input.text() + " has no elements there"
-                                   : std::to_string(least) + " to " + std::to_string(length - 1) + " for input " +
-                                         input.text()});
+                   .expected = length == 0 ? "no index: input " + input.text() + " has no elements there"
+                                           : std::to_string(least) + " to " + std::to_string(length - 1) +
+                                                 " for input " + input.text()});
 }
 
 void require_int64(const char* op, const Array& index) {
@@ -99,16 +98,17 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   require_same_device("gather", x, index);
   // A tensor without axes counts as a vector of one.
-  if (x.rank() == 0) return reshape(gather(reshape(x, {1}), 0, reshape(index, {index.value().elements()})), index.shape());
+  if (x.rank() == 0)
+    return reshape(gather(reshape(x, {1}), 0, reshape(index, {index.value().elements()})), index.shape());
   const int at = x.shape().axis(axis);
   bool fits = index.rank() == x.rank();
   for (int i = 0; fits && i < x.rank(); ++i) fits = i == at || index.shape(i) <= x.shape(i);
   if (!fits)
-    throw ShapeError({.where = "gather",
-                      .what = "input " + x.shape().text() + ", index " + index.shape().text() + ", axis " +
-                              std::to_string(axis),
-                      .expected = "an index of as many axes, no longer than the input on all but that axis",
-                      .remedy = "take_along_dim() broadcasts"});
+    throw ShapeError(
+        {.where = "gather",
+         .what = "input " + x.shape().text() + ", index " + index.shape().text() + ", axis " + std::to_string(axis),
+         .expected = "an index of as many axes, no longer than the input on all but that axis",
+         .remedy = "take_along_dim() broadcasts"});
   require_indices("gather", index.value(), x.shape(at), x.shape());
   Array y = Array::empty(index.shape(), x.dtype(), x.device());
   kernels_of<IndexingKernels>(x.value()).gather(x.value(), at, index.value(), {y, false});

@@ -51,10 +51,10 @@ Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Te
   require_rank("bilinear", weight, 3, "weight [out, in1, in2]");
   if (a.rank() < 1 || a.rank() != b.rank() || a.shape().without(-1) != b.shape().without(-1) ||
       a.shape(-1) != weight.shape(1) || b.shape(-1) != weight.shape(2))
-    throw ShapeError({.where = "bilinear",
-                      .what = "inputs " + a.shape().text() + " and " + b.shape().text() + ", weight " +
-                              weight.shape().text(),
-                      .expected = "[..., in1], [..., in2] with equal leading axes and weight [out, in1, in2]"});
+    throw ShapeError(
+        {.where = "bilinear",
+         .what = "inputs " + a.shape().text() + " and " + b.shape().text() + ", weight " + weight.shape().text(),
+         .expected = "[..., in1], [..., in2] with equal leading axes and weight [out, in1, in2]"});
   if (bias.defined()) require_vector("bilinear", "bias", bias, weight.shape(0));
   const std::int64_t out = weight.shape(0), in1 = weight.shape(1), in2 = weight.shape(2);
   const std::int64_t rows = a.shape().elements(0, a.rank() - 1);
@@ -118,8 +118,8 @@ Tensor tensordot(const Tensor& a, const Tensor& b, std::span<const int> axes_a, 
   for (std::size_t i = 0; fits && i < axes_a.size(); ++i) fits = a.shape(axes_a[i]) == b.shape(axes_b[i]);
   if (!fits)
     throw ShapeError({.where = "tensordot",
-                      .what = a.shape().text() + " and " + b.shape().text() + " over " +
-                              std::to_string(axes_a.size()) + " and " + std::to_string(axes_b.size()) + " axes",
+                      .what = a.shape().text() + " and " + b.shape().text() + " over " + std::to_string(axes_a.size()) +
+                              " and " + std::to_string(axes_b.size()) + " axes",
                       .expected = "as many axes of equal lengths"});
   // The free axes of a, then the summed ones; the summed axes of b, then its free ones.
   struct Side {
@@ -247,10 +247,10 @@ Tensor cross(const Tensor& given_a, const Tensor& given_b, int axis) {
   const Shape shape = broadcast(given_a.shape(), given_b.shape(), "cross");
   const int at = shape.axis(axis);
   if (shape[at] != 3)
-    throw ShapeError({.where = "cross",
-                      .what = given_a.shape().text() + " × " + given_b.shape().text() + " along axis " +
-                              std::to_string(axis),
-                      .expected = "length 3 on that axis"});
+    throw ShapeError(
+        {.where = "cross",
+         .what = given_a.shape().text() + " × " + given_b.shape().text() + " along axis " + std::to_string(axis),
+         .expected = "length 3 on that axis"});
   const Tensor a = expand(given_a, shape), b = expand(given_b, shape);
   return roll(a, -1, at) * roll(b, -2, at) - roll(a, -2, at) * roll(b, -1, at);
 }

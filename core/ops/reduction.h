@@ -11,14 +11,14 @@
 namespace joist {
 
 // Declares FUNCTION over all axes, over one axis and over several.
-#define JOIST_OVER_AXES(function)                                                                         \
-  Tensor function(const Tensor& x, std::span<const int> axes, bool keep_axes = false);                    \
-  Tensor function(const Tensor& x);                                                                       \
-  inline Tensor function(const Tensor& x, std::initializer_list<int> axes, bool keep_axes = false) {      \
-    return function(x, std::span(axes.begin(), axes.size()), keep_axes);                                  \
-  }                                                                                                       \
-  inline Tensor function(const Tensor& x, int axis, bool keep_axes = false) {                             \
-    return function(x, std::span(&axis, 1), keep_axes);                                                   \
+#define JOIST_OVER_AXES(function)                                                                    \
+  Tensor function(const Tensor& x, std::span<const int> axes, bool keep_axes = false);               \
+  Tensor function(const Tensor& x);                                                                  \
+  inline Tensor function(const Tensor& x, std::initializer_list<int> axes, bool keep_axes = false) { \
+    return function(x, std::span(axes.begin(), axes.size()), keep_axes);                             \
+  }                                                                                                  \
+  inline Tensor function(const Tensor& x, int axis, bool keep_axes = false) {                        \
+    return function(x, std::span(&axis, 1), keep_axes);                                              \
   }
 
 /// Integers and bool give int64.
@@ -113,7 +113,8 @@ Tensor quantile(const Tensor& x, double q, QuantileInterpolation interpolation =
 Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes = false,
                 QuantileInterpolation interpolation = QuantileInterpolation::linear);
 /// NaN left out.
-Tensor nanquantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation = QuantileInterpolation::linear);
+Tensor nanquantile(const Tensor& x, const Tensor& q,
+                   QuantileInterpolation interpolation = QuantileInterpolation::linear);
 Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes = false,
                    QuantileInterpolation interpolation = QuantileInterpolation::linear);
 

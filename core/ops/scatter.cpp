@@ -57,8 +57,7 @@ void require_fitting(const char* op, const Tensor& x, int axis, const Tensor& in
 
 // y = x with source put to, or added at, the index.
 Tensor scattered(const char* op, Scatter how, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  if (x.rank() == 0)
-    return reshape(scattered(op, how, reshape(x, {1}), 0, ravel(index), ravel(source)), Shape{});
+  if (x.rank() == 0) return reshape(scattered(op, how, reshape(x, {1}), 0, ravel(index), ravel(source)), Shape{});
   const int at = x.shape().axis(axis);
   require_fitting(op, x, at, index, source);
   Array y = copied(x.value());
@@ -160,8 +159,11 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
         // Integers have no infinity: any source serves as the start.
         start = scattered(Scatter::replace, start.value(), given, at, places);
       } else {
-        start = masked_fill(start, hit, reduce == ScatterReduction::prod ? 1 : reduce == ScatterReduction::amax ? -infinity
-                                                                 : reduce == ScatterReduction::amin ? infinity : 0);
+        start = masked_fill(start, hit,
+                            reduce == ScatterReduction::prod   ? 1
+                            : reduce == ScatterReduction::amax ? -infinity
+                            : reduce == ScatterReduction::amin ? infinity
+                                                               : 0);
       }
     } else {
       count = count + 1;
@@ -169,7 +171,7 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
     const Scatter how = reduce == ScatterReduction::prod   ? Scatter::multiply
                         : reduce == ScatterReduction::amax ? Scatter::maximum
                         : reduce == ScatterReduction::amin ? Scatter::minimum
-                                                 : Scatter::add;
+                                                           : Scatter::add;
     y = scattered(how, start.value(), given, at, places);
     count = maximum(count, ones_like(count));
     if (reduce == ScatterReduction::mean) y = is_floating(x.dtype()) ? y / count : floor_divide(y, count);
@@ -194,7 +196,8 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
           return scattered(Scatter::multiply, first.value(), factors.value(), at, positions.value());
         };
         dx = dy * times(ones_like(begin), values);
-        // Of an element that is the only 0 the others' product, of any other the whole divided by it (0 if there is a 0).
+        // Of an element that is the only 0 the others' product, of any other the whole divided by it (0 if there is a
+        // 0).
         const Tensor zero = eq(values, 0), numbers = to(zero, values.dtype());
         const Tensor zeros_there = gather(
             scattered(Scatter::add, zeros_like(self).value(), numbers.value(), at, positions.value()), at, positions);
@@ -209,8 +212,7 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
         Tensor is_result = to(eq(self, result), dy.dtype());
         if (!include_self) is_result = masked_fill(is_result, hit, 0);
         const Tensor source_is = to(eq(values, gather(result, at, positions)), dy.dtype());
-        const Tensor winners =
-            scattered(Scatter::add, is_result.value(), source_is.value(), at, positions.value());
+        const Tensor winners = scattered(Scatter::add, is_result.value(), source_is.value(), at, positions.value());
         const Tensor share = dy / winners;
         dx = is_result * share;
         ds = source_is * gather(share, at, positions);

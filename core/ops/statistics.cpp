@@ -72,8 +72,7 @@ ValuesIndices middle(const char* op, const Tensor& x, int axis, bool keep_axes, 
     const Quiet quiet;
     const Tensor numbers = sum(logical_not(isnan(x.detach())), at, true);  // NaN is sorted behind them
     const Tensor half = floor_divide(numbers - 1.0, Tensor::full({}, 2, Dtype::int64, x.device()));
-    place = skip_nan ? where(eq(numbers, 0), 0.0, half)
-                     : where(lt(numbers, static_cast<double>(n)), numbers, half);
+    place = skip_nan ? where(eq(numbers, 0), 0.0, half) : where(lt(numbers, static_cast<double>(n)), numbers, half);
   }
   return picked(x, at, keep_axes, sorted, place);
 }
@@ -135,8 +134,8 @@ Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis,
     const Tensor y = squeeze(lerp(gather(sorted, -1, low), gather(sorted, -1, high), weight), -1);
     results.push_back(keep_axes ? unsqueeze(y, at) : y);
   }
-  const Tensor y = given.rank() == 0 && keep_axes ? reshape(stack(results, 0), {q.value().elements()})
-                                                  : stack(results, 0);
+  const Tensor y =
+      given.rank() == 0 && keep_axes ? reshape(stack(results, 0), {q.value().elements()}) : stack(results, 0);
   return q.rank() == 0 ? squeeze(y, 0) : y;
 }
 

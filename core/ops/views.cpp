@@ -141,7 +141,8 @@ std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> sizes, 
 std::vector<Tensor> tensor_split(const Tensor& x, int sections, int axis) {
   const int at = x.shape().axis(axis);
   if (sections < 1)
-    throw ShapeError({.where = "tensor_split", .what = std::to_string(sections) + " sections", .expected = "at least 1"});
+    throw ShapeError(
+        {.where = "tensor_split", .what = std::to_string(sections) + " sections", .expected = "at least 1"});
   const std::int64_t least = x.shape(at) / sections, longer = x.shape(at) % sections;
   std::vector<std::int64_t> bounds{0};
   for (int i = 0; i < sections; ++i) bounds.push_back(bounds.back() + least + (i < longer ? 1 : 0));
@@ -194,9 +195,8 @@ Tensor unfold_axis(const Tensor& x, int axis, std::int64_t size, std::int64_t st
 Tensor diagonal(const Tensor& x, std::int64_t offset, int axis1, int axis2) {
   const int first = x.shape().axis(axis1), second = x.shape().axis(axis2);
   if (first == second) refuse_same_axis("diagonal", x, axis1, axis2);
-  return part_of({Op::view, SliceAttribute{first, offset, second, 1}}, x, [=](const Array& from) {
-    return diagonal_of(from, offset, first, second);
-  });
+  return part_of({Op::view, SliceAttribute{first, offset, second, 1}}, x,
+                 [=](const Array& from) { return diagonal_of(from, offset, first, second); });
 }
 
 Tensor diag(const Tensor& x, std::int64_t offset) {

@@ -54,13 +54,18 @@ Family indexing_cases() {
   add("gather_no_index", {uniform({3, 4}), integers({0, 4}, 1)}, [](auto t) { return gather(t[0], 0, t[1]); });
   add("gather_index_spaced", {uniform({5, 6}), integers({5, 8}, 6)},
       [](auto t) { return gather(t[0], 1, slice(t[1], 1, 1, 8, 3)); });
-  add("gather_broadcast_input", {uniform({1, 6}), integers({5, 4}, 6)},
-      [](auto t) { return gather(expand(t[0], {5, 6}), 1, t[1]); });
+  add("gather_broadcast_input", {uniform({1, 6}), integers({5, 4}, 6)}, [](auto t) {
+    return gather(expand(t[0], {5, 6}), 1, t[1]);
+  });
   add("gather_integers", {integers({5, 6}, 100), integers({5, 3}, 6)}, [](auto t) { return gather(t[0], 1, t[1]); });
-  add("gather_large", {uniform({301, 67}), integers({301, 90}, 67)}, [](auto t) { return gather(t[0], 1, t[1]); }, true);
-  add("gather_large_first", {uniform({301, 67}), integers({500, 67}, 301)}, [](auto t) { return gather(t[0], 0, t[1]); },
+  add(
+      "gather_large", {uniform({301, 67}), integers({301, 90}, 67)}, [](auto t) { return gather(t[0], 1, t[1]); },
       true);
-  add("scatter_add_large", {uniform({67, 50}), integers({601, 50}, 67), uniform({601, 50})},
+  add(
+      "gather_large_first", {uniform({301, 67}), integers({500, 67}, 301)},
+      [](auto t) { return gather(t[0], 0, t[1]); }, true);
+  add(
+      "scatter_add_large", {uniform({67, 50}), integers({601, 50}, 67), uniform({601, 50})},
       [](auto t) { return scatter_add(t[0], 0, t[1], t[2]); }, true);
   add("scatter_add_itself", {uniform({4, 5}), integers({4, 5}, 5)},
       [](auto t) { return scatter_add(t[0], 1, t[1], t[0]); });
@@ -68,10 +73,10 @@ Family indexing_cases() {
       [](auto t) { return scatter_add(t[0], 0, t[1], t[2]); });
 
   const std::vector<std::pair<const char*, ScatterReduction>> reductions{{"sum", ScatterReduction::sum},
-                                                               {"prod", ScatterReduction::prod},
-                                                               {"mean", ScatterReduction::mean},
-                                                               {"amax", ScatterReduction::amax},
-                                                               {"amin", ScatterReduction::amin}};
+                                                                         {"prod", ScatterReduction::prod},
+                                                                         {"mean", ScatterReduction::mean},
+                                                                         {"amax", ScatterReduction::amax},
+                                                                         {"amin", ScatterReduction::amin}};
   for (const auto& [name, reduce] : reductions)
     for (const bool include_self : {true, false}) {
       const auto run = [reduce = reduce, include_self](auto t) {
@@ -81,17 +86,19 @@ Family indexing_cases() {
       add(full, {uniform({4, 5}), integers({3, 7}, 5), uniform({4, 8})}, run);
       // Ties share the gradient and zeros stop it: at neither are there two-sided differences.
       cases.push_back({full + "_ties", {coarse({4, 5}), integers({4, 9}, 5), coarse({4, 9})}, run, false});
-      cases.push_back({full + "_integers", {integers({4, 5}, 9), integers({4, 9}, 5), integers({4, 9}, 9)}, run, false});
+      cases.push_back(
+          {full + "_integers", {integers({4, 5}, 9), integers({4, 9}, 5), integers({4, 9}, 9)}, run, false});
     }
-  add("scatter_reduce_zeros", {of_values({3}, {2, 0, 3}), given({7}, {0, 0, 0, 1, 1, 2, 2}),
-                               of_values({7}, {0, 5, -1, 3, 0, 0, 0})},
+  add("scatter_reduce_zeros",
+      {of_values({3}, {2, 0, 3}), given({7}, {0, 0, 0, 1, 1, 2, 2}), of_values({7}, {0, 5, -1, 3, 0, 0, 0})},
       [](auto t) { return scatter_reduce(t[0], 0, t[1], t[2], ScatterReduction::prod); });
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const auto reduce : {ScatterReduction::amax, ScatterReduction::amin})
-    cases.push_back({reduce == ScatterReduction::amax ? "scatter_reduce_nan_max" : "scatter_reduce_nan_min",
-                     {constant(of_values({3}, {1, nan, 2})), given({3}, {0, 1, 2}), constant(of_values({3}, {nan, 1, 5}))},
-                     [reduce](auto t) { return scatter_reduce(t[0], 0, t[1], t[2], reduce); },
-                     false});
+    cases.push_back(
+        {reduce == ScatterReduction::amax ? "scatter_reduce_nan_max" : "scatter_reduce_nan_min",
+         {constant(of_values({3}, {1, nan, 2})), given({3}, {0, 1, 2}), constant(of_values({3}, {nan, 1, 5}))},
+         [reduce](auto t) { return scatter_reduce(t[0], 0, t[1], t[2], reduce); },
+         false});
 
   add("take", {uniform({3, 4}), given({2, 3}, {0, -1, 11, 5, 5, -12})}, [](auto t) { return take(t[0], t[1]); });
   add("put", {uniform({3, 4}), given({3}, {0, -1, 5}), uniform({3})}, [](auto t) { return put(t[0], t[1], t[2]); });
@@ -99,15 +106,17 @@ Family indexing_cases() {
       [](auto t) { return put(t[0], t[1], t[2], true); });
   add("take_along_dim", {uniform({3, 1, 4}), given({1, 5, 2}, {0, -1, 2, 1, -4, 3, 0, 0, 1, 1})},
       [](auto t) { return take_along_dim(t[0], t[1], 2); });
-  add("index", {uniform({4, 5, 3}), given({2, 1}, {-1, 2}), given({3}, {0, 4, -2})},
-      [](auto t) { return index(t[0], {t[1], t[2]}); });
+  add("index", {uniform({4, 5, 3}), given({2, 1}, {-1, 2}), given({3}, {0, 4, -2})}, [](auto t) {
+    return index(t[0], {t[1], t[2]});
+  });
   add("index_first", {uniform({4, 5}), integers({3, 2}, 4)}, [](auto t) { return index(t[0], {t[1]}); });
-  add("index_mask", {uniform({4, 5, 2}), constant(uniform({4, 5}))},
-      [](auto t) { return index(t[0], {gt(t[1], 0)}); });
-  add("index_put", {uniform({4, 5, 3}), given({2}, {-1, 2}), given({2}, {0, 4}), uniform({2, 3})},
-      [](auto t) { return index_put(t[0], {t[1], t[2]}, t[3]); });
-  add("index_put_accumulate", {uniform({4, 5}), integers({30}, 4), integers({30}, 5), uniform({30})},
-      [](auto t) { return index_put(t[0], {t[1], t[2]}, t[3], true); });
+  add("index_mask", {uniform({4, 5, 2}), constant(uniform({4, 5}))}, [](auto t) { return index(t[0], {gt(t[1], 0)}); });
+  add("index_put", {uniform({4, 5, 3}), given({2}, {-1, 2}), given({2}, {0, 4}), uniform({2, 3})}, [](auto t) {
+    return index_put(t[0], {t[1], t[2]}, t[3]);
+  });
+  add("index_put_accumulate", {uniform({4, 5}), integers({30}, 4), integers({30}, 5), uniform({30})}, [](auto t) {
+    return index_put(t[0], {t[1], t[2]}, t[3], true);
+  });
   add("index_put_broadcast", {uniform({4, 5}), given({2}, {1, 3}), uniform({})},
       [](auto t) { return index_put(t[0], {t[1]}, t[2], true); });
   add("masked_select", {uniform({4, 5}), constant(uniform({5}))},

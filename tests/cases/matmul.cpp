@@ -68,14 +68,17 @@ Family matmul_cases() {
   add("mv", {uniform({3, 4}), uniform({4})}, [](auto t) { return mv(t[0], t[1]); });
   add("dot", {uniform({7}), uniform({7})}, [](auto t) { return std::vector{dot(t[0], t[1]), vdot(t[0], t[0])}; });
   add("outer", {uniform({3}), uniform({4})}, [](auto t) { return outer(t[0], t[1]); });
-  add("inner", {uniform({2, 3, 4}), uniform({5, 4}), uniform({})},
-      [](auto t) { return std::vector{inner(t[0], t[1]), inner(t[1], t[2])}; });
+  add("inner", {uniform({2, 3, 4}), uniform({5, 4}), uniform({})}, [](auto t) {
+    return std::vector{inner(t[0], t[1]), inner(t[1], t[2])};
+  });
   add("bilinear", {uniform({2, 3, 4}), uniform({2, 3, 5}), uniform({6, 4, 5}), uniform({6})},
       [](auto t) { return bilinear(t[0], t[1], t[2], t[3]); });
   add("bilinear_vectors", {uniform({4}), uniform({5}), uniform({2, 4, 5})},
       [](auto t) { return bilinear(t[0], t[1], t[2]); });
-  add("addmm", {uniform({2}), uniform({3, 4}), uniform({4, 2})}, [](auto t) { return addmm(t[0], t[1], t[2], 0.5, -2); });
-  add("addmm_no_input", {constant(of_values({1}, {std::numeric_limits<double>::quiet_NaN()})), uniform({3, 4}), uniform({4, 2})},
+  add("addmm", {uniform({2}), uniform({3, 4}), uniform({4, 2})},
+      [](auto t) { return addmm(t[0], t[1], t[2], 0.5, -2); });
+  add("addmm_no_input",
+      {constant(of_values({1}, {std::numeric_limits<double>::quiet_NaN()})), uniform({3, 4}), uniform({4, 2})},
       [](auto t) { return addmm(t[0], t[1], t[2], 0); });
   add("baddbmm", {uniform({3, 2}), uniform({2, 3, 4}), uniform({2, 4, 2})},
       [](auto t) { return baddbmm(t[0], t[1], t[2], 0.5, -2); });
@@ -83,26 +86,33 @@ Family matmul_cases() {
       [](auto t) { return addbmm(t[0], t[1], t[2], 0.5, -2); });
   add("addmv", {uniform({3}), uniform({3, 4}), uniform({4})}, [](auto t) { return addmv(t[0], t[1], t[2], 2, 0.5); });
   add("addr", {uniform({3, 4}), uniform({3}), uniform({4})}, [](auto t) { return addr(t[0], t[1], t[2], 2, 0.5); });
-  add("tensordot", {uniform({2, 3, 4}), uniform({4, 5, 3})},
-      [](auto t) { return tensordot(t[0], t[1], std::vector{1, -1}, std::vector{2, 0}); });
-  add("tensordot_count", {uniform({2, 3, 4}), uniform({3, 4, 2})},
-      [](auto t) { return std::vector{tensordot(t[0], t[1]), tensordot(t[0], t[1], 0)}; });
+  add("tensordot", {uniform({2, 3, 4}), uniform({4, 5, 3})}, [](auto t) {
+    return tensordot(t[0], t[1], std::vector{1, -1}, std::vector{2, 0});
+  });
+  add("tensordot_count", {uniform({2, 3, 4}), uniform({3, 4, 2})}, [](auto t) {
+    return std::vector{tensordot(t[0], t[1]), tensordot(t[0], t[1], 0)};
+  });
   add("multi_dot", {uniform({2, 6}), uniform({6, 3}), uniform({3, 7}), uniform({7, 2})},
       [](auto t) { return multi_dot(t); });
   add("chain_matmul", {uniform({6}), uniform({6, 3}), uniform({3})}, [](auto t) { return chain_matmul(t); });
-  add("matrix_power", {uniform({2, 3, 3}, -1, 1)},
-      [](auto t) { return std::vector{matrix_power(t[0], 5), matrix_power(t[0], 0), matrix_power(t[0], 1) * 2}; });
-  add("kron", {uniform({2, 3}), uniform({3, 2}), uniform({4})},
-      [](auto t) { return std::vector{kron(t[0], t[1]), kron(t[0], t[2])}; });
+  add("matrix_power", {uniform({2, 3, 3}, -1, 1)}, [](auto t) {
+    return std::vector{matrix_power(t[0], 5), matrix_power(t[0], 0), matrix_power(t[0], 1) * 2};
+  });
+  add("kron", {uniform({2, 3}), uniform({3, 2}), uniform({4})}, [](auto t) {
+    return std::vector{kron(t[0], t[1]), kron(t[0], t[2])};
+  });
   add("trace", {uniform({3, 5})}, [](auto t) { return trace(t[0]); });
-  add("cross", {uniform({4, 3}), uniform({3}), uniform({3, 4})},
-      [](auto t) { return std::vector{cross(t[0], t[1]), cross(t[2], transpose(t[0], 0, 1), 0)}; });
+  add("cross", {uniform({4, 3}), uniform({3}), uniform({3, 4})}, [](auto t) {
+    return std::vector{cross(t[0], t[1]), cross(t[2], transpose(t[0], 0, 1), 0)};
+  });
   add("vander", {uniform({4})}, [](auto t) {
     return std::vector{vander(t[0]), vander(t[0], 3, true), vander(t[0], 1), vander(t[0], 0)};
   });
-  add("block_diag", {uniform({2, 3}), uniform({2}), uniform({}), uniform({0, 2})}, [](auto t) { return block_diag(t); });
-  add("cartesian_prod", {uniform({2}), uniform({3}), uniform({2})},
-      [](auto t) { return std::vector{cartesian_prod(t), cartesian_prod(t.subspan(0, 1)) * 2}; });
+  add("block_diag", {uniform({2, 3}), uniform({2}), uniform({}), uniform({0, 2})},
+      [](auto t) { return block_diag(t); });
+  add("cartesian_prod", {uniform({2}), uniform({3}), uniform({2})}, [](auto t) {
+    return std::vector{cartesian_prod(t), cartesian_prod(t.subspan(0, 1)) * 2};
+  });
   add("combinations", {uniform({4})}, [](auto t) {
     return std::vector{combinations(t[0]), combinations(t[0], 3), combinations(t[0], 2, true), combinations(t[0], 5)};
   });
@@ -133,9 +143,10 @@ Family matmul_cases() {
   add("einsum_itself", {uniform({3, 4})}, [](auto t) { return einsum("ij,ij->i", {t[0], t[0]}); });
 
   const double far = std::numeric_limits<double>::infinity();
-  for (const auto& [name, p] : {std::pair{"", 2.0}, std::pair{"_one", 1.0}, std::pair{"_three", 3.0},
-                                std::pair{"_infinite", far}}) {
-    add(std::string("cdist") + name, {uniform({2, 3, 4}), uniform({5, 4})}, [p = p](auto t) { return cdist(t[0], t[1], p); });
+  for (const auto& [name, p] :
+       {std::pair{"", 2.0}, std::pair{"_one", 1.0}, std::pair{"_three", 3.0}, std::pair{"_infinite", far}}) {
+    add(std::string("cdist") + name, {uniform({2, 3, 4}), uniform({5, 4})},
+        [p = p](auto t) { return cdist(t[0], t[1], p); });
     add(std::string("pdist") + name, {uniform({5, 3})}, [p = p](auto t) { return pdist(t[0], p); });
     add(std::string("pairwise_distance") + name, {uniform({5, 3}), uniform({3})}, [p = p](auto t) {
       return std::vector{pairwise_distance(t[0], t[1], p), pairwise_distance(t[0], t[1], p, 1e-3, true)};
@@ -143,8 +154,9 @@ Family matmul_cases() {
   }
   cases.push_back({"cdist_itself", {uniform({4, 3})}, [](auto t) { return cdist(t[0], t[0]); }, false});
   add("pdist_single", {uniform({1, 3})}, [](auto t) { return pdist(t[0]); });
-  add("cosine_similarity", {uniform({2, 5, 3}), uniform({5, 1})},
-      [](auto t) { return std::vector{cosine_similarity(t[0], t[1]), cosine_similarity(t[0], t[1], -1, 0.5)}; });
+  add("cosine_similarity", {uniform({2, 5, 3}), uniform({5, 1})}, [](auto t) {
+    return std::vector{cosine_similarity(t[0], t[1]), cosine_similarity(t[0], t[1], -1, 0.5)};
+  });
   add("cosine_similarity_zero", {constant(of_values({2, 3}, {0, 0, 0, 1, 2, 2})), uniform({3})},
       [](auto t) { return cosine_similarity(t[0], t[1]); });
   return family;

@@ -37,31 +37,46 @@ Family scan_cases() {
   const auto special = [&](const std::string& name, std::vector<Input> inputs, auto run, bool differentiable = true) {
     cases.push_back({name, std::move(inputs), run, differentiable});
   };
-  special("cumprod_zero", {of_values({2, 5}, {2, 0, 3, 0.5, -1, 1, 2, 0, 0, 4})}, [](auto t) { return cumprod(t[0], 1); });
-  special("cumsum_integers", {integers({3, 4}, 9)}, [](auto t) { return std::vector{cumsum(t[0], 0), cumprod(t[0], 1)}; });
+  special("cumprod_zero", {of_values({2, 5}, {2, 0, 3, 0.5, -1, 1, 2, 0, 0, 4})},
+          [](auto t) { return cumprod(t[0], 1); });
+  special("cumsum_integers", {integers({3, 4}, 9)}, [](auto t) {
+    return std::vector{cumsum(t[0], 0), cumprod(t[0], 1)};
+  });
   special("cumsum_bool", {constant(uniform({3, 4}))}, [](auto t) { return cumsum(gt(t[0], 0), 1); });
   special("logcumsumexp_far", {of_values({6}, {-1000, 998, 1000, -1000, 999.5, 3})},
           [](auto t) { return logcumsumexp(t[0], 0); });
-  special("logcumsumexp_nothing", {of_values({2, 4}, {-infinity, -infinity, 1, 2, 0.5, -infinity, -infinity, 3})},
-          [](auto t) { return logcumsumexp(t[0], 1); }, false);
+  special(
+      "logcumsumexp_nothing", {of_values({2, 4}, {-infinity, -infinity, 1, 2, 0.5, -infinity, -infinity, 3})},
+      [](auto t) { return logcumsumexp(t[0], 1); }, false);
   special("logcumsumexp_infinite", {constant(of_values({2, 4}, {1, infinity, 2, 3, 1, nan, 2, infinity}))},
           [](auto t) { return logcumsumexp(t[0], 1); });
-  special("cummax_ties", {coarse({4, 9})},
-          [=](auto t) { return std::vector{cummax(t[0], 1).values, cummax(t[0], 1).indices, cummin(t[0], 1).values,
-                                           cummin(t[0], 1).indices}; }, false);
-  special("cummax_nan", {constant(of_values({2, 5}, {1, 3, nan, 5, nan, nan, 1, 2, nan, 0}))},
-          [=](auto t) { return std::vector{cummax(t[0], 1).values, cummax(t[0], 1).indices, cummin(t[0], 1).values,
-                                           cummin(t[0], 1).indices}; });
+  special(
+      "cummax_ties", {coarse({4, 9})},
+      [=](auto t) {
+        return std::vector{cummax(t[0], 1).values, cummax(t[0], 1).indices, cummin(t[0], 1).values,
+                           cummin(t[0], 1).indices};
+      },
+      false);
+  special("cummax_nan", {constant(of_values({2, 5}, {1, 3, nan, 5, nan, nan, 1, 2, nan, 0}))}, [=](auto t) {
+    return std::vector{cummax(t[0], 1).values, cummax(t[0], 1).indices, cummin(t[0], 1).values,
+                       cummin(t[0], 1).indices};
+  });
   special("cummax_integers", {integers({3, 8}, 5)}, [=](auto t) { return both(cummax(t[0], 1)); });
-  special("diff", {uniform({4, 6})}, [](auto t) { return std::vector{diff(t[0]), diff(t[0], 2, 0), diff(t[0], 9, 1)}; });
+  special("diff", {uniform({4, 6})}, [](auto t) {
+    return std::vector{diff(t[0]), diff(t[0], 2, 0), diff(t[0], 9, 1)};
+  });
   special("diff_joined", {uniform({2, 3}), uniform({2, 1}), uniform({2, 2})},
           [](auto t) { return diff(t[0], 1, 1, t[1], t[2]); });
   special("diff_bool", {constant(uniform({3, 5}))}, [](auto t) { return diff(gt(t[0], 0)); });
-  special("trapezoid", {uniform({3, 5})}, [](auto t) { return std::vector{trapezoid(t[0], 0.5), trapezoid(t[0], 2, 0)}; });
-  special("trapezoid_places", {uniform({3, 5}), uniform({5}), uniform({3, 5})},
-          [](auto t) { return std::vector{trapezoid(t[0], t[1]), trapezoid(t[0], t[2], 0)}; });
-  special("cumulative_trapezoid", {uniform({3, 5}), uniform({3})},
-          [](auto t) { return std::vector{cumulative_trapezoid(t[0], 0.5), cumulative_trapezoid(t[0], t[1], 0)}; });
+  special("trapezoid", {uniform({3, 5})}, [](auto t) {
+    return std::vector{trapezoid(t[0], 0.5), trapezoid(t[0], 2, 0)};
+  });
+  special("trapezoid_places", {uniform({3, 5}), uniform({5}), uniform({3, 5})}, [](auto t) {
+    return std::vector{trapezoid(t[0], t[1]), trapezoid(t[0], t[2], 0)};
+  });
+  special("cumulative_trapezoid", {uniform({3, 5}), uniform({3})}, [](auto t) {
+    return std::vector{cumulative_trapezoid(t[0], 0.5), cumulative_trapezoid(t[0], t[1], 0)};
+  });
   return family;
 }
 

@@ -49,19 +49,25 @@ Family sorting_cases() {
   add("kthvalue_kept", {uniform({9, 3})}, [=](auto t) { return both(kthvalue(t[0], 9, 0, true)); });
 
   const Input ladder = constant(of_values({6}, {-1, -0.5, 0, 0, 0.5, 1.5})), values = constant(coarse({4, 5}));
-  add("searchsorted", {ladder, values},
-      [](auto t) { return std::vector{searchsorted(t[0], t[1]), searchsorted(t[0], t[1], true)}; });
+  add("searchsorted", {ladder, values}, [](auto t) {
+    return std::vector{searchsorted(t[0], t[1]), searchsorted(t[0], t[1], true)};
+  });
   add("searchsorted_rows", {constant(of_values({2, 3}, {-1, 0, 1, 0, 0.5, 0.5})), constant(coarse({2, 7}))},
-      [](auto t) { return std::vector{searchsorted(t[0], t[1]), searchsorted(t[0], t[1], true)}; });
-  add("searchsorted_nan", {constant(of_values({4}, {1, 2, infinity, nan})), odd},
-      [](auto t) { return std::vector{searchsorted(t[0], t[1]), searchsorted(t[0], t[1], true)}; });
+      [](auto t) {
+        return std::vector{searchsorted(t[0], t[1]), searchsorted(t[0], t[1], true)};
+      });
+  add("searchsorted_nan", {constant(of_values({4}, {1, 2, infinity, nan})), odd}, [](auto t) {
+    return std::vector{searchsorted(t[0], t[1]), searchsorted(t[0], t[1], true)};
+  });
   add("searchsorted_number", {ladder}, [](auto t) { return searchsorted(t[0], 0.0, true); });
-  add("searchsorted_integers", {integers({4}, 3), values}, [](auto t) { return searchsorted(sort(t[0]).values, t[1]); });
+  add("searchsorted_integers", {integers({4}, 3), values},
+      [](auto t) { return searchsorted(sort(t[0]).values, t[1]); });
   add("searchsorted_empty", {constant(uniform({0})), values}, [](auto t) { return searchsorted(t[0], t[1]); });
   add("searchsorted_views", {in(Layout::spaced, ladder), in(Layout::transposed, values)},
       [](auto t) { return searchsorted(t[0], t[1]); });
-  add("bucketize", {values, ladder},
-      [](auto t) { return std::vector{bucketize(t[0], t[1]), bucketize(t[0], t[1], true)}; });
+  add("bucketize", {values, ladder}, [](auto t) {
+    return std::vector{bucketize(t[0], t[1]), bucketize(t[0], t[1], true)};
+  });
 
   add("unique", {constant(coarse({4, 9}))}, [=](auto t) { return all(unique(t[0])); });
   add("unique_nan", {odd}, [=](auto t) { return all(unique(t[0])); });
@@ -75,15 +81,17 @@ Family sorting_cases() {
       [=](auto t) { return all(unique_consecutive(t[0])); });
   add("unique_consecutive_rows", {constant(of_values({5, 2}, {1, 2, 1, 2, 1, 3, 1, 3, 1, 2}))},
       [=](auto t) { return all(unique_consecutive(t[0], 0)); });
-  add("isin", {constant(coarse({4, 5})), constant(of_values({3}, {0.5, -1, nan}))},
-      [](auto t) { return std::vector{isin(t[0], t[1]), isin(t[0], t[1], true), isin(t[1], t[1])}; });
+  add("isin", {constant(coarse({4, 5})), constant(of_values({3}, {0.5, -1, nan}))}, [](auto t) {
+    return std::vector{isin(t[0], t[1]), isin(t[0], t[1], true), isin(t[1], t[1])};
+  });
   add("isin_nothing", {constant(coarse({4, 5})), constant(uniform({0}))}, [](auto t) { return isin(t[0], t[1]); });
 
   add("bincount", {integers({50}, 7)}, [](auto t) { return std::vector{bincount(t[0]), bincount(t[0], {}, 12)}; });
   add("bincount_weights", {integers({50}, 7), constant(uniform({50}))}, [](auto t) { return bincount(t[0], t[1]); });
   add("bincount_empty", {integers({0}, 7)}, [](auto t) { return bincount(t[0], {}, 3); });
-  add("histc", {constant(uniform({60}))},
-      [](auto t) { return std::vector{histc(t[0], 5, -1, 1), histc(t[0], 7), histc(t[0] * 0.0, 4)}; });
+  add("histc", {constant(uniform({60}))}, [](auto t) {
+    return std::vector{histc(t[0], 5, -1, 1), histc(t[0], 7), histc(t[0] * 0.0, 4)};
+  });
   add("histc_outside", {odd}, [](auto t) { return histc(t[0], 3, 0, 2); });
   add("histogram", {constant(uniform({60})), constant(uniform({60}, 0, 1))}, [](auto t) {
     const Histogram plain = histogram(t[0], 6, -1.5, 1.5), weighted = histogram(t[0], 4, 0, 0, t[1], true);

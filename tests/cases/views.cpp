@@ -67,9 +67,7 @@ Family view_cases() {
   add("broadcast_to", {uniform({3, 1})}, [](auto t) { return broadcast_to(t[0], {2, 3, 4}); });
   add("expand_keep", {uniform({3, 1})}, [](auto t) { return expand(t[0], {2, -1, 4}); });
   add("broadcast_tensors", {uniform({3, 1}), uniform({4}), uniform({})}, [](auto t) { return broadcast_tensors(t); });
-  add("split_sizes", {uniform({2, 7})}, [](auto t) {
-    return split(t[0], std::vector<std::int64_t>{3, 0, 4}, 1);
-  });
+  add("split_sizes", {uniform({2, 7})}, [](auto t) { return split(t[0], std::vector<std::int64_t>{3, 0, 4}, 1); });
   add("split_some_unused", {uniform({2, 7})}, [](auto t) { return split(t[0], 3, 1)[1]; });
   add("split_nothing", {uniform({0, 3})}, [](auto t) { return split(t[0], 2); });
   add("unfold_axis_overlap", {uniform({3, 11})}, [](auto t) { return unfold_axis(t[0], 1, 5, 2); });
@@ -79,8 +77,9 @@ Family view_cases() {
   add("diag", {uniform({4}), uniform({3, 5})}, [](auto t) { return std::vector{diag(t[0], -2), diag(t[1], 1)}; });
   add("diagonal_outside", {uniform({3, 4})}, [](auto t) { return diagonal(t[0], 7); });
   add("diag_embed_batch", {uniform({2, 3})}, [](auto t) { return diag_embed(t[0], -1); });
-  add("triangles_wide", {uniform({3, 7}), uniform({7, 3})},
-      [](auto t) { return std::vector{tril(t[0], 2), triu(t[0], -1), tril(t[1]), triu(t[1])}; });
+  add("triangles_wide", {uniform({3, 7}), uniform({7, 3})}, [](auto t) {
+    return std::vector{tril(t[0], 2), triu(t[0], -1), tril(t[1]), triu(t[1])};
+  });
   add("cat", {uniform({2, 3}), uniform({2, 1})}, [](auto t) { return cat(t, 1); });
   add("concat_promoted", {uniform({2, 3}), integers({2, 2}, 9)}, [](auto t) { return concat(t, 1); });
   add("stack_scalars", {uniform({}), uniform({})}, [](auto t) { return stack(t); });
@@ -94,10 +93,22 @@ Family view_cases() {
   add("flip_empty", {uniform({0, 3})}, [](auto t) { return flip(t[0], {0, 1}); });
   add("roll_empty", {uniform({0, 3})}, [](auto t) { return roll(t[0], 2, 0); });
   add("flip_integers", {integers({3, 4}, 50)}, [](auto t) { return flip(t[0], {0}); });
-  add("large_flip", {uniform({301, 211})}, [](auto t) { return flip(t[0], {0, 1}); }, true);
-  add("large_roll", {uniform({301, 211})}, [](auto t) { return roll(t[0], 100, 0); }, true);
-  add("large_unfold_axis", {uniform({30, 2001})}, [](auto t) { return unfold_axis(t[0], 1, 7, 2); }, true);
-  add("large_repeat", {uniform({67, 101})}, [](auto t) { return repeat(t[0], {3, 5}); }, true);
+  add(
+      "large_flip", {uniform({301, 211})},
+      [](auto t) {
+        return flip(t[0], {0, 1});
+      },
+      true);
+  add(
+      "large_roll", {uniform({301, 211})}, [](auto t) { return roll(t[0], 100, 0); }, true);
+  add(
+      "large_unfold_axis", {uniform({30, 2001})}, [](auto t) { return unfold_axis(t[0], 1, 7, 2); }, true);
+  add(
+      "large_repeat", {uniform({67, 101})},
+      [](auto t) {
+        return repeat(t[0], {3, 5});
+      },
+      true);
   return family;
 }
 

@@ -36,14 +36,22 @@ TEST(ViewErrors, NameShapesAndRules) {
   EXPECT_TRUE(throws<ShapeError>([&] { unflatten(x, 2, {3, -1}); }, {"unflatten", "[2, 3, 4]", "[3, -1]", "is 4"}));
   EXPECT_TRUE(throws<ShapeError>([&] { squeeze(x, 3); }, {"axis 3 of shape [2, 3, 4]", "-3 to 2"}));
   EXPECT_TRUE(throws<ShapeError>([&] { unsqueeze(x, 4); }, {"axis 4"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { movedim(x, std::vector{0, 0}, std::vector{1, 2}); }, {"movedim", "axis 0 stands twice"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        movedim(x, std::vector{0, 0}, std::vector{1, 2});
+      },
+      {"movedim", "axis 0 stands twice"}));
   EXPECT_TRUE(throws<ShapeError>([&] { movedim(x, std::vector{0}, std::vector{1, 2}); }, {"1 axes to 2 places"}));
   EXPECT_TRUE(throws<ShapeError>([&] { t(x); }, {"[2, 3, 4]", "at most two axes", "transpose"}));
   EXPECT_TRUE(throws<ShapeError>([&] { permute(x, {0, 0, 1}); }, {"permute", "axis 0 stands twice"}));
   EXPECT_TRUE(throws<ShapeError>([&] { narrow(x, 1, 2, 2); }, {"narrow", "2 elements from 2", "[2, 3, 4]"}));
   EXPECT_TRUE(throws<DataError>([&] { select(x, 1, 3); }, {"select", "index 3", "[2, 3, 4]", "-3 to 2"}));
   EXPECT_TRUE(throws<ShapeError>([&] { split(x, 0, 1); }, {"split", "parts of 0", "at least 1"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { split(x, std::vector<std::int64_t>{1, 3}, 1); }, {"add up to 4", "[2, 3, 4]", "add up to 3"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        split(x, std::vector<std::int64_t>{1, 3}, 1);
+      },
+      {"add up to 4", "[2, 3, 4]", "add up to 3"}));
   EXPECT_TRUE(throws<ShapeError>([&] { chunk(x, 0, 1); }, {"chunk", "0 chunks"}));
   EXPECT_TRUE(throws<ShapeError>([&] { tensor_split(x, 0, 1); }, {"tensor_split", "0 sections"}));
   EXPECT_TRUE(throws<ShapeError>([&] { unfold_axis(x, 1, 4, 1); }, {"unfold_axis", "windows of 4", "at most 3"}));
@@ -63,7 +71,11 @@ TEST(JoinErrors, NameShapesAndRules) {
   EXPECT_TRUE(throws<ShapeError>([&] { repeat_interleave(x, places({1, 2}), 1); }, {"[2]", "[2, 3]", "[3] or [1]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { flip(x, {0, -2}); }, {"flip", "-2 stands twice"}));
   EXPECT_TRUE(throws<ShapeError>([&] { rot90(x, 1, 1, -1); }, {"rot90", "two different axes"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { roll(x, std::vector<std::int64_t>{1, 2}, std::vector{0}); }, {"2 shifts for 1 axes"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        roll(x, std::vector<std::int64_t>{1, 2}, std::vector{0});
+      },
+      {"2 shifts for 1 axes"}));
 }
 
 TEST(IndexErrors, NameIndexAndRange) {
@@ -71,23 +83,44 @@ TEST(IndexErrors, NameIndexAndRange) {
   EXPECT_TRUE(throws<DataError>([&] { index_select(x, 1, places({0, 4})); }, {"index 4 at position 1", "0 to"}));
   EXPECT_TRUE(throws<DataError>([&] { index_select(x, 0, places({-1})); }, {"index -1", "0 to 2"}));
   EXPECT_TRUE(throws<DtypeError>([&] { index_select(x, 0, ones({2})); }, {"float32", "int64", "to(index"}));
-  EXPECT_TRUE(throws<DataError>([&] { gather(x, 1, zeros({3, 1}, Dtype::int64) + 4.0); }, {"index 4 at position [0, 0]", "[3, 4]"}));
+  EXPECT_TRUE(throws<DataError>(
+      [&] {
+        gather(x, 1, zeros({3, 1}, Dtype::int64) + 4.0);
+      },
+      {"index 4 at position [0, 0]", "[3, 4]"}));
   EXPECT_TRUE(throws<DataError>([&] { gather(x, 1, zeros({3, 1}, Dtype::int64) - 1.0); }, {"gather", "index -1"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { gather(x, 1, zeros({4, 1}, Dtype::int64)); }, {"input [3, 4], index [4, 1]", "take_along_dim"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { scatter_add(x, 1, zeros({3, 4}, Dtype::int64), ones({3, 2})); },
-                                 {"scatter_add", "index [3, 4], source [3, 2]", "no longer than the source"}));
-  EXPECT_TRUE(throws<DtypeError>([&] { scatter(x, 1, zeros({3, 4}, Dtype::int64), zeros({3, 4}, Dtype::int64)); }, {"scatter", "one element type"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { index_add(x, 0, places({0, 1}), ones({2, 3})); }, {"index_add", "[2, 3]", "m positions"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        gather(x, 1, zeros({4, 1}, Dtype::int64));
+      },
+      {"input [3, 4], index [4, 1]", "take_along_dim"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        scatter_add(x, 1, zeros({3, 4}, Dtype::int64), ones({3, 2}));
+      },
+      {"scatter_add", "index [3, 4], source [3, 2]", "no longer than the source"}));
+  EXPECT_TRUE(throws<DtypeError>(
+      [&] {
+        scatter(x, 1, zeros({3, 4}, Dtype::int64), zeros({3, 4}, Dtype::int64));
+      },
+      {"scatter", "one element type"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        index_add(x, 0, places({0, 1}), ones({2, 3}));
+      },
+      {"index_add", "[2, 3]", "m positions"}));
   EXPECT_TRUE(throws<DataError>([&] { index_add(x, 0, places({-1}), ones({1, 4})); }, {"index_add", "index -1"}));
   EXPECT_TRUE(throws<DataError>([&] { index_copy(x, 0, places({3}), ones({1, 4})); }, {"index_copy", "index 3"}));
   EXPECT_TRUE(throws<DataError>([&] { index_fill(x, 0, places({-4}), 1); }, {"index_fill", "index -4", "-3 to 2"}));
   EXPECT_TRUE(throws<DataError>([&] { take(x, places({12})); }, {"take", "index 12", "-12 to 11"}));
   EXPECT_TRUE(throws<ShapeError>([&] { put(x, places({1}), ones({2})); }, {"put", "index [1], source [2]"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { take_along_dim(x, places({1}), 0); }, {"take_along_dim", "[1]", "as many axes"}));
+  EXPECT_TRUE(
+      throws<ShapeError>([&] { take_along_dim(x, places({1}), 0); }, {"take_along_dim", "[1]", "as many axes"}));
   EXPECT_TRUE(throws<ShapeError>([&] { index(x, {places({1}), places({1}), places({1})}); }, {"3 indices", "1 to 2"}));
   EXPECT_TRUE(throws<ShapeError>([&] { index(x, {gt(ones({2}), 0)}); }, {"mask [2]", "[3, 4]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { index_put(x, {places({0, 1})}, ones({3, 4})); }, {"values [3, 4]", "[2, 4]"}));
-  EXPECT_TRUE(throws<DtypeError>([&] { index_put(x, {places({0})}, zeros({4}, Dtype::int64)); }, {"int64 values for float32"}));
+  EXPECT_TRUE(
+      throws<DtypeError>([&] { index_put(x, {places({0})}, zeros({4}, Dtype::int64)); }, {"int64 values for float32"}));
   EXPECT_TRUE(throws<DtypeError>([&] { masked_select(x, x); }, {"masked_select", "float32", "bool", "ne(mask, 0)"}));
   EXPECT_TRUE(throws<ShapeError>([&] { masked_scatter(x, gt(x, 0), ones({3})); }, {"[3] for 12 elements"}));
   EXPECT_TRUE(throws<ShapeError>([&] { masked_fill(x, gt(x, 0), ones({2})); }, {"masked_fill", "[2]", "where"}));
@@ -98,7 +131,11 @@ TEST(OrderErrors, NameValuesAndRange) {
   EXPECT_TRUE(throws<UsageError>([&] { topk(x, 5); }, {"topk", "k 5", "[3, 4]", "0 to 4"}));
   EXPECT_TRUE(throws<UsageError>([&] { kthvalue(x, 0); }, {"kthvalue", "k 0", "1 to 4"}));
   EXPECT_TRUE(throws<ShapeError>([&] { sort(x, 2); }, {"axis 2 of shape [3, 4]"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { searchsorted(x, ones({2, 4})); }, {"searchsorted", "sequence [3, 4], values [2, 4]"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        searchsorted(x, ones({2, 4}));
+      },
+      {"searchsorted", "sequence [3, 4], values [2, 4]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { bucketize(x, x); }, {"bucketize", "[3, 4]", "a vector"}));
   EXPECT_TRUE(throws<DataError>([&] { bincount(places({1, -2})); }, {"bincount", "-2", "at least 0"}));
   EXPECT_TRUE(throws<ShapeError>([&] { bincount(x); }, {"bincount", "float32", "a vector of integers"}));
@@ -138,12 +175,20 @@ TEST(ProductErrors, NameBothShapes) {
   EXPECT_TRUE(throws<ShapeError>([&] { matmul(ones({4}), a); }, {"matmul", "[4] · [2, 3]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { matmul(ones({}), a); }, {"matmul", "[] · [2, 3]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { mm(a, ones({3})); }, {"mm", "[3]", "[m, k] and [k, n]"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { bmm(numbers({1, 2, 3}), numbers({2, 3, 4})); }, {"bmm", "equal batches", "matmul"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        bmm(numbers({1, 2, 3}), numbers({2, 3, 4}));
+      },
+      {"bmm", "equal batches", "matmul"}));
   EXPECT_TRUE(throws<ShapeError>([&] { dot(a, b); }, {"dot", "two vectors"}));
   EXPECT_TRUE(throws<ShapeError>([&] { addmm(numbers({5}), a, numbers({3, 4})); }, {"addmm", "[5]", "[2, 4]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { bilinear(a, b, numbers({5, 3, 3})); }, {"bilinear", "[5, 3, 3]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { tensordot(a, b, 1); }, {"tensordot", "[2, 3] and [2, 4]"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { multi_dot(std::vector{a, b}); }, {"multi_dot", "matrix 1", "[2, 4] behind [2, 3]"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        multi_dot(std::vector{a, b});
+      },
+      {"multi_dot", "matrix 1", "[2, 4] behind [2, 3]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { matrix_power(a, 2); }, {"matrix_power", "[2, 3]", "[..., n, n]"}));
   EXPECT_TRUE(throws<UnsupportedError>([&] { matrix_power(numbers({2, 2}), -1); }, {"unsupported", "-1", "inverse"}));
   EXPECT_TRUE(throws<UnsupportedError>([&] { kron(numbers({1, 1, 1, 1, 1}), a); }, {"unsupported", "5 axes"}));
@@ -157,7 +202,11 @@ TEST(ProductErrors, NameBothShapes) {
 
 TEST(EinsumErrors, NameTheEquation) {
   const Tensor a = numbers({2, 3}), b = numbers({2, 4});
-  EXPECT_TRUE(throws<ShapeError>([&] { einsum("ij,jk->ik", {a, b}); }, {"label 'j'", "3 and 2", "ij,jk->ik", "[2, 4]"}));
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        einsum("ij,jk->ik", {a, b});
+      },
+      {"label 'j'", "3 and 2", "ij,jk->ik", "[2, 4]"}));
   EXPECT_TRUE(throws<UsageError>([&] { einsum("ij->ik", {a}); }, {"label 'k' in the result only"}));
   EXPECT_TRUE(throws<UsageError>([&] { einsum("ij->ii", {a}); }, {"label 'i' twice"}));
   EXPECT_TRUE(throws<UsageError>([&] { einsum("ijk->i", {a}); }, {"\"ijk\" for operand [2, 3]"}));
