@@ -55,14 +55,16 @@ void require_fitting(const char* op, const Tensor& x, int axis, const Tensor& in
   require_indices(op, index.value(), x.shape(axis), x.shape());
 }
 
-// y = x with source put to, or added at, the index.
-Tensor scattered(const char* op, Scatter how, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  if (x.rank() == 0) return reshape(scattered(op, how, reshape(x, {1}), 0, ravel(index), ravel(source)), Shape{});
+// y = x with source put to, or added at, the index; recorded as Op::index_put where whole slices move.
+Tensor scattered(const char* op, Op recorded, Scatter how, const Tensor& x, int axis, const Tensor& index,
+                 const Tensor& source) {
+  if (x.rank() == 0)
+    return reshape(scattered(op, recorded, how, reshape(x, {1}), 0, ravel(index), ravel(source)), Shape{});
   const int at = x.shape().axis(axis);
   require_fitting(op, x, at, index, source);
   Array y = copied(x.value());
   kernels_of<IndexingKernels>(y).scatter(how, leading(source.value(), index.shape()), at, index.value(), y);
-  return record({Op::scatter, ScatterAttribute{at, how}}, {x, index, source}, std::move(y),
+  return record({recorded, ScatterAttribute{at, how}}, {x, index, source}, std::move(y),
                 [at, how, index = saved(index)](const Array& dy, Node& node) {
                   const auto& table = kernels_of<IndexingKernels>(dy);
                   const auto& elementwise = kernels_of<ElementwiseKernels>(dy);
@@ -105,26 +107,26 @@ void require_slices(const char* op, const Tensor& x, int axis, const Tensor& ind
 }  // namespace
 
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  return scattered("scatter", Scatter::replace, x, axis, index, source);
+  return scattered("scatter", Op::scatter, Scatter::replace, x, axis, index, source);
 }
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, double value) {
   return scatter(x, axis, index, expand(Tensor::full({}, value, x.dtype(), x.device()), index.shape()));
 }
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  return scattered("scatter_add", Scatter::add, x, axis, index, source);
+  return scattered("scatter_add", Op::scatter, Scatter::add, x, axis, index, source);
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source, double alpha) {
   const int at = x.shape().axis(axis);
   require_slices("index_add", x, at, index, source);
-  return scattered("index_add", Scatter::add, x, at, positions_like(index, x.shape(), at),
+  return scattered("index_add", Op::index_put, Scatter::add, x, at, positions_like(index, x.shape(), at),
                    alpha == 1 ? source : source * alpha);
 }
 
 Tensor index_copy(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
   const int at = x.shape().axis(axis);
   require_slices("index_copy", x, at, index, source);
-  return scattered("index_copy", Scatter::replace, x, at, positions_like(index, x.shape(), at), source);
+  return scattered("index_copy", Op::index_put, Scatter::replace, x, at, positions_like(index, x.shape(), at), source);
 }
 
 Tensor index_fill(const Tensor& x, int axis, const Tensor& index, double value) {
