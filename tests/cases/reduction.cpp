@@ -63,10 +63,10 @@ Family reduction_cases() {
         return std::vector{nansum(t[0], {0}), nanmean(t[0], 1), nanmean(t[0])};
       },
       false);
-  add("any", {constant(coarse({4, 5})), odd}, [](auto t) {
+  add("any_element", {constant(coarse({4, 5})), odd}, [](auto t) {
     return std::vector{any(t[0]), any(gt(t[0], 1), 0), any(t[1], 1, true), any(slice(t[0], 0, 0, 0))};
   });
-  add("all", {constant(coarse({4, 5})), odd}, [](auto t) {
+  add("all_elements", {constant(coarse({4, 5})), odd}, [](auto t) {
     return std::vector{all(t[0]), all(lt(t[0], 1), 0), all(t[1], {1}, true), all(slice(t[0], 0, 0, 0))};
   });
   add("count_nonzero", {constant(coarse({4, 5})), odd}, [](auto t) {

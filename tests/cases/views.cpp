@@ -14,7 +14,7 @@ Family view_cases() {
       {"_channels_last", in(Layout::channels_last, uniform({2, 4, 3, 5}))},
       {"_spaced", in(Layout::spaced, uniform({2, 4, 3, 5}))},
       {"_transposed", in(Layout::transposed, uniform({2, 4, 3, 5}))},
-      {"_one", uniform({1, 1, 1, 1})},
+      {"_ones", uniform({1, 1, 1, 1})},
   };
   for (const auto& [suffix, x] : inputs) {
     const auto one = [&, input = x](const std::string& name, auto run) { add(name + suffix, {input}, run); };
