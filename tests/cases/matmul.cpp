@@ -63,6 +63,7 @@ Family matmul_cases() {
   product("vector_batch", uniform({4}), uniform({3, 4, 2}));
   product("batch_vector", uniform({2, 3, 4}), uniform({4}));
   product("vectors_empty", uniform({0}), uniform({0}));
+  product("integers", integers({2, 3, 4}, 9), integers({4, 2}, 9));
   add("mm", {uniform({3, 4}), uniform({4, 2})}, [](auto t) { return mm(t[0], t[1]); });
   add("bmm", {uniform({2, 3, 4}), uniform({2, 4, 2})}, [](auto t) { return bmm(t[0], t[1]); });
   add("mv", {uniform({3, 4}), uniform({4})}, [](auto t) { return mv(t[0], t[1]); });
