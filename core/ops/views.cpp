@@ -24,7 +24,7 @@ std::vector<Tensor> parts_between(const Tensor& x, int axis, std::vector<std::in
   std::vector<Array> parts;
   for (std::size_t i = 0; i + 1 < bounds.size(); ++i) parts.push_back(x.value().sliced(axis, bounds[i], bounds[i + 1]));
   if (parts.empty()) return {};
-  const SliceAttribute attribute{axis, 0, x.shape(axis), parts[0].shape(axis)};
+  const SliceAttribute attribute{axis, 0, x.shape(axis), parts.size() == 1 ? 1 : parts[0].shape(axis)};
   return record({Op::slice, attribute}, std::span(&x, 1), std::move(parts),
                 [axis, bounds = std::move(bounds)](std::span<const Array> dys, Node& node) {
                   const Out dx = node.slot(0);
@@ -95,8 +95,7 @@ Tensor select(const Tensor& x, int axis, std::int64_t index) {
                      .what = "index " + std::to_string(index) + " of axis " + std::to_string(axis) + " of shape " +
                              x.shape().text(),
                      .expected = std::to_string(-length) + " to " + std::to_string(length - 1)});
-  return part_of({Op::view, SliceAttribute{at, position, position + 1, 1}}, x,
-                 [at, position](const Array& from) { return from.selected(at, position); });
+  return squeeze(slice(x, at, position, position + 1), at);
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int axis) {
