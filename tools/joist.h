@@ -1,7 +1,4 @@
-// All of joist for a user's program: #include <joist/joist.h>.
-#pragma once
-
-#include <joist/core/anomaly.h>
+// All of joist for a user's program: #include <joist/core/anomaly.h>
 #include <joist/core/checkpoint.h>
 #include <joist/core/custom.h>
 #include <joist/core/error.h>
@@ -24,9 +21,9 @@
 #include <joist/layers/detection/head.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/detection/suppress.h>
+#include <joist/layers/embedding.h>
 #include <joist/layers/freeze.h>
 #include <joist/layers/hooked.h>
-#include <joist/layers/embedding.h>
 #include <joist/layers/init.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/loss.h>
@@ -35,11 +32,11 @@
 #include <joist/layers/models/resnet.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
-#include <joist/layers/summary.h>
-#include <joist/optim/accumulate.h>
 #include <joist/layers/penalty.h>
 #include <joist/layers/recurrent.h>
+#include <joist/layers/summary.h>
 #include <joist/layers/transformer.h>
+#include <joist/optim/accumulate.h>
 #include <joist/optim/adam.h>
 #include <joist/optim/average.h>
 #include <joist/optim/clip.h>

@@ -58,7 +58,10 @@ void require_triplet(const char* op, const Tensor& anchor, const Tensor& positiv
 }
 
 // Rows divided by their lengths; a row of zeros stays.
-Tensor normalized(const Tensor& x) { return x / clamp_min(root(sum(square(x), {-1}, true)), 1e-12); }
+Tensor normalized(const Tensor& x) {
+  const Tensor length = root(sum(square(x), {-1}, true));
+  return x / where(eq(length, 0), 1.0, length);
+}
 
 void require_rows(const char* op, const Tensor& x, const Tensor& other) {
   require_same_device(op, x, other);
