@@ -41,9 +41,11 @@ Array view_of(const Array& block, const Shape& shape, Layout layout) {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> all{
-      arithmetic_cases(), activation_cases(), matmul_cases(),    convolution_cases(), normalization_cases(),
-      pooling_cases(),    resize_cases(),     reduction_cases(), reshape_cases(),     indexing_cases(),
-      softmax_cases(),    loss_cases(),       dropout_cases(),   comparison_cases(),  composition_cases()};
+      arithmetic_cases(),        activation_cases(), matmul_cases(),       convolution_cases(), normalization_cases(),
+      pooling_cases(),           resize_cases(),     reduction_cases(),    reshape_cases(),     indexing_cases(),
+      softmax_cases(),           loss_cases(),       dropout_cases(),      comparison_cases(),  composition_cases(),
+      convolution_axes_cases(),  windows_cases(),    pooling_axes_cases(), resample_cases(),    detection_cases(),
+      layers_convolution_cases()};
   return all;
 }
 

@@ -85,6 +85,12 @@ Family softmax_cases();
 Family loss_cases();
 Family dropout_cases();
 Family comparison_cases();
+Family convolution_axes_cases();
+Family windows_cases();
+Family pooling_axes_cases();
+Family resample_cases();
+Family detection_cases();
+Family layers_convolution_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.
