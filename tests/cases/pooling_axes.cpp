@@ -144,6 +144,13 @@ Family pooling_axes_cases() {
   add("adaptive_max_pool3d_with_indices", volume, [=](const Tensor& x) {
     return both(adaptive_max_pool3d_with_indices(x, {2, 3, 4}));
   });
+  family.cases.push_back({"fractional_max_pool2d", {picture, constant(uniform({2, 3, 2}, 0, 1))}, [](auto t) {
+                            return fractional_max_pool2d(t[0], {.output_size = {3, 2}}, t[1]);
+                          }});
+  family.cases.push_back({"fractional_max_pool2d_ratio", {last({2, 3, 7, 6})}, [](auto t) {
+                            manual_seed(5);
+                            return fractional_max_pool2d(t[0], {.kernel = {3, 2}, .output_ratio = 0.6});
+                          }});
   values.assign({1, nan, 2, 3, 4, 5});
   add("adaptive_max_pool1d_nan", of_values({1, 1, 6}, values), [](const Tensor& x) {
     return adaptive_max_pool1d(x, {3});

@@ -42,6 +42,22 @@ TEST(PoolingErrors, NameShapesAndRule) {
   expect_error<ShapeError>([&] { return adaptive_max_pool2d(zeros({2, 3, 0, 4}), {1}); }, {"[2, 3, 0, 4]"});
 }
 
+TEST(FractionalPoolErrors, NameShapesAndRule) {
+  const Tensor picture = zeros({2, 3, 5, 6});
+  expect_error<UsageError>([&] { return fractional_max_pool2d(picture, {}); }, {"one of the two"});
+  expect_error<UsageError>([&] { return fractional_max_pool2d(picture, {.output_ratio = 1.5}); }, {"1.5", "below 1"});
+  expect_error<ShapeError>(
+      [&] {
+        return fractional_max_pool2d(picture, {.output_size = {5, 3}});
+      },
+      {"[2, 3, 5, 6]", "[5, 3]", "kernel [2, 2]"});
+  expect_error<ShapeError>(
+      [&] {
+        return fractional_max_pool2d(picture, {.output_size = {2}}, zeros({2, 3}));
+      },
+      {"samples [2, 3]", "[2, 3, 2]"});
+}
+
 TEST(MaxUnpoolErrors, NameShapesAndRule) {
   const Tensor x = zeros({1, 1, 2, 2});
   const auto index = [](double value) { return full({1, 1, 2, 2}, value, Dtype::int64); };
