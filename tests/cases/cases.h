@@ -105,6 +105,12 @@ Family attention_cases();
 Family attention_layer_cases();
 Family embedding_cases();
 Family row_norm_cases();
+Family convolution_axes_cases();
+Family windows_cases();
+Family pooling_axes_cases();
+Family resample_cases();
+Family detection_cases();
+Family layers_convolution_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.
