@@ -46,14 +46,20 @@ void multiply_tile(const PanelProduct& t) {
     }
   }
   const float* b = t.panel;
+  // Every fourth row has a pointer; one for each would be more than there are registers.
+  const float* top[(most_rows + 3) / 4];
+  for (int i = 0; i < (rows + 3) / 4; ++i) top[i] = t.a + 4 * i * t.a_row;
   for (std::int64_t k = 0; k < t.depth; ++k, b += 2 * width) {
     const Lanes b0 = load(b), b1 = load(b + width);
 #pragma GCC unroll 12
     for (int r = 0; r < rows; ++r) {
-      const Lanes a(t.a[r * t.a_row + k]);
+      if (r % 4 == 0) asm("" : "+r"(top[r / 4]));  // that the compiler keeps these pointers
+      const Lanes a(top[r / 4][r % 4 * t.a_row]);
       sums[r][0] = multiply_add(a, b0, sums[r][0]);
       sums[r][1] = multiply_add(a, b1, sums[r][1]);
     }
+#pragma GCC unroll 3
+    for (int i = 0; i < (rows + 3) / 4; ++i) ++top[i];
   }
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r) {
