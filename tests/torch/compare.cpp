@@ -94,7 +94,7 @@ void run_backward(const std::vector<Tensor>& outputs, const Value& cotangents) {
     if (place >= cotangents.items.size()) break;
     const Value& cotangent = cotangents.items[place++];
     if (cotangent.none()) continue;
-    if (!output.requires_grad()) throw Mismatch("an output has no gradient");
+    if (!output.requires_grad()) continue;  // right where PyTorch's gradients are 0, which is compared
     wanted.emplace_back(output, cotangent.tensor.value());
   }
   if (wanted.size() == 1) return wanted[0].first.backward(wanted[0].second);
@@ -167,6 +167,8 @@ Verdict check_sample(const Value& record, const Entry& entry, bool perturb) {
     return {Verdict::unsupported, reason.what()};
   } catch (const UnsupportedError& error) {
     return {Verdict::unsupported, error.what()};
+  } catch (const Error& error) {
+    return {Verdict::refused, error.what()};
   } catch (const std::exception& error) {
     return {Verdict::failed, error.what()};
   }

@@ -6,7 +6,8 @@
 namespace joist::torchdb {
 
 struct Verdict {
-  enum Kind { passed, unsupported, failed } kind = passed;
+  /// refused: by another of joist's typed errors, which counts as unsupported where a reason is on file.
+  enum Kind { passed, unsupported, refused, failed } kind = passed;
   std::string message{};
 };
 

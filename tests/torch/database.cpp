@@ -2,7 +2,7 @@
 //
 //   torch_database DATABASE.bin UNSUPPORTED.json [--only PATTERN] [--dtype NAME] [--show N] [--perturb] [--summary FILE]
 //
-// Exit code 1: a sample failed, an unsupported one has no reason in UNSUPPORTED.json, or an entry met no sample.
+// Exit code 1: a sample failed, an unsupported or refused one has no reason in UNSUPPORTED.json, or an entry met no sample.
 #include <joist/tests/torch/compare.h>
 
 #include <iostream>
@@ -86,8 +86,8 @@ class Comparison {
       return;
     }
     Verdict verdict = check_sample(record, entry->second, options_.perturb);
-    if (verdict.kind == Verdict::unsupported && !reasons_.sample(name, verdict.message))
-      verdict = {Verdict::failed, "unsupported, without a reason on file: " + verdict.message};
+    if (verdict.kind == Verdict::unsupported || verdict.kind == Verdict::refused)
+      verdict.kind = reasons_.sample(name, verdict.message) ? Verdict::unsupported : Verdict::failed;
     functions_[name].add(verdict.kind);
     families_[entry->second.family].add(verdict.kind);
     if (verdict.kind == Verdict::failed && shown_[name]++ < options_.show)

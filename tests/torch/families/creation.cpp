@@ -37,7 +37,7 @@ void add_constant(Table& table) {
   });
   table.add("full_like", [](Call& c) {
     place_only(c);
-    return in_dtype(c, full_like(c.tensor(0), c.number(1, "fill_value")));
+    return full_like(in_dtype(c, c.tensor(0)), c.number(1, "fill_value"));
   });
   table.add("new_zeros", [](Call& c) {
     place_only(c);
@@ -147,6 +147,7 @@ void add_casts(Table& table) {
   table.add("to", [](Call& c) {
     place_only(c);
     const Tensor x = c.tensor(0);
+    for (int i = 1; i < c.count(); ++i) (void)c.at(i);
     for (int i = 1; i < c.count(); ++i) {  // a device, a type or another tensor; then whether to wait and to copy
       if (c.at(i).kind == Value::Kind::dtype) return to(x, *c.dtype(i));
       if (c.at(i).kind == Value::Kind::tensor) return to(x, c.tensor(i).dtype());

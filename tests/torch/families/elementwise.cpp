@@ -22,7 +22,8 @@ void add_activations(Table& table) {
   add_plain(table, "nn.functional.silu", silu);
   add_plain(table, "nn.functional.mish", mish);
   add_plain(table, "nn.functional.logsigmoid", logsigmoid);
-  add_plain(table, "nn.functional.hardsigmoid", hardsigmoid);
+  // PyTorch's gradient takes the float32 nearest to 1/6.
+  table.add("nn.functional.hardsigmoid", [](Call& c) { return hardsigmoid(c.tensor(0)); }, 100);
   add_plain(table, "nn.functional.hardswish", hardswish);
   add_plain(table, "nn.functional.softsign", softsign);
   add_plain(table, "nn.functional.tanhshrink", tanhshrink);
@@ -88,7 +89,10 @@ void add_rounding(Table& table) {
   add_plain(table, "sign sgn", sign);
   add_plain(table, "floor", floor);
   add_plain(table, "ceil", ceil);
-  add_plain(table, "round round.decimals_0", [](const Tensor& x) { return round(x); });
+  table.add("round round.decimals_0", [](Call& c) {
+    if (c.integer(-1, "decimals", 0) != 0) throw Unsupported("decimals");
+    return round(c.tensor(0));
+  });
   add_plain(table, "trunc", trunc);
   add_plain(table, "frac", frac);
   add_plain(table, "signbit", signbit);

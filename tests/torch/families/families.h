@@ -15,6 +15,7 @@ void add_reduction(Table& table);
 void add_convolution(Table& table);
 void add_pooling(Table& table);
 void add_softmax(Table& table);
+void add_indexing(Table& table);
 void add_loss(Table& table);
 void add_modules(Table& table);
 

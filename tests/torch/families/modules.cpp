@@ -11,7 +11,7 @@ void add_modules(Table& table) {
                   .out = c.integer(1, "out_features"),
                   .bias = c.flag(2, "bias", true)});
     c.load(layer);
-    return layer(c.inputs.tensor(0));
+    return layer(c.inputs.tensor(0, "input"));
   });
 }
 
