@@ -1,8 +1,4 @@
-// All of joist for a user's program: #include <joist/joist.h>.
-#pragma once
-
-#include <joist/core/error.h>
-#include <joist/core/fields.h>
+// All of joist for a user's program: #include <joist/core/fields.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/tensor.h>
@@ -12,16 +8,25 @@
 #include <joist/data/encode.h>
 #include <joist/data/loader.h>
 #include <joist/data/metrics/coco.h>
+#include <joist/layers/activation.h>
+#include <joist/layers/attention.h>
+#include <joist/layers/conv_lstm.h>
 #include <joist/layers/convolution.h>
 #include <joist/layers/detection/head.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/detection/suppress.h>
+#include <joist/layers/embedding.h>
+#include <joist/layers/init.h>
 #include <joist/layers/linear.h>
+#include <joist/layers/loss.h>
 #include <joist/layers/models/mnist_cnn.h>
 #include <joist/layers/models/mobilenet.h>
 #include <joist/layers/models/resnet.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
+#include <joist/layers/penalty.h>
+#include <joist/layers/recurrent.h>
+#include <joist/layers/transformer.h>
 #include <joist/optim/adam.h>
 #include <joist/optim/average.h>
 #include <joist/optim/clip.h>

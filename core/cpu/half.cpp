@@ -77,6 +77,10 @@ struct Passed<RecurrentResults> : PassedMembers<RecurrentResults> {
   using PassedMembers::PassedMembers;
 };
 template <>
+struct Passed<RecurrentSaved> : PassedMembers<RecurrentSaved> {
+  using PassedMembers::PassedMembers;
+};
+template <>
 struct Passed<RecurrentGradients> : PassedMembers<RecurrentGradients> {
   using PassedMembers::PassedMembers;
 };

@@ -21,18 +21,22 @@ dnnl::memory::dims dims(const Shape& shape) { return {shape.begin(), shape.end()
 
 Desc strided(const Shape& shape, const Strides& strides) { return {dims(shape), f32, dims(strides)}; }
 Desc dense(const Shape& shape) { return strided(shape, row_major(shape)); }
-Desc picture(const Array& x) { return {dims(x.shape()), f32, dnnl::memory::format_tag::nhwc}; }
+Desc picture(const Array& x) {
+  return {dims(x.shape()), f32, x.rank() == 4 ? dnnl::memory::format_tag::nhwc : dnnl::memory::format_tag::ndhwc};
+}
 Desc any_format(const Shape& shape) { return {dims(shape), f32, dnnl::memory::format_tag::any}; }
 Desc vector(const Array& bias) { return bias.defined() ? dense(bias.shape()) : Desc(); }
 
-// [out, in/groups, height, width] as oneDNN wants it: with an axis of groups in front if there are several.
+// [out, in/groups, ...] as oneDNN wants it: with an axis of groups in front if there are several.
 Shape grouped(const Shape& w, std::int64_t groups) {
   return groups == 1 ? w : w.with(0, w[0] / groups).inserted(0, groups);
 }
 
 // oneDNN counts the gaps.
 dnnl::memory::dims gaps(const ConvolutionOptions& options) {
-  return {options.dilation[0] - 1, options.dilation[1] - 1};
+  dnnl::memory::dims counts = dims(options.dilation);
+  for (auto& count : counts) --count;
+  return counts;
 }
 
 // On processors before AVX2 oneDNN 2.6's depthwise kernels crash where the channels do not fill whole vectors (they

@@ -10,7 +10,8 @@
 
 namespace joist::onednn {
 
-/// x, y, dx, dy are dense channels-last; w, bias, dw, db dense row-major, bias and db possibly undefined.
+/// x, y, dx, dy are dense with the channels innermost, of rank 4 or 5; w, bias, dw, db dense row-major, bias and db
+/// possibly undefined.
 void convolution(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y);
 void convolution_backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Array& dx);
 void convolution_backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw,

@@ -33,14 +33,24 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
   table.reduction.sum(wide, 1.0, {lifted(out.array, full.rank()), out.accumulate});
 }
 
+[[noreturn]] void refuse_inner(const char* op, const Tensor& a, const Tensor& b) {
+  throw ShapeError({.where = op,
+                    .what = a.shape().text() + " · " + b.shape().text(),
+                    .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   require_same_kind("matmul", a, b);
+  if ((a.rank() == 1 && b.rank() >= 1) || (b.rank() == 1 && a.rank() >= 1)) {
+    if (a.shape(-1) != b.shape(b.rank() == 1 ? 0 : -2)) refuse_inner("matmul", a, b);
+    const Tensor y = matmul(a.rank() == 1 ? unsqueeze(a, 0) : a, b.rank() == 1 ? unsqueeze(b, 1) : b);
+    const Tensor row = a.rank() == 1 ? squeeze(y, -2) : y;
+    return b.rank() == 1 ? squeeze(row, -1) : row;
+  }
   if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
-    throw ShapeError({.where = "matmul",
-                      .what = a.shape().text() + " · " + b.shape().text(),
-                      .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
+    refuse_inner("matmul", a, b);
   const Tables table(a.value());
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
   Shape shape = broadcast(leading_a, leading_b, "matmul");

@@ -41,9 +41,38 @@ Array view_of(const Array& block, const Shape& shape, Layout layout) {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> all{
-      arithmetic_cases(), activation_cases(), matmul_cases(),    convolution_cases(), normalization_cases(),
-      pooling_cases(),    resize_cases(),     reduction_cases(), reshape_cases(),     indexing_cases(),
-      softmax_cases(),    loss_cases(),       dropout_cases(),   comparison_cases(),  composition_cases()};
+      arithmetic_cases(),
+      activation_cases(),
+      matmul_cases(),
+      convolution_cases(),
+      normalization_cases(),
+      pooling_cases(),
+      resize_cases(),
+      reduction_cases(),
+      reshape_cases(),
+      indexing_cases(),
+      softmax_cases(),
+      loss_cases(),
+      classification_loss_cases(),
+      regression_loss_cases(),
+      margin_loss_cases(),
+      metric_loss_cases(),
+      box_loss_cases(),
+      ctc_cases(),
+      activation_layer_cases(),
+      loss_layer_cases(),
+      dropout_cases(),
+      comparison_cases(),
+      recurrent_cases(),
+      recurrent_layer_cases(),
+      linalg_cases(),
+      fourier_cases(),
+      attention_cases(),
+      attention_layer_cases(),
+      embedding_cases(),
+      row_norm_cases(),
+      composition_cases(),
+  };
   return all;
 }
 

@@ -53,7 +53,7 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   TrainOptions recipe{.size = options.size,
                       .batch = options.batch,
                       .optimizer = "sgd",
-                      .rate = 0.01,
+                      .lr = 0.01,
                       .momentum = 0.9,
                       .weight_decay = 1e-4,
                       .clip = 0,

@@ -18,7 +18,7 @@ double seconds_since(Trainer::Clock::time_point start) {
 }
 
 std::vector<std::string> columns_of(const TrainingTask& task) {
-  std::vector<std::string> columns{"epoch", "step", "rate"};
+  std::vector<std::string> columns{"epoch", "step", "lr"};
   for (const std::string& name : task.loss_names()) columns.push_back(name);
   for (const std::string& name : task.metric_names()) columns.push_back(name);
   columns.insert(columns.end(), {"skipped", "seconds", "samples_per_second"});
@@ -148,7 +148,7 @@ void Trainer::skip_step(const std::string& why) {
     throw DataError({.where = fmt::format("step {}", state_.step + 1),
                      .what = fmt::format("training diverged: {}, for {} steps in a row; last pictures: {}", why,
                                          skipped_in_a_row_, pictures),
-                     .remedy = fmt::format("a lower --rate (now {}); {} is from before", options_.rate,
+                     .remedy = fmt::format("a lower --lr (now {}); {} is from before", options_.lr,
                                            writer_.folder().last().string())});
   console_.warn(fmt::format("step {} is left out: {}; pictures: {}", state_.step + 1, why, pictures));
 }
@@ -194,7 +194,7 @@ bool Trainer::finish_epoch() {
 }
 
 void Trainer::add_row(std::int64_t epoch, const std::optional<Evaluation>& evaluation) {
-  const double rate = options_.rate * learner_.rate_factor(std::max<std::int64_t>(state_.step - 1, 0), plan_);
+  const double rate = options_.lr * learner_.rate_factor(std::max<std::int64_t>(state_.step - 1, 0), plan_);
   std::vector<std::optional<double>> row{static_cast<double>(epoch), static_cast<double>(state_.step), rate};
   std::string text = fmt::format("epoch {:>3}  step {:>5}", epoch, state_.step);
   const auto add = [&](const std::string& name, std::optional<double> value) {
