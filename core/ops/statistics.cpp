@@ -72,8 +72,7 @@ ValuesIndices middle(const char* op, const Tensor& x, int axis, bool keep_axes, 
     const Quiet quiet;
     const Tensor numbers = sum(logical_not(isnan(x.detach())), at, true);  // NaN is sorted behind them
     const Tensor half = floor_divide(numbers - 1.0, Tensor::full({}, 2, Dtype::int64, x.device()));
-    place = skip_nan ? where(eq(numbers, 0), 0.0, half)
-                     : where(lt(numbers, static_cast<double>(n)), numbers, half);
+    place = skip_nan ? where(eq(numbers, 0), 0.0, half) : where(lt(numbers, static_cast<double>(n)), numbers, half);
   }
   return picked(x, at, keep_axes, sorted, place);
 }
@@ -97,7 +96,7 @@ Tensor middle_of_all(const char* op, const Tensor& x, bool skip_nan) {
 }
 
 Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis, bool keep_axes,
-                 Interpolation interpolation, bool skip_nan) {
+                 QuantileInterpolation interpolation, bool skip_nan) {
   require_floating(op, given);
   const Tensor x = given.rank() == 0 ? reshape(given, {1}) : given;
   const int at = x.shape().axis(axis);
@@ -122,19 +121,19 @@ Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis,
       Tensor place = clamp_min((numbers - 1.0) * part, 0);
       const double last = static_cast<double>(n - 1);
       if (!skip_nan) place = where(lt(numbers, static_cast<double>(n)), last, place);
-      if (interpolation == Interpolation::lower) place = floor(place);
-      if (interpolation == Interpolation::higher) place = ceil(place);
-      if (interpolation == Interpolation::nearest) place = round(place);
+      if (interpolation == QuantileInterpolation::lower) place = floor(place);
+      if (interpolation == QuantileInterpolation::higher) place = ceil(place);
+      if (interpolation == QuantileInterpolation::nearest) place = round(place);
       low = floor(place);
       high = to(ceil(place), Dtype::int64);
-      weight = interpolation == Interpolation::midpoint ? to(ne(place, low), x.dtype()) * 0.5 : place - low;
+      weight = interpolation == QuantileInterpolation::midpoint ? to(ne(place, low), x.dtype()) * 0.5 : place - low;
       low = to(low, Dtype::int64);
     }
     const Tensor y = squeeze(lerp(gather(sorted, -1, low), gather(sorted, -1, high), weight), -1);
     results.push_back(keep_axes ? unsqueeze(y, at) : y);
   }
-  const Tensor y = given.rank() == 0 && keep_axes ? reshape(stack(results, 0), {q.value().elements()})
-                                                  : stack(results, 0);
+  const Tensor y =
+      given.rank() == 0 && keep_axes ? reshape(stack(results, 0), {q.value().elements()}) : stack(results, 0);
   return q.rank() == 0 ? squeeze(y, 0) : y;
 }
 
@@ -191,22 +190,22 @@ ValuesIndices mode(const Tensor& given, int axis, bool keep_axes) {
   return {reshape(result.values, Shape{}), reshape(result.indices, Shape{})};
 }
 
-Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantiles("quantile", x, q, axis, keep_axes, interpolation, false);
 }
-Tensor quantile(const Tensor& x, const Tensor& q, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation) {
   return quantiles("quantile", ravel(x), q, 0, false, interpolation, false);
 }
-Tensor quantile(const Tensor& x, double q, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, double q, QuantileInterpolation interpolation) {
   return quantile(x, one_quantile(x, q), interpolation);
 }
-Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantile(x, one_quantile(x, q), axis, keep_axes, interpolation);
 }
-Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantiles("nanquantile", x, q, axis, keep_axes, interpolation, true);
 }
-Tensor nanquantile(const Tensor& x, const Tensor& q, Interpolation interpolation) {
+Tensor nanquantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation) {
   return quantiles("nanquantile", ravel(x), q, 0, false, interpolation, true);
 }
 
