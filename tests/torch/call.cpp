@@ -47,7 +47,7 @@ Tensor tensor_of(const char* name, const Value& value) {
 const Value& Args::at(int position, const char* name) const {
   static const Value nothing;
   const bool placed = position >= 0 && position < count();
-  const Value& value = placed ? positional_->items[static_cast<std::size_t>(position)]
+  const Value& value = placed  ? positional_->items[static_cast<std::size_t>(position)]
                        : *name ? (*named_)[name]
                                : nothing;
   mark(value);

@@ -51,10 +51,10 @@ void compare_numbers(const std::string& what, const Values& got, const Values& w
     worst = std::max(worst, std::abs(a - b) / std::max(1e-300, std::abs(b)));
   }
   if (wrong > 0)
-    throw Mismatch(fmt::format("{}: {} of {} numbers of {} differ; number {} is {:.12g} instead of {:.12g} (worst relative "
-                               "error {:.1e})",
-                               what, wrong, wanted.values.size(), wanted.shape.text(), first, got.values[first],
-                               wanted.values[first], worst));
+    throw Mismatch(fmt::format(
+        "{}: {} of {} numbers of {} differ; number {} is {:.12g} instead of {:.12g} (worst relative "
+        "error {:.1e})",
+        what, wrong, wanted.values.size(), wanted.shape.text(), first, got.values[first], wanted.values[first], worst));
 }
 
 void compare_tensor(const std::string& what, const Tensor& got, const Value& wanted, bool shapes_only, double slack) {

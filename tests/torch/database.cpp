@@ -1,8 +1,10 @@
 // torch_database: every sample of PyTorch's test database through joist, compared with PyTorch's results.
 //
-//   torch_database DATABASE.bin UNSUPPORTED.json [--only PATTERN] [--dtype NAME] [--show N] [--perturb] [--summary FILE]
+//   torch_database DATABASE.bin UNSUPPORTED.json [--only PATTERN] [--dtype NAME] [--show N] [--perturb] [--summary
+//   FILE]
 //
-// Exit code 1: a sample failed, an unsupported or refused one has no reason in UNSUPPORTED.json, or an entry met no sample.
+// Exit code 1: a sample failed, an unsupported or refused one has no reason in UNSUPPORTED.json, or an entry met no
+// sample.
 #include <joist/tests/torch/compare.h>
 
 #include <iostream>
@@ -25,7 +27,9 @@ struct Options {
 struct Counts {
   std::int64_t passed = 0, unsupported = 0, failed = 0;
   std::int64_t total() const { return passed + unsupported + failed; }
-  void add(Verdict::Kind kind) { ++(kind == Verdict::passed ? passed : kind == Verdict::failed ? failed : unsupported); }
+  void add(Verdict::Kind kind) {
+    ++(kind == Verdict::passed ? passed : kind == Verdict::failed ? failed : unsupported);
+  }
 };
 
 bool fits(const std::string& pattern, const std::string& name) {
@@ -91,8 +95,8 @@ class Comparison {
     functions_[name].add(verdict.kind);
     families_[entry->second.family].add(verdict.kind);
     if (verdict.kind == Verdict::failed && shown_[name]++ < options_.show)
-      std::cout << fmt::format("FAILED {} {} {}: {}\n    {} | {}\n", name, dtype, record["index"].integer, verdict.message,
-                               text_of(record["args"]) + " " + text_of(record["kwargs"]),
+      std::cout << fmt::format("FAILED {} {} {}: {}\n    {} | {}\n", name, dtype, record["index"].integer,
+                               verdict.message, text_of(record["args"]) + " " + text_of(record["kwargs"]),
                                text_of(record["inputs"]) + " " + text_of(record["input_kwargs"]));
   }
 

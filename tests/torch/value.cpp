@@ -36,7 +36,8 @@ std::string text_of(const Value& value) {
     case Value::Kind::list: return all("[", "]");
     case Value::Kind::dict: return all("", "");
     case Value::Kind::tensor:
-      return std::string(name_of(value.tensor.dtype())) + value.tensor.shape().text() + (value.complex ? "complex" : "");
+      return std::string(name_of(value.tensor.dtype())) + value.tensor.shape().text() +
+             (value.complex ? "complex" : "");
   }
   return "?";
 }

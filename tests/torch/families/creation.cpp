@@ -57,8 +57,7 @@ void add_counting(Table& table) {
   table.add("arange", [](Call& c) {
     place_only(c);
     bool integers = true;
-    for (int i = 0; i < 3; ++i)
-      integers = integers && c.at(i, i == 1 ? "end" : "").kind != Value::Kind::number;
+    for (int i = 0; i < 3; ++i) integers = integers && c.at(i, i == 1 ? "end" : "").kind != Value::Kind::number;
     const Dtype dtype = dtype_or(c, integers ? Dtype::int64 : Dtype::float32);
     if (c.count() == 1 && !c.has(-1, "end")) return arange(0, c.number(0, "end"), 1, dtype);
     return arange(c.number(0, "start"), c.number(1, "end"), c.number(2, "step", 1), dtype);
@@ -136,9 +135,9 @@ void add_random(Table& table) {
 
 void add_casts(Table& table) {
   const std::pair<const char*, Dtype> names[] = {
-      {"double", Dtype::float64}, {"float", Dtype::float32}, {"half", Dtype::float16}, {"bfloat16", Dtype::bfloat16},
-      {"long", Dtype::int64},     {"int", Dtype::int32},     {"char", Dtype::int8},    {"byte", Dtype::uint8},
-      {"bool", Dtype::boolean}};
+      {"double", Dtype::float64},    {"float", Dtype::float32}, {"half", Dtype::float16},
+      {"bfloat16", Dtype::bfloat16}, {"long", Dtype::int64},    {"int", Dtype::int32},
+      {"char", Dtype::int8},         {"byte", Dtype::uint8},    {"bool", Dtype::boolean}};
   for (const auto& [name, dtype] : names)
     table.add(name, [dtype = dtype](Call& c) {
       place_only(c);

@@ -23,7 +23,8 @@ void add_activations(Table& table) {
   add_plain(table, "nn.functional.mish", mish);
   add_plain(table, "nn.functional.logsigmoid", logsigmoid);
   // PyTorch's gradient takes the float32 nearest to 1/6.
-  table.add("nn.functional.hardsigmoid", [](Call& c) { return hardsigmoid(c.tensor(0)); }, 100);
+  table.add(
+      "nn.functional.hardsigmoid", [](Call& c) { return hardsigmoid(c.tensor(0)); }, 100);
   add_plain(table, "nn.functional.hardswish", hardswish);
   add_plain(table, "nn.functional.softsign", softsign);
   add_plain(table, "nn.functional.tanhshrink", tanhshrink);
@@ -36,12 +37,10 @@ void add_activations(Table& table) {
   table.add("nn.functional.celu", [](Call& c) { return celu(c.tensor(0), c.number(1, "alpha", 1)); });
   table.add("nn.functional.gelu",
             [](Call& c) { return gelu(c.tensor(0), c.text(1, "approximate", "none") == "tanh"); });
-  table.add("nn.functional.hardtanh", [](Call& c) {
-    return hardtanh(c.tensor(0), c.number(1, "min_val", -1), c.number(2, "max_val", 1));
-  });
-  table.add("nn.functional.softplus", [](Call& c) {
-    return softplus(c.tensor(0), c.number(1, "beta", 1), c.number(2, "threshold", 20));
-  });
+  table.add("nn.functional.hardtanh",
+            [](Call& c) { return hardtanh(c.tensor(0), c.number(1, "min_val", -1), c.number(2, "max_val", 1)); });
+  table.add("nn.functional.softplus",
+            [](Call& c) { return softplus(c.tensor(0), c.number(1, "beta", 1), c.number(2, "threshold", 20)); });
   table.add("nn.functional.hardshrink", [](Call& c) { return hardshrink(c.tensor(0), c.number(1, "lambd", 0.5)); });
   table.add("nn.functional.softshrink", [](Call& c) { return softshrink(c.tensor(0), c.number(1, "lambd", 0.5)); });
   table.add("nn.functional.threshold",
@@ -109,8 +108,8 @@ void add_rounding(Table& table) {
     const Tensor x = c.tensor(0);
     const double nan = c.number(1, "nan", 0);
     if (!c.has(2, "posinf") && !c.has(3, "neginf")) return nan_to_num(x, nan);
-    const double largest = x.dtype() == Dtype::float64 ? std::numeric_limits<double>::max()
-                                                       : double{std::numeric_limits<float>::max()};
+    const double largest =
+        x.dtype() == Dtype::float64 ? std::numeric_limits<double>::max() : double{std::numeric_limits<float>::max()};
     return nan_to_num(x, nan, c.number(2, "posinf", largest), c.number(3, "neginf", -largest));
   });
 }

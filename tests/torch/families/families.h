@@ -17,7 +17,10 @@ void add_pooling(Table& table);
 void add_softmax(Table& table);
 void add_indexing(Table& table);
 void add_loss(Table& table);
+void add_linalg(Table& table);
 void add_modules(Table& table);
+void add_activation_modules(Table& table);
+void add_sequence_modules(Table& table);
 
 /// x in the element type of the keyword `dtype`, where one is given.
 inline Tensor in_dtype(const Args& args, const Tensor& x) {

@@ -63,9 +63,8 @@ void add_slices(Table& table) {
 
 void add_masks(Table& table) {
   table.add("masked_select", [](Call& c) { return masked_select(c.tensor(0), c.tensor(1, "mask")); });
-  table.add("masked_scatter", [](Call& c) {
-    return masked_scatter(c.tensor(0), c.tensor(1, "mask"), c.tensor(2, "source"));
-  });
+  table.add("masked_scatter",
+            [](Call& c) { return masked_scatter(c.tensor(0), c.tensor(1, "mask"), c.tensor(2, "source")); });
   table.add("nonzero", [](Call& c) -> Outputs {
     if (c.flag(-1, "as_tuple", false)) return nonzero_columns(c.tensor(0));
     return nonzero(c.tensor(0));
@@ -113,18 +112,16 @@ void add_order(Table& table) {
     return parts(c, c.has(-1, "dim") ? unique(c.tensor(0), c.axis(-1, "dim")) : unique(c.tensor(0)));
   });
   table.add("unique_consecutive", [parts](Call& c) {
-    return parts(c,
-                 c.has(-1, "dim") ? unique_consecutive(c.tensor(0), c.axis(-1, "dim")) : unique_consecutive(c.tensor(0)));
+    return parts(
+        c, c.has(-1, "dim") ? unique_consecutive(c.tensor(0), c.axis(-1, "dim")) : unique_consecutive(c.tensor(0)));
   });
-  table.add("isin", [](Call& c) {
-    return isin(c.tensor(0), c.tensor(1, "test_elements"), c.flag(-1, "invert", false));
-  });
+  table.add("isin",
+            [](Call& c) { return isin(c.tensor(0), c.tensor(1, "test_elements"), c.flag(-1, "invert", false)); });
 }
 
 void add_counting(Table& table) {
-  table.add("bincount", [](Call& c) {
-    return bincount(c.tensor(0), c.maybe(1, "weights"), c.integer(2, "minlength", 0));
-  });
+  table.add("bincount",
+            [](Call& c) { return bincount(c.tensor(0), c.maybe(1, "weights"), c.integer(2, "minlength", 0)); });
   table.add("histc", [](Call& c) {
     return histc(c.tensor(0), c.integer(1, "bins", 100), c.number(2, "min", 0), c.number(3, "max", 0));
   });
@@ -132,11 +129,10 @@ void add_counting(Table& table) {
     const auto range = c.numbers(-1, "range");
     const Tensor weight = c.maybe(-1, "weight");
     const bool density = c.flag(-1, "density", false);
-    const Histogram found =
-        c.is_number(1, "bins")
-            ? histogram(c.tensor(0), c.integer(1, "bins"), range.empty() ? 0 : range.at(0),
-                        range.empty() ? 0 : range.at(1), weight, density)
-            : histogram(c.tensor(0), c.tensor(1, "bins"), weight, density);
+    const Histogram found = c.is_number(1, "bins")
+                                ? histogram(c.tensor(0), c.integer(1, "bins"), range.empty() ? 0 : range.at(0),
+                                            range.empty() ? 0 : range.at(1), weight, density)
+                                : histogram(c.tensor(0), c.tensor(1, "bins"), weight, density);
     return std::pair{found.counts, found.edges};
   });
 }

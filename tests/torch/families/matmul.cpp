@@ -60,8 +60,7 @@ void add_matmul(Table& table) {
     return cross(x, c.tensor(1), axis);
   });
   table.add("linalg.cross", [](Call& c) { return cross(c.tensor(0), c.tensor(1), c.axis(2, "dim", -1)); });
-  table.add("linalg.vecdot",
-            [](Call& c) { return sum(c.tensor(0) * c.tensor(1), c.axis(2, "dim", -1)); });
+  table.add("linalg.vecdot", [](Call& c) { return sum(c.tensor(0) * c.tensor(1), c.axis(2, "dim", -1)); });
   table.add("linalg.vander", [](Call& c) { return vander(c.tensor(0), c.integer(-1, "N", -1), true); });
 
   table.family("distance");

@@ -1,7 +1,6 @@
 // Sums, extremes, moments and norms over axes; running totals.
-#include <joist/tests/torch/families/families.h>
-
 #include <joist/core/ops/axes.h>
+#include <joist/tests/torch/families/families.h>
 
 namespace joist::torchdb {
 namespace {
@@ -140,9 +139,8 @@ void add_norms(Table& table) {
     return vector_norm(x, named ? 2 : c.number(1, "p", 2), axes, c.flag(3, "keepdim", false));
   });
   table.add("dist", [](Call& c) { return dist(c.tensor(0), c.tensor(1, "other"), c.number(2, "p", 2)); });
-  table.add("renorm", [](Call& c) {
-    return renorm(c.tensor(0), c.number(1, "p"), c.axis(2, "dim"), c.number(3, "maxnorm"));
-  });
+  table.add("renorm",
+            [](Call& c) { return renorm(c.tensor(0), c.number(1, "p"), c.axis(2, "dim"), c.number(3, "maxnorm")); });
   table.add("nn.functional.normalize", [](Call& c) {
     return normalize(c.tensor(0), c.number(1, "p", 2), c.axis(2, "dim", 1), c.number(3, "eps", 1e-12));
   });

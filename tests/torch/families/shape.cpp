@@ -47,8 +47,7 @@ void add_parts(Table& table) {
   });
   table.add("select", [](Call& c) { return select(c.tensor(0), c.axis(1, "dim"), c.integer(2, "index")); });
   table.add("unbind unbind_copy", [](Call& c) { return unbind(c.tensor(0), c.axis(1, "dim", 0)); });
-  table.add("chunk unsafe_chunk",
-            [](Call& c) { return chunk(c.tensor(0), c.axis(1, "chunks"), c.axis(2, "dim", 0)); });
+  table.add("chunk unsafe_chunk", [](Call& c) { return chunk(c.tensor(0), c.axis(1, "chunks"), c.axis(2, "dim", 0)); });
   table.add("split split.list_args unsafe_split split_with_sizes split_with_sizes_copy", [](Call& c) {
     if (c.at(1, "split_size_or_sections").kind == Value::Kind::list)
       return split(c.tensor(0), c.integers(1, "split_sizes"), c.axis(2, "dim", 0));
