@@ -1,4 +1,5 @@
 // Activations as layers.
+#include <joist/core/mode.h>
 #include <joist/layers/activation.h>
 #include <joist/tests/torch/families/families.h>
 
@@ -59,6 +60,10 @@ void add_activation_modules(Table& table) {
   add<ThresholdLayer>(table, "Threshold", &ThresholdLayer::threshold, "threshold", &ThresholdLayer::value, "value");
   table.add("nn.GELU", [](Call& c) {
     return GELU{.approximate = c.text(0, "approximate", "none") == "tanh"}(c.inputs.tensor(0));
+  });
+  table.add("nn.functional.rrelu", [](Call& c) {
+    const Mode mode(c.flag(3, "training", false) ? Mode::training : Mode::evaluation);
+    return RReLU{.lower = c.number(1, "lower", 1.0 / 8), .upper = c.number(2, "upper", 1.0 / 3)}(c.tensor(0));
   });
   table.add("nn.PReLU", [](Call& c) {
     PReLU layer({.channels = c.integer(0, "num_parameters", 1)});

@@ -47,6 +47,14 @@ void add_constant(Table& table) {
     place_only(c);
     return ones(c.shape(1, "size"), dtype_or(c, c.tensor(0).dtype()));
   });
+  table.add("empty_like", [](Call& c) {
+    place_only(c);
+    return empty(c.tensor(0).shape(), dtype_or(c, c.tensor(0).dtype()));
+  });
+  table.add("new_empty", [](Call& c) {
+    place_only(c);
+    return empty(c.shape(1, "size"), dtype_or(c, c.tensor(0).dtype()));
+  });
   table.add("new_full", [](Call& c) {
     place_only(c);
     return full(c.shape(1, "size"), c.number(2, "fill_value"), dtype_or(c, c.tensor(0).dtype()));

@@ -38,7 +38,11 @@ void add_solving(Table& table) {
     return lstsq(c.tensor(0), c.tensor(1)).solution;
   });
   table.add("pinverse linalg.pinv", [](Call& c) { return pinv(c.tensor(0), tolerance_of(c)); });
-  table.add("linalg.matrix_rank", [](Call& c) { return matrix_rank(c.tensor(0), tolerance_of(c)); });
+  table.add("linalg.pinv.singular", [](Call& c) { return pinv(matmul(c.tensor(0), transpose(c.tensor(1), -2, -1))); });
+  table.add("linalg.matrix_rank linalg.matrix_rank.hermitian", [](Call& c) {
+    (void)c.flag(-1, "hermitian", false);  // the same number
+    return matrix_rank(c.tensor(0), tolerance_of(c));
+  });
 }
 
 void add_factors(Table& table) {
@@ -139,6 +143,32 @@ void add_fourier(Table& table) {
   add_several(table, "rfftn", rfft2, false, true);
   add_several(table, "irfftn", irfft2, true, true);
   table.add("fft.fftshift", [](Call& c) { return fftshift(c.tensor(0), c.axes(1, "dim"), c.at(0).complex); });
+  table.add("stft", [](Call& c) {
+    if (c.at(0).complex) throw Unsupported("a complex signal");
+    if (!c.flag(-1, "onesided", true)) throw Unsupported("two-sided spectra");
+    (void)c.flag(-1, "return_complex", true);
+    StftOptions options{.n_fft = c.integer(1, "n_fft"),
+                        .hop = c.integer(2, "hop_length", 0),
+                        .center = false,
+                        .normalized = c.flag(-1, "normalized", false)};
+    Tensor x = c.tensor(0);
+    if (!c.flag(-1, "center", true)) return stft(x, c.maybe(-1, "window"), options);
+    // PyTorch's frames at the ends see the signal reflected, joist's see zeros unless it is padded first.
+    const std::int64_t side = options.n_fft / 2;
+    const bool vector = x.rank() == 1;
+    x = pad(unsqueeze(vector ? unsqueeze(x, 0) : x, 0), {side, side}, PadMode::reflect);
+    const Tensor y = squeeze(stft(x, c.maybe(-1, "window"), options), 0);
+    return vector ? squeeze(y, 0) : y;
+  });
+  table.add("istft", [](Call& c) {
+    if (!c.flag(-1, "onesided", true)) throw Unsupported("two-sided spectra");
+    if (c.flag(-1, "return_complex", false)) throw Unsupported("a complex signal");
+    const StftOptions options{.n_fft = c.integer(1, "n_fft"),
+                              .hop = c.integer(2, "hop_length", 0),
+                              .center = c.flag(-1, "center", true),
+                              .normalized = c.flag(-1, "normalized", false)};
+    return istft(c.tensor(0), c.maybe(-1, "window"), options, c.integer(-1, "length", 0));
+  });
   table.add("fft.ifftshift", [](Call& c) { return ifftshift(c.tensor(0), c.axes(1, "dim"), c.at(0).complex); });
 }
 
