@@ -1,6 +1,15 @@
-// All of joist for a user's program: #include <joist/core/fields.h>
+// All of joist for a user's program: #include <joist/joist.h>.
+#pragma once
+
+#include <joist/core/anomaly.h>
+#include <joist/core/checkpoint.h>
+#include <joist/core/custom.h>
+#include <joist/core/error.h>
+#include <joist/core/fields.h>
+#include <joist/core/hooks.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/core/profile.h>
 #include <joist/core/tensor.h>
 #include <joist/core/threads.h>
 #include <joist/data/dataset.h>
@@ -15,6 +24,8 @@
 #include <joist/layers/detection/head.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/detection/suppress.h>
+#include <joist/layers/freeze.h>
+#include <joist/layers/hooked.h>
 #include <joist/layers/embedding.h>
 #include <joist/layers/init.h>
 #include <joist/layers/linear.h>
@@ -24,6 +35,8 @@
 #include <joist/layers/models/resnet.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
+#include <joist/layers/summary.h>
+#include <joist/optim/accumulate.h>
 #include <joist/layers/penalty.h>
 #include <joist/layers/recurrent.h>
 #include <joist/layers/transformer.h>

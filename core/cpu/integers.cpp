@@ -3,6 +3,9 @@
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/typed.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 namespace joist {
@@ -39,6 +42,15 @@ T power(T base, T exponent) {
     factor = static_cast<Wrapping<T>>(factor * factor);
   }
   return static_cast<T>(result);
+}
+
+// A whole number as T, the nearest one where T has not that many.
+template <class T>
+T bound(double whole) {
+  using Limits = std::numeric_limits<T>;
+  if (!(whole > static_cast<double>(Limits::min()))) return Limits::min();
+  if (whole >= static_cast<double>(Limits::max())) return Limits::max();
+  return static_cast<T>(whole);
 }
 
 [[noreturn]] void no_integer_function(const char* where) {
@@ -121,8 +133,7 @@ void unary(const Unary& function, const Array& x, const Out& out) {
                   to[at[0]] = static_cast<T>(static_cast<double>(f.scale) * static_cast<double>(v) +
                                              static_cast<double>(f.shift));
                 if constexpr (std::is_same_v<F, Clamp>)
-                  to[at[0]] = static_cast<T>(
-                      std::clamp(static_cast<double>(v), static_cast<double>(f.low), static_cast<double>(f.high)));
+                  to[at[0]] = std::min(std::max(v, bound<T>(std::ceil(f.low))), bound<T>(std::floor(f.high)));
               });
             });
           } else {

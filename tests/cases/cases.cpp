@@ -63,6 +63,7 @@ const std::vector<Family>& families() {
       loss_layer_cases(),
       dropout_cases(),
       comparison_cases(),
+      basic_layer_cases(),
       recurrent_cases(),
       recurrent_layer_cases(),
       linalg_cases(),

@@ -93,6 +93,7 @@ Family activation_layer_cases();
 Family loss_layer_cases();
 Family dropout_cases();
 Family comparison_cases();
+Family basic_layer_cases();
 Family recurrent_cases();
 Family recurrent_layer_cases();
 Family linalg_cases();
