@@ -17,7 +17,8 @@ bool has_integers(const Unary& function) {
   return std::visit(
       []<class F>(const F&) {
         return std::is_same_v<F, Identity> || std::is_same_v<F, Absolute> || std::is_same_v<F, Square> ||
-               std::is_same_v<F, Sign> || std::is_same_v<F, Affine> || std::is_same_v<F, Clamp>;
+               std::is_same_v<F, Sign> || std::is_same_v<F, Affine> || std::is_same_v<F, Clamp> ||
+               std::is_same_v<F, Relu> || std::is_same_v<F, Threshold>;
       },
       function);
 }
@@ -167,7 +168,7 @@ Tensor digamma(const Tensor& x) { return apply(Digamma{}, x); }
 
 Tensor abs(const Tensor& x) { return apply(Absolute{}, x); }
 Tensor neg(const Tensor& x) { return -x; }
-Tensor sign(const Tensor& x) { return apply(Sign{}, x); }
+Tensor sign(const Tensor& x) { return x.dtype() == Dtype::boolean ? x : apply(Sign{}, x); }
 Tensor floor(const Tensor& x) { return rounded(Floor{}, x); }
 Tensor ceil(const Tensor& x) { return rounded(Ceiling{}, x); }
 Tensor round(const Tensor& x) { return rounded(Round{}, x); }
