@@ -22,7 +22,7 @@ namespace joist {
                       X(index_put) X(softmax) X(log_softmax) X(sparsemax) X(cross_entropy) X(distribution_focal) X(complete_iou)   \
                           X(ctc_loss) X(dropout) X(resize_nearest) X(resample) X(grid_sample) X(roi_align)            \
                               X(recurrent) X(attention) X(cholesky) X(qr) X(svd) X(eigh) X(solve) X(triangular_solve) \
-                                  X(determinant) X(inverse) X(fft) X(checkpointed) X(custom)
+                                  X(determinant) X(inverse) X(fft) X(checkpointed) X(hooks) X(custom)
 
 /// One entry per recorded operation; its file in core/ops tells what it computes.
 enum class Op : std::uint8_t {

@@ -179,7 +179,8 @@ AttentionOutput MultiheadAttention::operator()(const Tensor& query, const Tensor
   } else {
     const bool packed = in_proj_weight.defined();
     const auto projected = [&](const Tensor& x, const Parameter& weight, int i) {
-      return split(linear(ordered(x), packed ? part(in_proj_weight, i) : Tensor(weight), part(in_proj_bias, i)), num_heads);
+      return split(linear(ordered(x), packed ? part(in_proj_weight, i) : Tensor(weight), part(in_proj_bias, i)),
+                   num_heads);
     };
     q = projected(query, q_proj_weight, 0);
     k = projected(key, k_proj_weight, 1);

@@ -8,6 +8,7 @@
 // The copy costs about a tenth of a 3x3 convolution of 16 channels and less of wider ones. The weights' way from
 // row-major into the primitive's own format and back is 1 % for most layers and 8 % for the widest (512 channels on
 // 7x7).
+#include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
@@ -24,24 +25,19 @@ Strides channels_innermost(const Shape& shape) {
 
 Array packed(const Array& x) { return with_strides(x, channels_innermost(x.shape())); }
 
-Array empty_like(const Shape& shape, bool innermost) {
-  const Array memory = Array::empty(shape);
+Array empty_like(const Shape& shape, Dtype dtype, bool innermost) {
+  const Array memory = Array::empty(shape, dtype);
   return innermost ? memory.strided(shape, channels_innermost(shape)) : memory;
 }
 
 // Weights and biases, which may be undefined.
 Array gapless(const Array& x) { return x.defined() ? with_strides(x, row_major(x.shape())) : x; }
 
-void require_float(std::initializer_list<const Array*> arrays) {
-  for (const Array* array : arrays)
-    if (array->defined()) array->require_dtype(Dtype::float32);
-}
-
 // Hands the body `out` itself if it lies as wanted, else memory that does, which is then copied or added to `out`.
 template <class Body>
 void write(const Out& out, bool fits, bool innermost, const Body& body) {
   if (fits) return body(out);
-  const Array plain = empty_like(out.array.shape(), innermost);
+  const Array plain = empty_like(out.array.shape(), out.array.dtype(), innermost);
   body(Out{plain});
   copy_array(plain, out);
 }
@@ -70,7 +66,7 @@ bool window_may_miss(const Shape& x, const Shape& w, const ConvolutionOptions& o
 Array framed(const Array& x, const Shape& padding) {
   Shape shape = x.shape();
   for (int i = 0; i < padding.rank(); ++i) shape[2 + i] += 2 * padding[i];
-  const Array frame = empty_like(shape, true);
+  const Array frame = empty_like(shape, x.dtype(), true);
   fill_array(0, frame);
   Array inside = frame;
   for (int i = 0; i < padding.rank(); ++i) inside = inside.sliced(2 + i, padding[i], padding[i] + x.shape(2 + i));
@@ -79,7 +75,7 @@ Array framed(const Array& x, const Shape& padding) {
 }
 
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
-  require_float({&x, &w, &bias, &y.array});
+  require_product_types({&x, &w, &bias, &y.array});
   if (y.array.elements() == 0) return;
   if (x.elements() == 0) {  // all windows lie in the padding
     clear(y);
@@ -96,7 +92,7 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
-  require_float({&dy, &w, &dx.array});
+  require_product_types({&dy, &w, &dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
   write(dx, dx.array.is_channels_last() && !dx.accumulate, true,
@@ -111,10 +107,11 @@ Array read_pixels(Array x, const ConvolutionOptions& options, const Shape& y) {
 }
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw, const Out& db) {
-  require_float({&x, &dy, &dw.array, &db.array});
+  require_product_types({&x, &dy, &dw.array, &db.array});
   if (x.elements() == 0 || dy.elements() == 0) {
     clear(dw);
-    if (db.array.defined()) cpu_kernels().reduction.sum(dy, 1.0, Out{per_channel(db.array, dy.rank()), db.accumulate});
+    if (db.array.defined())
+      kernels(dy.device(), dy.dtype()).reduction.sum(dy, 1.0, Out{per_channel(db.array, dy.rank()), db.accumulate});
     return;
   }
   const Shape ones = Shape::filled(options.stride.rank(), 1), none = Shape::filled(options.stride.rank(), 0);
@@ -127,7 +124,7 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
     return backward_weight(read_pixels(x, options, dy.shape()), dy, dense, dw, db);
   }
   const bool own = db.array.defined() && (db.accumulate || !db.array.is_row_major());
-  const Array bias = own ? Array::empty(db.array.shape()) : db.array;
+  const Array bias = own ? Array::empty(db.array.shape(), db.array.dtype()) : db.array;
   write(dw, dw.array.is_row_major(), false,
         [&](const Out& out) { onednn::convolution_backward_weight(packed(x), packed(dy), options, out, bias); });
   if (own) copy_array(bias, db);

@@ -4,6 +4,7 @@
 #include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/convolution.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
 #include <joist/core/ops/spatial.h>
 #include <joist/core/ops/windows.h>
@@ -65,6 +66,10 @@ void add_up(const Array& dy, const Out& db) {
 // Two or three spatial axes, checked.
 Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options,
                 const Shape& shape) {
+  if (wants_autocast({x, weight, bias})) {
+    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
+    return to(convolve(cast(x), cast(weight), cast(bias), options, shape), Dtype::float32);
+  }
   const auto& table = kernels_of<ConvolutionKernels>(x.value());
   Array y = Array::like(x.value(), shape);
   table.forward(x.value(), weight.value(), bias.defined() ? bias.value() : Array(), options, {y, false});

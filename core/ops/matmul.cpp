@@ -4,6 +4,7 @@
 #include <joist/core/kernels/matmul.h>
 #include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/reshape.h>
 
@@ -42,6 +43,7 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (wants_autocast({a, b})) return to(matmul(to(a, Dtype::bfloat16), to(b, Dtype::bfloat16)), Dtype::float32);
   require_same_kind("matmul", a, b);
   if ((a.rank() == 1 && b.rank() >= 1) || (b.rank() == 1 && a.rank() >= 1)) {
     if (a.shape(-1) != b.shape(b.rank() == 1 ? 0 : -2)) refuse_inner("matmul", a, b);
@@ -49,8 +51,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const Tensor row = a.rank() == 1 ? squeeze(y, -2) : y;
     return b.rank() == 1 ? squeeze(row, -1) : row;
   }
-  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
-    refuse_inner("matmul", a, b);
+  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2)) refuse_inner("matmul", a, b);
   const Tables table(a.value());
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
   Shape shape = broadcast(leading_a, leading_b, "matmul");
@@ -73,6 +74,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (wants_autocast({x, weight, bias})) {
+    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
+    return to(linear(cast(x), cast(weight), cast(bias)), Dtype::float32);
+  }
   require_rank("linear", weight, 2, "weight [out, in]");
   require_same_kind("linear", x, weight);
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))

@@ -11,14 +11,14 @@
 namespace joist {
 
 // Declares FUNCTION over all axes, over one axis and over several.
-#define JOIST_OVER_AXES(function)                                                                         \
-  Tensor function(const Tensor& x, std::span<const int> axes, bool keep_axes = false);                    \
-  Tensor function(const Tensor& x);                                                                       \
-  inline Tensor function(const Tensor& x, std::initializer_list<int> axes, bool keep_axes = false) {      \
-    return function(x, std::span(axes.begin(), axes.size()), keep_axes);                                  \
-  }                                                                                                       \
-  inline Tensor function(const Tensor& x, int axis, bool keep_axes = false) {                             \
-    return function(x, std::span(&axis, 1), keep_axes);                                                   \
+#define JOIST_OVER_AXES(function)                                                                    \
+  Tensor function(const Tensor& x, std::span<const int> axes, bool keep_axes = false);               \
+  Tensor function(const Tensor& x);                                                                  \
+  inline Tensor function(const Tensor& x, std::initializer_list<int> axes, bool keep_axes = false) { \
+    return function(x, std::span(axes.begin(), axes.size()), keep_axes);                             \
+  }                                                                                                  \
+  inline Tensor function(const Tensor& x, int axis, bool keep_axes = false) {                        \
+    return function(x, std::span(&axis, 1), keep_axes);                                              \
   }
 
 /// Integers and bool give int64.
@@ -104,18 +104,19 @@ Tensor nanmedian(const Tensor& x);
 ValuesIndices nanmedian(const Tensor& x, int axis, bool keep_axes = false);
 /// The most frequent value, the smallest of equally frequent ones, and where it was last.
 ValuesIndices mode(const Tensor& x, int axis = -1, bool keep_axes = false);
-enum class Interpolation { linear, lower, higher, midpoint, nearest };
+enum class QuantileInterpolation { linear, lower, higher, midpoint, nearest };
 /// q: numbers in [0, 1], one or a vector, whose length becomes the result's first axis. NaN in a row gives NaN.
-Tensor quantile(const Tensor& x, const Tensor& q, Interpolation interpolation = Interpolation::linear);
+Tensor quantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation = QuantileInterpolation::linear);
 Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes = false,
-                Interpolation interpolation = Interpolation::linear);
-Tensor quantile(const Tensor& x, double q, Interpolation interpolation = Interpolation::linear);
+                QuantileInterpolation interpolation = QuantileInterpolation::linear);
+Tensor quantile(const Tensor& x, double q, QuantileInterpolation interpolation = QuantileInterpolation::linear);
 Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes = false,
-                Interpolation interpolation = Interpolation::linear);
+                QuantileInterpolation interpolation = QuantileInterpolation::linear);
 /// NaN left out.
-Tensor nanquantile(const Tensor& x, const Tensor& q, Interpolation interpolation = Interpolation::linear);
+Tensor nanquantile(const Tensor& x, const Tensor& q,
+                   QuantileInterpolation interpolation = QuantileInterpolation::linear);
 Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes = false,
-                   Interpolation interpolation = Interpolation::linear);
+                   QuantileInterpolation interpolation = QuantileInterpolation::linear);
 
 /// Covariance of rows [variables, observations] (or of one variable [observations]); correlation.
 Tensor cov(const Tensor& x, double correction = 1);

@@ -88,13 +88,15 @@ Tensor unflatten(const Tensor& x, int axis, const Shape& lengths) {
   const int at = x.shape().axis(axis);
   std::int64_t known = 1;
   int unknown = -1;
-  for (int i = 0; i < lengths.rank(); ++i) lengths[i] == -1 ? static_cast<void>(unknown = i) : static_cast<void>(known *= lengths[i]);
+  for (int i = 0; i < lengths.rank(); ++i)
+    lengths[i] == -1 ? static_cast<void>(unknown = i) : static_cast<void>(known *= lengths[i]);
   Shape whole = lengths;
   if (unknown >= 0 && known > 0 && x.shape(at) % known == 0) whole[unknown] = x.shape(at) / known;
   if (lengths.rank() == 0 || (unknown >= 0 && whole[unknown] == -1) || whole.elements() != x.shape(at))
-    throw ShapeError({.where = "unflatten",
-                      .what = "axis " + std::to_string(axis) + " of shape " + x.shape().text() + " as " + lengths.text(),
-                      .expected = "lengths whose product is " + std::to_string(x.shape(at))});
+    throw ShapeError(
+        {.where = "unflatten",
+         .what = "axis " + std::to_string(axis) + " of shape " + x.shape().text() + " as " + lengths.text(),
+         .expected = "lengths whose product is " + std::to_string(x.shape(at))});
   std::vector<std::int64_t> result(x.shape().begin(), x.shape().begin() + at);
   result.insert(result.end(), whole.begin(), whole.end());
   result.insert(result.end(), x.shape().begin() + at + 1, x.shape().end());

@@ -22,8 +22,9 @@ Tensor normalized_rows(const Tensor& rows, const Tensor& weight, const Tensor& b
   const auto& table = kernels_of<LayerNormKernels>(rows.value());
   const std::int64_t count = rows.shape(0);
   Array y = Array::like(rows.value());
-  const Array mean = options.root ? Array() : Array::empty({count}, rows.dtype(), rows.device());
-  const Array inverse_deviation = Array::empty({count}, rows.dtype(), rows.device());
+  const Dtype wide = is_half(rows.dtype()) ? Dtype::float32 : rows.dtype();
+  const Array mean = options.root ? Array() : Array::empty({count}, wide, rows.device());
+  const Array inverse_deviation = Array::empty({count}, wide, rows.device());
   const auto value_of = [](const Tensor& t) { return t.defined() ? t.value() : Array(); };
   table.forward(rows.value(), value_of(weight), value_of(bias), options, {y, false}, mean, inverse_deviation);
   return record({Op::layer_norm, options}, {rows, weight, bias}, std::move(y),

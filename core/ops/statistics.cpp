@@ -72,8 +72,7 @@ ValuesIndices middle(const char* op, const Tensor& x, int axis, bool keep_axes, 
     const Quiet quiet;
     const Tensor numbers = sum(logical_not(isnan(x.detach())), at, true);  // NaN is sorted behind them
     const Tensor half = floor_divide(numbers - 1.0, Tensor::full({}, 2, Dtype::int64, x.device()));
-    place = skip_nan ? where(eq(numbers, 0), 0.0, half)
-                     : where(lt(numbers, static_cast<double>(n)), numbers, half);
+    place = skip_nan ? where(eq(numbers, 0), 0.0, half) : where(lt(numbers, static_cast<double>(n)), numbers, half);
   }
   return picked(x, at, keep_axes, sorted, place);
 }
@@ -83,29 +82,29 @@ Tensor middle_of_all(const char* op, const Tensor& x, bool skip_nan) {
   if (x.value().elements() == 0)
     return Tensor::full({}, std::numeric_limits<double>::quiet_NaN(), x.dtype(), x.device());
   const Tensor flat = ravel(x);
-  Tensor weights;
+  Tensor equal, weights;
   {
     const Quiet quiet;
-    const Tensor value = middle(op, flat.detach(), 0, true, skip_nan).values;
-    const Tensor nan = isnan(value);
-    const Tensor equal = logical_or(eq(flat.detach(), value), logical_and(isnan(flat.detach()), nan));
+    const Tensor numbers = flat.detach(), value = middle(op, numbers, 0, true, skip_nan).values;
     if (!is_floating(x.dtype())) return reshape(value, Shape{});
+    equal = logical_or(eq(numbers, value), logical_and(isnan(numbers), isnan(value)));
     weights = to(equal, x.dtype()) / to(sum(equal), x.dtype());
-    if (nan.item() != 0) return sum(where(equal, flat, 0.0) * weights);
   }
-  return sum(where(gt(weights, 0), flat, 0.0) * weights);
+  return sum(where(equal, flat, 0.0) * weights);
 }
 
 Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis, bool keep_axes,
-                 Interpolation interpolation, bool skip_nan) {
+                 QuantileInterpolation interpolation, bool skip_nan) {
   require_floating(op, given);
   const Tensor x = given.rank() == 0 ? reshape(given, {1}) : given;
   const int at = x.shape().axis(axis);
   const std::int64_t n = x.shape(at);
-  if (q.rank() > 1 || q.dtype() != x.dtype())
-    throw ShapeError({.where = op,
-                      .what = "q of shape " + q.shape().text() + " and type " + std::string(name_of(q.dtype())),
-                      .expected = "one number or a vector of the input's type, " + std::string(name_of(x.dtype()))});
+  if (q.dtype() != x.dtype())
+    throw DtypeError({.where = op,
+                      .what = std::string(name_of(q.dtype())) + " q for an input of " + std::string(name_of(x.dtype())),
+                      .expected = "one element type"});
+  if (q.rank() > 1)
+    throw ShapeError({.where = op, .what = "q of shape " + q.shape().text(), .expected = "one number or a vector"});
   if (n == 0) throw ShapeError({.where = op, .what = "input " + x.shape().text(), .expected = "at least one element"});
   const Tensor sorted = movedim(sort(x, at).values, at, -1);
   std::vector<Tensor> results;
@@ -122,19 +121,19 @@ Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis,
       Tensor place = clamp_min((numbers - 1.0) * part, 0);
       const double last = static_cast<double>(n - 1);
       if (!skip_nan) place = where(lt(numbers, static_cast<double>(n)), last, place);
-      if (interpolation == Interpolation::lower) place = floor(place);
-      if (interpolation == Interpolation::higher) place = ceil(place);
-      if (interpolation == Interpolation::nearest) place = round(place);
+      if (interpolation == QuantileInterpolation::lower) place = floor(place);
+      if (interpolation == QuantileInterpolation::higher) place = ceil(place);
+      if (interpolation == QuantileInterpolation::nearest) place = round(place);
       low = floor(place);
       high = to(ceil(place), Dtype::int64);
-      weight = interpolation == Interpolation::midpoint ? to(ne(place, low), x.dtype()) * 0.5 : place - low;
+      weight = interpolation == QuantileInterpolation::midpoint ? to(ne(place, low), x.dtype()) * 0.5 : place - low;
       low = to(low, Dtype::int64);
     }
     const Tensor y = squeeze(lerp(gather(sorted, -1, low), gather(sorted, -1, high), weight), -1);
     results.push_back(keep_axes ? unsqueeze(y, at) : y);
   }
-  const Tensor y = given.rank() == 0 && keep_axes ? reshape(stack(results, 0), {q.value().elements()})
-                                                  : stack(results, 0);
+  const Tensor y =
+      given.rank() == 0 && keep_axes ? reshape(stack(results, 0), {q.value().elements()}) : stack(results, 0);
   return q.rank() == 0 ? squeeze(y, 0) : y;
 }
 
@@ -191,22 +190,22 @@ ValuesIndices mode(const Tensor& given, int axis, bool keep_axes) {
   return {reshape(result.values, Shape{}), reshape(result.indices, Shape{})};
 }
 
-Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantiles("quantile", x, q, axis, keep_axes, interpolation, false);
 }
-Tensor quantile(const Tensor& x, const Tensor& q, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation) {
   return quantiles("quantile", ravel(x), q, 0, false, interpolation, false);
 }
-Tensor quantile(const Tensor& x, double q, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, double q, QuantileInterpolation interpolation) {
   return quantile(x, one_quantile(x, q), interpolation);
 }
-Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor quantile(const Tensor& x, double q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantile(x, one_quantile(x, q), axis, keep_axes, interpolation);
 }
-Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, Interpolation interpolation) {
+Tensor nanquantile(const Tensor& x, const Tensor& q, int axis, bool keep_axes, QuantileInterpolation interpolation) {
   return quantiles("nanquantile", x, q, axis, keep_axes, interpolation, true);
 }
-Tensor nanquantile(const Tensor& x, const Tensor& q, Interpolation interpolation) {
+Tensor nanquantile(const Tensor& x, const Tensor& q, QuantileInterpolation interpolation) {
   return quantiles("nanquantile", ravel(x), q, 0, false, interpolation, true);
 }
 

@@ -44,6 +44,7 @@ struct TrainOptions {
   std::int64_t loader_threads = 0;
   std::string deterministic{};
   bool resume = false;
+  std::string profile{};  ///< a Chrome trace of a few steps goes here; of this call, not of the run
   std::string save_every = "2m";
   std::int64_t evaluate_every = 0;
 

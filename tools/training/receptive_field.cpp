@@ -1,6 +1,5 @@
-#include <joist/core/kernels/convolution.h>
-#include <joist/core/kernels/pooling.h>
 #include <joist/core/mode.h>
+#include <joist/core/ops.h>
 #include <joist/tools/training/receptive_field.h>
 
 #include <algorithm>

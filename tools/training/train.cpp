@@ -89,8 +89,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   Console console;
   RunFolder folder(options.out);
   const std::optional<Checkpoint> before = earlier_run(options, folder);
+  const std::string profile = options.profile;
   if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
   options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
+  options.profile = profile;
   folder.require_writable();
   require_hdf5();
 
