@@ -3,6 +3,7 @@
 // (Ioffe & Szegedy 2015.) z and the activation's slope are computed again in backward: only x is kept.
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/normalization.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/normalization.h>
 
@@ -39,10 +40,12 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   if (training) {
     mean = Array::empty({channels}, x.dtype(), x.device());
     inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
-    table.train(x.value(), scale, shift, options, value_of(running_mean), value_of(running_variance), {y, false}, mean,
-                inverse_deviation);
-    for (const Tensor* written : {&running_mean, &running_variance})
-      if (written->defined()) written->value().bump_version();
+    // Computed again in a checkpoint's backward, the running statistics are not moved a second time.
+    const bool moves = running_mean.defined() && !recomputing();
+    table.train(x.value(), scale, shift, options, moves ? running_mean.value() : Array(),
+                moves ? running_variance.value() : Array(), {y, false}, mean, inverse_deviation);
+    if (moves)
+      for (const Tensor* written : {&running_mean, &running_variance}) written->value().bump_version();
   } else {
     table.evaluate(x.value(), scale, shift, options, running_mean.value(), running_variance.value(), {y, false});
     if (!NoGradient::active()) {  // backward wants 1/√(variance + ε)
