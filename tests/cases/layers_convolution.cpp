@@ -82,9 +82,9 @@ Family layers_convolution_cases() {
   add("MaxUnpool", {line, picture, volume}, [](auto t) {
     const auto [a, i] = max_pool1d_with_indices(t[0], {.kernel = {2}});
     const auto [b, j] = max_pool2d_with_indices(t[1], {.kernel = {2}});
-    const auto [c, k] = max_pool3d_with_indices(t[2], {.kernel = {2}, .stride = {2, 2, 1}});
+    const auto [c, k] = max_pool3d_with_indices(t[2], {.kernel = {2}});
     return std::vector{MaxUnpool1d{{.kernel = {2}}}(a, i), MaxUnpool2d{{.kernel = {2}}}(b, j, {4, 5}),
-                       MaxUnpool3d{{.kernel = {2}, .stride = {2, 2, 1}}}(c, k, {3, 4, 3})};
+                       MaxUnpool3d{{.kernel = {2}}}(c, k, {3, 4, 3})};
   });
   alone("ZeroPad1d", line, ZeroPad1d{{1, 2}});
   alone("ZeroPad2d", picture, ZeroPad2d{{1}});
