@@ -3,7 +3,8 @@
 //
 // A member may be a Parameter, a Buffer, a Tensor (not state, ignored), a number or other plain datum (ignored), a
 // struct of such members, or a std::vector, std::array, std::map, std::optional, std::variant or std::unique_ptr of
-// such. A class with constructors shows its members by one line:
+// such. A std::vector of std::pair<std::string, …> holds members whose names are known at run time; a member called ""
+// adds nothing to the names of those inside. A class with constructors shows its members by one line:
 //   auto fields() { return joist::fields("weight", weight, "bias", bias); }
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -59,6 +61,10 @@ inline constexpr bool is_sequence<std::vector<T, A>> = true;
 template <class T, std::size_t n>
 inline constexpr bool is_sequence<std::array<T, n>> = true;
 template <class T>
+inline constexpr bool is_named_sequence = false;
+template <class T, class A>
+inline constexpr bool is_named_sequence<std::vector<std::pair<std::string, T>, A>> = true;
+template <class T>
 inline constexpr bool is_holder = false;
 template <class T>
 inline constexpr bool is_holder<std::optional<T>> = true;
@@ -79,7 +85,7 @@ inline constexpr bool is_map<std::map<std::string, T>> = true;
 template <class M, class Visit>
 void visit_fields(M& model, const Visit& visit, const std::string& name = "") {
   const auto below = [&name](std::string_view part) {
-    return name.empty() ? std::string(part) : name + "." + std::string(part);
+    return name.empty() || part.empty() ? name + std::string(part) : name + "." + std::string(part);
   };
   if constexpr (std::is_same_v<M, Parameter> || std::is_same_v<M, Buffer>) {
     if (model.defined()) visit(name, model);
@@ -89,6 +95,8 @@ void visit_fields(M& model, const Visit& visit, const std::string& name = "") {
       (visit_fields(std::get<2 * i + 1>(parts), visit, below(std::get<2 * i>(parts))), ...);
     };
     each(std::make_index_sequence<std::tuple_size_v<decltype(parts)> / 2>{});
+  } else if constexpr (detail::is_named_sequence<M>) {
+    for (auto& [key, item] : model) visit_fields(item, visit, below(key));
   } else if constexpr (detail::is_sequence<M>) {
     if constexpr (!is_plain_datum<typename M::value_type>) {
       std::size_t index = 0;

@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/core/reflect.h>
 #include <joist/tests/support/strict_kernels.h>
 
@@ -16,12 +17,23 @@ bool is_calculated(const Array& array) {
   return array.dtype() == (array.device().kind == Device::Kind::reference ? Dtype::float64 : Dtype::float32);
 }
 
+template <class Struct, class Visit>
+void for_each_member(Struct& structure, const Visit& visit) {
+  std::apply([&](auto*... members) { (visit(*members), ...); }, reflect::members(structure));
+}
+
+// Structs of arrays that a kernel only reads.
+template <class Argument>
+constexpr bool is_read = std::is_same_v<Argument, RecurrentArguments> || std::is_same_v<Argument, RecurrentSaved> ||
+                         std::is_same_v<Argument, RecurrentGradients>;
+
 // One call of a kernel: what its outputs hold before, and what is taken off them afterwards.
 class Call {
  public:
   template <class Argument>
   void note(const Argument& argument) {
     if constexpr (std::is_same_v<Argument, Array>) operands_.push_back(argument);
+    if constexpr (is_read<Argument>) for_each_member(argument, [&](const Array& array) { operands_.push_back(array); });
   }
   template <class Argument>
   const Argument& prepared(const Argument& argument) const {
@@ -38,6 +50,22 @@ class Call {
     inner->elementwise.fill(1, out.array);
     raised_.push_back(out.array);
     return {out.array, true};
+  }
+  // Structs of outputs: member by member; arrays are overwritten whatever they hold.
+  RecurrentOuts prepared(const RecurrentOuts& outs) {
+    RecurrentOuts result = outs;
+    for_each_member(result, [&](Out& out) { out = prepared(out); });
+    return result;
+  }
+  RecurrentResults prepared(const RecurrentResults& results) const {
+    for_each_member(results, [](const Array& array) {
+      if (array.defined() && is_calculated(array))
+        inner->elementwise.fill(std::numeric_limits<double>::quiet_NaN(), array);
+    });
+    return results;
+  }
+  AttentionOuts prepared(const AttentionOuts& outs) {
+    return {prepared(outs.dq), prepared(outs.dk), prepared(outs.dv), prepared(outs.dmask)};
   }
   void finish() const {
     for (const Array& array : raised_) inner->elementwise.unary(Affine{1, -1}, array, Out{array});

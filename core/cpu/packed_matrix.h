@@ -1,0 +1,39 @@
+// A matrix that many short products share (the weights of a recurrent layer, once per step): packed once, so that each
+// product reads it in order. For tall products core/cpu/matmul.cpp is faster.
+#pragma once
+
+#include <joist/core/array.h>
+
+namespace joist {
+
+/// y = a · panel for one panel, or a part of its rows and of k.
+struct PanelProduct {
+  const float* a = nullptr;
+  const float* panel = nullptr;  // [depth, panel_columns()]
+  float* y = nullptr;
+  std::int64_t a_row = 0, y_row = 0, depth = 0, columns = 0;
+  bool accumulate = false;
+};
+
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+  /// b [k, n], float32 of any strides.
+  explicit PackedMatrix(const Array& b);
+
+  /// Columns of a panel; depends on the instruction set.
+  static std::int64_t panel_columns();
+  std::int64_t panels() const { return (columns_ + panel_columns() - 1) / panel_columns(); }
+  std::int64_t depth() const { return depth_; }
+
+  /// Panels first … last - 1 of y [rows, n] = a [rows, k] · b, or y += where `accumulate`. Rows lie a_row and y_row
+  /// floats apart; a and y share no memory. Runs in the calling thread.
+  void multiply(const float* a, std::int64_t a_row, std::int64_t rows, float* y, std::int64_t y_row, std::int64_t first,
+                std::int64_t last, bool accumulate) const;
+
+ private:
+  Array packed_{};  // [panel, k, column of the panel], the last panel filled up with 0
+  std::int64_t depth_ = 0, columns_ = 0;
+};
+
+}  // namespace joist
