@@ -180,10 +180,9 @@ void ReceptiveFields::on_record(const Operation& operation, std::span<const Tens
       }
       break;
     case Op::pad:
-      for (std::size_t i = 0; i < axes.size() && from.rank() > 0 && to.rank() > 0; ++i) {
-        const auto at = static_cast<int>(i);
-        axes[i].padding += static_cast<double>((to[at] - from[at]) / 2) * axes[i].stride;
-      }
+      if (const auto* pad = operation.attributes.as<PadOptions>(); pad && from.rank() > 0)
+        for (std::size_t i = 0; i < axes.size(); ++i)
+          axes[i].padding += static_cast<double>(pad->before[static_cast<int>(i) + 2]) * axes[i].stride;
       break;
     default: break;
   }
