@@ -21,6 +21,10 @@ struct ReducedAxes {
   /// Throws ShapeError for an axis out of range or named twice.
   ReducedAxes(const char* op, const Shape& shape, std::span<const int> axes) : kept(shape), dropped(shape) {
     for (const int given : axes) {
+      if (shape.rank() == 0) {  // a single number has axis 0 of length 1, as in PyTorch
+        static_cast<void>(Shape{1}.axis(given));
+        continue;
+      }
       const int axis = shape.axis(given);
       if (std::exchange(reduced[static_cast<std::size_t>(axis)], true))
         throw ShapeError({.where = op, .what = "axis " + std::to_string(given) + " stands twice"});

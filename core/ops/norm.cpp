@@ -45,7 +45,7 @@ Tensor norm_gradient(const Tensor& x, const Tensor& y, const Tensor& dy, double 
     return sign(x) * ties * (dy / sum(ties, axes, true));
   }
   // Of numbers that are all 0 the quotient is none.
-  const Tensor slope = pow(abs(x) / y, p - 1) * sign(x) * dy;
+  const Tensor slope = pow(abs(x), p - 1) * pow(y, 1 - p) * sign(x) * dy;
   return masked_fill(p < 1 ? masked_fill(slope, eq(x, 0), 0) : slope, eq(y, 0), 0);
 }
 

@@ -159,7 +159,7 @@ Family matmul_cases() {
     return std::vector{cosine_similarity(t[0], t[1]), cosine_similarity(t[0], t[1], -1, 0.5)};
   });
   add("cosine_similarity_zero", {constant(of_values({2, 3}, {0, 0, 0, 1, 2, 2})), uniform({3})},
-      [](auto t) { return cosine_similarity(t[0], t[1]); });
+      [](auto t) { return cosine_similarity(t[0], t[1], 1, 0.5); });
   return family;
 }
 

@@ -83,7 +83,7 @@ Family reduction_cases() {
         },
         differentiable, large);
     add(
-        "amax_" + name, {x},
+        "amax_" + name, {large ? coarse(x.shape) : x},
         [axis](auto t) {
           return std::vector{amax(t[0], axis, true), amin(t[0], axis)};
         },
@@ -183,7 +183,7 @@ Family reduction_cases() {
   add("logsumexp", {uniform({4, 5, 2})}, [](auto t) {
     return std::vector{logsumexp(t[0], 1), logsumexp(t[0], {0, 2}, true), logsumexp(t[0])};
   });
-  add("logsumexp_far", {of_values({2, 3}, {1000, 999.5, -1000, -1000, -1001, -1000.5})},
+  add("logsumexp_far", {constant(of_values({2, 3}, {1000, 999.5, -1000, -1000, -1001, -1000.5}))},
       [](auto t) { return logsumexp(t[0], 1); });
   add(
       "logsumexp_masked", {of_values({3, 3}, {masked, 1, 2, masked, masked, masked, 0, masked, masked})},
