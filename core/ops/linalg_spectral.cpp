@@ -6,7 +6,6 @@
 //                             differentiation of pseudo-inverses and nonlinear least squares problems …")
 // |a|F:  y = √Σ a²            da = dy a / y, 0 where y is 0
 #include <joist/core/kernels/linalg.h>
-#include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/linalg.h>
@@ -76,19 +75,14 @@ Tensor cutoff(const Tensor& s, std::int64_t m, std::int64_t n, const RankToleran
   return clamp_min(slice(s, -1, 0, std::min<std::int64_t>(1, s.shape(-1))) * rtol, atol);
 }
 
-// The largest (or smallest) of each last axis; equal ones share the gradient, as in torch.amax.
+// The largest (or smallest) of each last axis.
 Tensor extreme(const Tensor& x, bool largest) {
   if (x.shape(-1) == 0)
     throw ShapeError({.where = "matrix_norm",
                       .what = "the extreme of no elements, a matrix with an axis of length 0",
                       .expected = "at least one row and column",
                       .remedy = "the orders \"fro\" and \"nuc\" are 0 for empty matrices"});
-  Array best = Array::empty(x.shape().with(-1, 1), x.dtype(), x.device());
-  const Array index = Array::empty(best.shape(), Dtype::int64, x.device());
-  const auto& table = kernels_of<ReductionKernels>(x.value());
-  (largest ? table.maximum : table.minimum)(x.value(), x.rank() - 1, {best, false}, index);
-  const Tensor chosen = to(eq(x.detach(), Tensor(best)), x.dtype());
-  return sum(where(eq(chosen, 0.0), 0.0, x) * (chosen / sum(chosen, {-1}, true)), {-1});
+  return largest ? amax(x, {-1}) : amin(x, {-1});
 }
 
 Tensor frobenius(const Tensor& a) {
@@ -181,7 +175,7 @@ Tensor matrix_rank(const Tensor& a, const RankTolerance& tolerance) {
   const NoGradient off;
   const Tensor s = svdvals(a);
   if (s.shape(-1) == 0) return to(Tensor::zeros(batch_of(a), Dtype::int64), a.device());
-  return to(sum(to(gt(s, cutoff(s, a.shape(-2), a.shape(-1), tolerance)), Dtype::float32), {-1}), Dtype::int64);
+  return count_nonzero(gt(s, cutoff(s, a.shape(-2), a.shape(-1), tolerance)), {-1});
 }
 
 LeastSquares lstsq(const Tensor& a, const Tensor& b, const RankTolerance& tolerance) {
