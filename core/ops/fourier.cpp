@@ -247,7 +247,8 @@ Tensor imag(const Tensor& z) {
 
 Tensor complex_abs(const Tensor& z) {
   require_complex("complex_abs", z);
-  return hypot(real(z), imag(z));
+  const Tensor x = real(z), y = imag(z), size = hypot(x, y), zero = eq(size.detach(), 0.0);
+  return where(zero, 0.0, hypot(where(zero, 1.0, x), y));  // the slope at 0 is 0
 }
 Tensor complex_angle(const Tensor& z) {
   require_complex("complex_angle", z);

@@ -6,7 +6,6 @@
 //                             differentiation of pseudo-inverses and nonlinear least squares problems …")
 // |a|F:  y = √Σ a²            da = dy a / y, 0 where y is 0
 #include <joist/core/kernels/linalg.h>
-#include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/linalg.h>
@@ -76,19 +75,21 @@ Tensor cutoff(const Tensor& s, std::int64_t m, std::int64_t n, const RankToleran
   return clamp_min(slice(s, -1, 0, std::min<std::int64_t>(1, s.shape(-1))) * rtol, atol);
 }
 
-// The largest (or smallest) of each last axis; equal ones share the gradient, as in torch.amax.
-Tensor extreme(const Tensor& x, bool largest) {
-  if (x.shape(-1) == 0)
+void require_elements(const Tensor& a) {
+  if (a.shape(-1) == 0 || a.shape(-2) == 0)
     throw ShapeError({.where = "matrix_norm",
-                      .what = "the extreme of no elements, a matrix with an axis of length 0",
+                      .what = "the extreme of no elements, input " + a.shape().text(),
                       .expected = "at least one row and column",
                       .remedy = "the orders \"fro\" and \"nuc\" are 0 for empty matrices"});
-  Array best = Array::empty(x.shape().with(-1, 1), x.dtype(), x.device());
-  const Array index = Array::empty(best.shape(), Dtype::int64, x.device());
-  const auto& table = kernels_of<ReductionKernels>(x.value());
-  (largest ? table.maximum : table.minimum)(x.value(), x.rank() - 1, {best, false}, index);
-  const Tensor chosen = to(eq(x.detach(), Tensor(best)), x.dtype());
-  return sum(where(eq(chosen, 0.0), 0.0, x) * (chosen / sum(chosen, {-1}, true)), {-1});
+}
+
+Tensor extreme(const Tensor& x, bool largest) { return largest ? amax(x, {-1}) : amin(x, {-1}); }
+
+// The first or last singular value.
+Tensor extreme_singular(const Tensor& a, bool largest) {
+  const Tensor s = svdvals(a);
+  const std::int64_t at = largest ? 0 : s.shape(-1) - 1;
+  return reshape(slice(s, -1, at, at + 1), s.shape().without(-1));
 }
 
 Tensor frobenius(const Tensor& a) {
@@ -181,7 +182,7 @@ Tensor matrix_rank(const Tensor& a, const RankTolerance& tolerance) {
   const NoGradient off;
   const Tensor s = svdvals(a);
   if (s.shape(-1) == 0) return to(Tensor::zeros(batch_of(a), Dtype::int64), a.device());
-  return to(sum(to(gt(s, cutoff(s, a.shape(-2), a.shape(-1), tolerance)), Dtype::float32), {-1}), Dtype::int64);
+  return count_nonzero(gt(s, cutoff(s, a.shape(-2), a.shape(-1), tolerance)), {-1});
 }
 
 LeastSquares lstsq(const Tensor& a, const Tensor& b, const RankTolerance& tolerance) {
@@ -218,7 +219,8 @@ Tensor matrix_norm(const Tensor& a, std::string_view order, bool keep_axes) {
 Tensor matrix_norm(const Tensor& a, double order, bool keep_axes) {
   require_matrix("matrix_norm", a);
   const double kind = std::abs(order);
-  if (kind == 2) return finished_norm(extreme(svdvals(a), order > 0), keep_axes);
+  if (kind == 1 || kind == 2 || kind == infinity) require_elements(a);
+  if (kind == 2) return finished_norm(extreme_singular(a, order > 0), keep_axes);
   if (kind == 1) return finished_norm(extreme(sum(abs(a), {-2}), order > 0), keep_axes);
   if (kind == infinity) return finished_norm(extreme(sum(abs(a), {-1}), order > 0), keep_axes);
   throw UsageError({.where = "matrix_norm",

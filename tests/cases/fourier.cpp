@@ -126,7 +126,7 @@ Family fourier_cases() {
     return std::vector{istft(t[0], t[1], {.n_fft = 6, .hop = 2}), istft(t[0], t[1], {.n_fft = 6, .hop = 2}, 7),
                        istft(t[0], t[1], {.n_fft = 6, .hop = 4, .center = false, .normalized = true})};
   });
-  call("istft_of_stft", {uniform({2, 18}), window},
+  call("istft_of_stft", {uniform({2, 18}), constant(window)},
        [](auto t) { return istft(stft(t[0], t[1], {.n_fft = 6, .hop = 3}), t[1], {.n_fft = 6, .hop = 3}, 18); });
   return family;
 }
