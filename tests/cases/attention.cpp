@@ -85,6 +85,8 @@ void add_masks(std::vector<Case>& cases) {
                             {1}}) {
     const std::string tail = "mask_" + std::to_string(number++) + "_rank_" + std::to_string(mask.rank());
     cases.push_back(added("added_" + tail, n, mask));
+    // A number for all keys of a row changes nothing: its gradient is 0 but for rounding.
+    cases.back().inputs[3].gradient = mask[-1] > 1;
     cases.push_back(chosen("chosen_" + tail, n, mask));
   }
   cases.push_back(added("added_mask_causal", n, {4, 5}, {.causal = true}));
