@@ -1,4 +1,5 @@
-// All of joist for a user's program: #include <joist/core/checkpoint.h>
+// All of joist for a user's program: #include <joist/core/anomaly.h>
+#include <joist/core/checkpoint.h>
 #include <joist/core/custom.h>
 #include <joist/core/error.h>
 #include <joist/core/fields.h>
