@@ -50,10 +50,10 @@ struct Prepared : Problem {
     kept.push_back(has_rows(x) ? x : with_strides(x, row_major(x.shape())));
     return heads_of(kept.back());
   }
-  // Where to write: `out` itself, or memory that finish() copies there.
-  Heads write(const Out& out) {
+  // Where to write: `out` itself, or, where it must not be, memory that finish() copies there.
+  Heads write(const Out& out, bool direct = true) {
     if (!out.array.defined()) return {};
-    if (has_rows(out.array)) return heads_of(out.array, out.accumulate);
+    if (direct && has_rows(out.array)) return heads_of(out.array, out.accumulate);
     const Array plain = Array::empty(out.array.shape());
     copies.emplace_back(plain, out);
     return heads_of(plain);
@@ -93,6 +93,14 @@ void clear(const Out& out) {
   if (out.array.defined() && !out.accumulate) fill_array(0, out.array);
 }
 
+bool share_memory(const AttentionOuts& outs) {
+  const Array* arrays[] = {&outs.dq.array, &outs.dk.array, &outs.dv.array, &outs.dmask.array};
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < i; ++j)
+      if (arrays[i]->shares_memory_with(*arrays[j])) return true;
+  return false;
+}
+
 void forward(const AttentionOptions& options, const AttentionArguments& a, const Out& y, const Array& log_sum) {
   if (log_sum.elements() == 0) return;
   Prepared problem(options, a, false);
@@ -112,12 +120,16 @@ void backward(const AttentionOptions& options, const AttentionArguments& a, cons
   Prepared problem(options, a, true);
   problem.y = problem.read(y);
   problem.dy = problem.read(dy);
-  problem.dq = problem.write(outs.dq);
-  problem.dk = problem.write(outs.dk);
-  problem.dv = problem.write(outs.dv);
+  // One tensor for several operands: their gradients are one array, which is written in this order.
+  const bool direct = !share_memory(outs);
+  problem.dq = problem.write(outs.dq, direct);
+  problem.dk = problem.write(outs.dk, direct);
+  problem.dv = problem.write(outs.dv, direct);
   if (outs.dmask.array.defined()) {
-    clear(outs.dmask);  // blocks that see nothing are skipped
-    problem.dmask = problem.grid(outs.dmask.array);
+    const Out dmask = direct ? outs.dmask : Out{Array::empty(outs.dmask.array.shape()), false};
+    clear(dmask);  // blocks that see nothing are skipped
+    problem.dmask = problem.grid(dmask.array);
+    if (!direct) problem.copies.emplace_back(dmask.array, outs.dmask);
   }
   problem.log_sum = log_sum.data<float>();
   problem.mean = problem.new_memory(log_sum.elements());

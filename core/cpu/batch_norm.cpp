@@ -1,7 +1,8 @@
-#include <cmath>
 #include <joist/core/cpu/batch_norm_layout.h>
 #include <joist/core/cpu/functions.h>
 #include <joist/core/cpu/kernels.h>
+
+#include <cmath>
 
 namespace joist {
 namespace {
@@ -125,8 +126,8 @@ void backward(const Array& x, const Array& dy, const Array& gamma_array, const A
       const double sum = totals.first[static_cast<std::size_t>(i)],
                    product = totals.second[static_cast<std::size_t>(i)];
       const double r = inverse.at(i), factor = gamma.at(i) * r;
-      dbeta.put(i, sum, dbeta_out.accumulate);
       dgamma.put(i, r * product, dgamma_out.accumulate);
+      dbeta.put(i, sum, dbeta_out.accumulate);  // after gamma's, which may be the same array
       if (fixed_statistics) continue;
       const auto count = static_cast<double>(loop.count());
       parameters(batch_norm::constant, i) = static_cast<float>(factor * sum / count);

@@ -59,8 +59,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   return record({Op::batch_norm, options}, {x, gamma, beta, running_mean, running_variance}, std::move(y),
                 [x = saved(x), gamma = saved(scale), beta = saved(shift), mean = saved(mean),
                  inverse_deviation = saved(inverse_deviation), options, training, &table](const Array& dy, Node& node) {
-                  table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, node.slot(0),
-                                 node.slot(1), node.slot(2));
+                  const Out dx = node.slot(0), dgamma = node.slot(1), dbeta = node.slot(2);  // in this order
+                  table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, dx, dgamma, dbeta);
                 });
 }
 

@@ -31,8 +31,8 @@ Tensor normalized_rows(const Tensor& rows, const Tensor& weight, const Tensor& b
   return record({Op::layer_norm, options}, {rows, weight, bias}, std::move(y),
                 [x = saved(rows), gamma = saved(value_of(weight)), mean = saved(mean),
                  inverse_deviation = saved(inverse_deviation), options, &table](const Array& dy, Node& node) {
-                  table.backward(x, dy, gamma, mean, inverse_deviation, options, node.slot(0), node.slot(1),
-                                 node.slot(2));
+                  const Out dx = node.slot(0), dgamma = node.slot(1), dbeta = node.slot(2);  // in this order
+                  table.backward(x, dy, gamma, mean, inverse_deviation, options, dx, dgamma, dbeta);
                 });
 }
 

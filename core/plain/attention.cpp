@@ -101,6 +101,7 @@ void forward(const AttentionOptions& options, const AttentionArguments& a, const
 void backward(const AttentionOptions& options, const AttentionArguments& a, const Array& y, const Array& log_sum,
               const Array& dy, const AttentionOuts& outs) {
   const Array dq = zeros(a.q.shape()), dk = zeros(a.k.shape()), dv = zeros(a.v.shape());
+  const Array dmask = zeros({a.q.shape(0), a.q.shape(1), a.q.shape(2), a.k.shape(2)});
   for_each_query(a.q, [&](const Shape& i) {
     const Row row(options, a, i[0], i[1], i[2]);
     double mean = 0;  // of the slopes of this row's weights
@@ -111,7 +112,7 @@ void backward(const AttentionOptions& options, const AttentionArguments& a, cons
       const double weight = score == -infinity ? 0 : std::exp(score - at(log_sum, i));
       const double kept = row.kept(key);
       const double dscore = weight == 0 ? 0 : weight * (kept * row.value_product(key, dy) - mean);
-      if (outs.dmask.array.defined()) put(outs.dmask, {i[0], i[1], i[2], key}, dscore);
+      at(dmask, {i[0], i[1], i[2], key}) = dscore;
       if (weight == 0) continue;
       const std::int64_t head = row.key_head();
       for (std::int64_t t = 0; t < a.v.shape(3); ++t)
@@ -125,6 +126,7 @@ void backward(const AttentionOptions& options, const AttentionArguments& a, cons
   put(outs.dq, dq);
   put(outs.dk, dk);
   put(outs.dv, dv);
+  put(outs.dmask, dmask);
 }
 
 }  // namespace
