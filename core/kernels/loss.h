@@ -36,8 +36,8 @@ struct LossKernels {
   Kernel<void(const Array& log_probabilities, const Array& targets, const Array& input_lengths,
               const Array& target_lengths, std::int64_t blank, const Out& loss, const Array& alpha)>
       ctc{"ctc_loss"};
-  /// -dloss times the probability that a path is at the class after the step, which is the derivative. Where the loss is
-  /// infinite NaN, or with zero_infinity 0.
+  /// -dloss times the probability that a path is at the class after the step, which is the derivative. Where the loss
+  /// is infinite NaN, or with zero_infinity 0.
   Kernel<void(const Array& log_probabilities, const Array& targets, const Array& input_lengths,
               const Array& target_lengths, std::int64_t blank, bool zero_infinity, const Array& alpha,
               const Array& dloss, const Out& dlog_probabilities)>
