@@ -28,6 +28,12 @@ NoGradient::NoGradient() : before_(std::exchange(recording_off, true)) {}
 NoGradient::~NoGradient() { recording_off = before_; }
 bool NoGradient::active() noexcept { return recording_off; }
 
+EnableGradient::EnableGradient() : before_(std::exchange(recording_off, false)) {}
+EnableGradient::~EnableGradient() { recording_off = before_; }
+
+void Listener::on_backward(const Node&, std::span<const Array>) {}
+void Listener::on_backward_done(const Node&, std::span<const Array>) {}
+Listener* listening() noexcept { return listener; }
 Listening::Listening(Listener& heard) : before_(std::exchange(listener, &heard)) {}
 Listening::~Listening() { listener = before_; }
 
@@ -42,22 +48,33 @@ const Array& Saved::get() const {
 }
 
 Node::Node(Operation operation, std::span<const Tensor> inputs)
-    : operation_(std::move(operation)), number_(next_number()), edges_(inputs.size()) {
+    : operation_(std::move(operation)), edges_(inputs.size()) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].requires_grad()) continue;
-    const TensorState& state = *inputs[i].state();
-    Edge& edge = edges_[i];
-    if (state.origin) {
-      edge.producer = state.origin;
-      edge.output = state.output;
-    } else {
-      edge.leaf = inputs[i].shared_state();
-    }
-    edge.shape = state.value.shape();
-    edge.order = state.value.order();
-    edge.dtype = state.value.dtype();
-    edge.device = state.value.device();
+    connect(i, inputs[i].shared_state());
   }
+  number_ = next_number();  // above that of a gate which connect() may have made
+}
+
+Node::Node(Operation operation, const std::shared_ptr<TensorState>& input)
+    : operation_(std::move(operation)), number_(next_number()), edges_(1) {
+  connect(0, input);
+}
+
+void Node::connect(std::size_t input, const std::shared_ptr<TensorState>& state) {
+  Edge& edge = edges_[input];
+  if (state->origin) {
+    edge.producer = state->origin;
+    edge.output = state->output;
+  } else if (state->hooks && operation_.op != Op::hooks) {
+    edge.producer = Hooks::gate_of(state);
+  } else {
+    edge.leaf = state;
+  }
+  edge.shape = state->value.shape();
+  edge.order = state->value.order();
+  edge.dtype = state->value.dtype();
+  edge.device = state->value.device();
 }
 
 Node::~Node() {
@@ -106,6 +123,12 @@ void Node::give(int input, const Array& gradient) {
   kernels_of<ElementwiseKernels>(edge.device, edge.dtype).copy(gradient, slot(input));
 }
 
+Array Node::arrived(int input) const {
+  const Edge& edge = edges_[static_cast<std::size_t>(input)];
+  if (edge.leaf) return edge.leaf->has_gradient ? edge.leaf->gradient : Array();
+  return edge.producer ? edge.producer->received_[static_cast<std::size_t>(edge.output)].gradient : Array();
+}
+
 bool Recorder::wanted(std::span<const Tensor> inputs) noexcept {
   return !recording_off &&
          std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.requires_grad(); });
@@ -123,19 +146,14 @@ void Recorder::tell(const Operation& operation, std::span<const Tensor> inputs, 
   if (listener) listener->on_record(operation, inputs, outputs);
 }
 
-// The run from one tensor: a heap of nodes that have received a gradient, highest number first.
+// The run from some tensors: a heap of nodes that have received a gradient, highest number first.
 class Backward {
  public:
-  static void from(TensorState& state, const Array& seed) {
-    if (!state.origin) {
-      if (state.requires_grad) seed_leaf(state, seed);
-      return;
-    }
-    require_fresh(*state.origin);
-    Node& root = *state.origin;
-    root.received_[static_cast<std::size_t>(state.output)] = {seed, false};
-    std::vector<std::shared_ptr<Node>> heap{state.origin};
-    const auto later = [](const auto& a, const auto& b) { return a->number_ < b->number_; };
+  static void from(std::span<const Tensor> tensors, std::span<const Array> seeds) {
+    Heap heap;
+    for (const Tensor& tensor : tensors)
+      if (tensor.state()->origin) require_fresh(*tensor.state()->origin);
+    for (std::size_t i = 0; i < tensors.size(); ++i) seed(heap, tensors[i].shared_state(), seeds[i]);
     std::vector<Array> gradients;
     while (!heap.empty()) {
       std::pop_heap(heap.begin(), heap.end(), later);
@@ -147,21 +165,48 @@ class Backward {
       gradients.clear();
       for (Node::Received& received : node->received_) gradients.push_back(std::exchange(received.gradient, {}));
       run_one(*node, gradients);
-      for (Node::Edge& edge : node->edges_) {
-        if (!edge.producer) continue;
-        heap.push_back(std::move(edge.producer));
-        std::push_heap(heap.begin(), heap.end(), later);
-      }
+      if (node->reusable_) continue;  // its only input is a leaf
+      for (Node::Edge& edge : node->edges_)
+        if (edge.producer) push(heap, std::move(edge.producer));
       node->edges_.clear();
     }
   }
 
  private:
+  using Heap = std::vector<std::shared_ptr<Node>>;
+  static bool later(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) { return a->number_ < b->number_; }
+  static void push(Heap& heap, std::shared_ptr<Node> node) {
+    heap.push_back(std::move(node));
+    std::push_heap(heap.begin(), heap.end(), later);
+  }
+
+  // A seed arrives as from a consumer; the seeds of one tensor add up.
+  static void seed(Heap& heap, const std::shared_ptr<TensorState>& state, const Array& gradient) {
+    const std::shared_ptr<Node> gate = !state->origin && state->hooks ? Hooks::gate_of(state) : nullptr;
+    const std::shared_ptr<Node> producer = state->origin ? state->origin : gate;
+    if (!producer) {
+      if (state->requires_grad) seed_leaf(*state, gradient);
+      return;
+    }
+    Node::Received& received = producer->received_[static_cast<std::size_t>(gate ? 0 : state->output)];
+    if (received.gradient.defined()) {
+      const Array sum = Array::like(received.gradient);
+      const auto& table = kernels_of<ElementwiseKernels>(sum);
+      table.copy(received.gradient, {sum, false});
+      table.copy(gradient, {sum, true});
+      received = {sum, true};
+    } else {
+      received = {gradient, false};
+    }
+    push(heap, producer);
+  }
+
   // A producer runs after all its consumers of this run, so one that is finished was run by an earlier backward.
   static void require_fresh(const Node& node) {
     if (node.finished_)
       throw InternalError({.where = std::string("backward through ") + name_of(node.operation_.op),
                            .what = "this graph has been run backwards already and its memory was freed",
+                           .expected = "one backward() per graph",
                            .remedy = "compute the loss again, or add the losses and run backward once"});
   }
 
@@ -171,40 +216,72 @@ class Backward {
   }
 
   static void run_one(Node& node, std::span<const Array> gradients) {
-    running = &node.operation_;
-    const bool any = std::any_of(gradients.begin(), gradients.end(), [](const Array& dy) { return dy.defined(); });
-    try {
-      if (any) node.run(gradients);
-    } catch (...) {
-      running = nullptr;
-      throw;
+    if (std::any_of(gradients.begin(), gradients.end(), [](const Array& dy) { return dy.defined(); })) {
+      struct Running {  // nested: a checkpoint's backward runs one of its own
+        const Operation* before;
+        explicit Running(const Operation& now) : before(std::exchange(running, &now)) {}
+        ~Running() { running = before; }
+      } const scope(node.operation_);
+      if (listener) listener->on_backward(node, gradients);
+      node.run(gradients);
+      if (listener) listener->on_backward_done(node, gradients);
     }
-    running = nullptr;
+    if (node.reusable_) return;
     node.finished_ = true;
     node.drop_saved();
   }
 };
 
-void Tensor::backward(const Array& seed) const {
-  if (!requires_grad())
+namespace {
+
+Array checked_seed(const Tensor& tensor, const Array& seed) {
+  if (!tensor.requires_grad())
     throw InternalError({.where = "backward",
                          .what = "nothing that made this tensor requires a gradient",
+                         .expected = "an operation on a parameter or a tensor with requires_grad",
                          .remedy = "check for NoGradient, detach() or inputs without requires_grad"});
-  const NoGradient off;
-  Array start = seed;
-  if (!start.defined()) {
-    if (value().elements() != 1)
+  const Array& value = tensor.value();
+  if (!seed.defined()) {
+    if (value.elements() != 1)
       throw ShapeError({.where = "backward",
-                        .what = "shape " + shape().text() + " without a seed",
+                        .what = "shape " + value.shape().text() + " without a seed",
                         .expected = "one element",
                         .remedy = "sum(x).backward(), or pass d(loss)/d(x)"});
-    start = Array::like(value());
-    kernels_of<ElementwiseKernels>(start).fill(1.0, start);
-  } else if (start.shape() != shape()) {
-    throw ShapeError(
-        {.where = "backward", .what = "seed of shape " + start.shape().text(), .expected = shape().text()});
+    const Array ones = Array::like(value);
+    kernels_of<ElementwiseKernels>(ones).fill(1.0, ones);
+    return ones;
   }
-  Backward::from(*state_, start);
+  if (seed.shape() != value.shape())
+    throw ShapeError(
+        {.where = "backward",
+         .what = "a seed of shape " + seed.shape().text() + " for a tensor of shape " + value.shape().text(),
+         .expected = value.shape().text(),
+         .remedy = "pass d(loss)/d(x) with one number per element of x"});
+  if (seed.dtype() != value.dtype() || seed.device() != value.device())
+    throw DtypeError({.where = "backward",
+                      .what = "a seed of " + std::string(name_of(seed.dtype())) + " on " + seed.device().text() +
+                              " for a tensor of " + std::string(name_of(value.dtype())) + " on " +
+                              value.device().text(),
+                      .expected = std::string(name_of(value.dtype())) + " on " + value.device().text(),
+                      .remedy = "convert the seed with to()"});
+  return seed;
 }
+
+}  // namespace
+
+void backward(std::span<const Tensor> tensors, std::span<const Array> seeds) {
+  if (tensors.size() != seeds.size())
+    throw ShapeError(
+        {.where = "backward",
+         .what = std::to_string(tensors.size()) + " tensors and " + std::to_string(seeds.size()) + " seeds",
+         .expected = "one seed per tensor",
+         .remedy = "pass an undefined Array where d(loss)/d(x) is 1"});
+  const NoGradient off;
+  std::vector<Array> starts;
+  for (std::size_t i = 0; i < tensors.size(); ++i) starts.push_back(checked_seed(tensors[i], seeds[i]));
+  Backward::from(tensors, starts);
+}
+
+void Tensor::backward(const Array& seed) const { joist::backward(std::span(this, 1), std::span(&seed, 1)); }
 
 }  // namespace joist

@@ -26,6 +26,18 @@ class NoGradient {
   bool before_;
 };
 
+/// While it lives, operations of this thread record again, within NoGradient too.
+class EnableGradient {
+ public:
+  EnableGradient();
+  ~EnableGradient();
+  EnableGradient(const EnableGradient&) = delete;
+  EnableGradient& operator=(const EnableGradient&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// An array kept for backward, with its version: a value changed in between is an error, not a wrong number.
 class Saved {
  public:
@@ -62,6 +74,10 @@ class Node {
   /// needed.
   void give(int input, const Array& gradient);
   const Operation& operation() const noexcept { return operation_; }
+  int inputs() const noexcept { return static_cast<int>(edges_.size()); }
+  /// What has arrived so far at the gradient of input i, from all its uses. Undefined when it is not wanted or nothing
+  /// arrived. For listeners.
+  Array arrived(int input) const;
 
  protected:
   Node(Operation operation, std::span<const Tensor> inputs);
@@ -69,6 +85,7 @@ class Node {
  private:
   friend class Recorder;
   friend class Backward;
+  friend class Hooks;
 
   /// Shape, dtype, device and order of an input, without holding its memory.
   struct Edge {
@@ -86,15 +103,24 @@ class Node {
     bool owned = false;  // else a view of somebody else's gradient: never written to
   };
 
+  friend class HookNode;
+
+  /// Of another tensor's state: what Hooks needs, which have no Tensor at hand.
+  Node(Operation operation, const std::shared_ptr<TensorState>& input);
+  void connect(std::size_t input, const std::shared_ptr<TensorState>& state);
   virtual void run(std::span<const Array> output_gradients) = 0;
   virtual void drop_saved() noexcept = 0;
 
   Operation operation_;
-  std::uint64_t number_;
+  std::uint64_t number_ = 0;
   std::vector<Edge> edges_;
   std::vector<Received> received_;  // per output
   bool finished_ = false;
+  bool reusable_ = false;  // the hooks of a leaf: runs once in each backward that reaches it
 };
+
+/// Runs backward from several tensors at once; seeds[i] is d(loss)/d(tensors[i]), undefined: ones for one element.
+void backward(std::span<const Tensor> tensors, std::span<const Array> seeds);
 
 /// Makes Tensors with an origin.
 class Recorder {
@@ -169,9 +195,16 @@ std::vector<Tensor> record(Operation operation, std::span<const Tensor> inputs, 
 class Listener {
  public:
   virtual ~Listener() = default;
+  /// After the forward of an operation, recorded or not.
   virtual void on_record(const Operation& operation, std::span<const Tensor> inputs,
                          std::span<const Tensor> outputs) = 0;
+  /// Before and after the backward of one; an undefined gradient means that nothing used that output.
+  virtual void on_backward(const Node& node, std::span<const Array> output_gradients);
+  virtual void on_backward_done(const Node& node, std::span<const Array> output_gradients);
 };
+
+/// The listener of this thread, or nullptr.
+Listener* listening() noexcept;
 
 /// Installs a listener for this thread while it lives; the previous one is silent meanwhile.
 class Listening {

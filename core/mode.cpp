@@ -6,6 +6,8 @@ namespace joist {
 namespace {
 
 thread_local bool in_training = true;
+thread_local bool in_autocast = false;
+thread_local bool again = false;
 thread_local RandomKey position{};
 
 }  // namespace
@@ -14,6 +16,29 @@ bool training() noexcept { return in_training; }
 
 Mode::Mode(Kind kind) : before_(std::exchange(in_training, kind == training)) {}
 Mode::~Mode() { in_training = before_; }
+
+Autocast::Autocast(bool on) : before_(std::exchange(in_autocast, on)) {}
+Autocast::~Autocast() { in_autocast = before_; }
+bool Autocast::active() noexcept { return in_autocast; }
+
+RunContext run_context() noexcept { return {.training = in_training, .autocast = in_autocast, .random = position}; }
+
+namespace {
+void put(const RunContext& context) {
+  in_training = context.training;
+  in_autocast = context.autocast;
+  position = context.random;
+}
+}  // namespace
+
+Recomputing::Recomputing(const RunContext& wanted) : before_(run_context()), nested_(std::exchange(again, true)) {
+  put(wanted);
+}
+Recomputing::~Recomputing() {
+  put(before_);
+  again = nested_;
+}
+bool recomputing() noexcept { return again; }
 
 void manual_seed(std::uint64_t seed) { position = {.seed = seed}; }
 

@@ -30,11 +30,48 @@ class Inference {
   NoGradient no_gradient_{};
 };
 
+/// While it lives, matmul, linear, conv2d and attention of float32 tensors compute in bfloat16 (float16 makes no sense
+/// on CPUs): their operands are rounded to it, their results come back as float32. Everything else stays as it is, and
+/// so do parameters and their gradients. Faster where the CPU has bfloat16 products (`joist doctor`), else only the
+/// same numbers.
+class Autocast {
+ public:
+  explicit Autocast(bool on = true);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+  static bool active() noexcept;
+
+ private:
+  bool before_;
+};
+
 /// Seeds parameter initialization and dropout of this thread and restarts their counters.
 void manual_seed(std::uint64_t seed);
 /// Names the training step (and micro-shard) that dropout's numbers belong to; restarts the call counter.
 void set_random_step(std::uint32_t step, std::uint32_t draw = 0);
 /// A key for the next use of random numbers in this thread: the call counter advances.
 RandomKey next_random_key(Stream stream);
+
+/// All of the above, to run a part of a computation again as it ran first (checkpoint).
+struct RunContext {
+  bool training = true, autocast = false;
+  RandomKey random{};
+};
+RunContext run_context() noexcept;
+/// Puts a context in place while it lives, and before it again afterwards. In between, recomputing() is true: layers
+/// with running statistics do not update them a second time.
+class Recomputing {
+ public:
+  explicit Recomputing(const RunContext& context);
+  ~Recomputing();
+  Recomputing(const Recomputing&) = delete;
+  Recomputing& operator=(const Recomputing&) = delete;
+
+ private:
+  RunContext before_;
+  bool nested_;
+};
+bool recomputing() noexcept;
 
 }  // namespace joist

@@ -11,6 +11,7 @@
 #include <joist/core/ops/detection.h>
 #include <joist/core/ops/dropout.h>
 #include <joist/core/ops/dtype.h>
+#include <joist/core/ops/embedding.h>
 #include <joist/core/ops/fourier.h>
 #include <joist/core/ops/indexing.h>
 #include <joist/core/ops/linalg.h>

@@ -5,43 +5,88 @@
 #include <joist/core/ops.h>
 #include <joist/layers/init.h>
 #include <joist/layers/normalization.h>
+#include <joist/layers/per_axis.h>
 #include <joist/layers/required.h>
 
 #include <cmath>
 
 namespace joist {
 
-struct Conv2dOptions {
+struct ConvOptions {
   Required<std::int64_t> in;
   Required<std::int64_t> out;
-  std::int64_t kernel = 3;
-  std::int64_t stride = 1;
-  std::int64_t padding = -1;  ///< -1: (kernel - 1) / 2 · dilation, which keeps the size at stride 1 for odd kernels
-  std::int64_t dilation = 1;
+  PerAxis kernel = 3;
+  PerAxis stride = 1;
+  LayerPadding padding = -1;  ///< -1: (kernel - 1) / 2 · dilation, which keeps the size at stride 1 for odd kernels
+  PerAxis dilation = 1;
   std::int64_t groups = 1;
   bool bias = true;
+  PadMode padding_mode = PadMode::constant;  ///< constant: zeros
 };
 
-/// torch.nn.Conv2d with square windows: [batch, in, height, width] -> [batch, out, height', width'].
-struct Conv2d {
-  explicit Conv2d(const Conv2dOptions& given)
-      : options{.stride = {given.stride, given.stride},
-                .dilation = {given.dilation, given.dilation},
-                .groups = given.groups},
-        weight(init::fan_in_uniform({given.out, given.in / given.groups, given.kernel, given.kernel})) {
-    const std::int64_t padding = given.padding >= 0 ? given.padding : (given.kernel - 1) / 2 * given.dilation;
-    options.padding = {padding, padding};
+/// torch.nn.Conv1d, Conv2d and Conv3d: [batch, in, length ...] -> [batch, out, length' ...].
+template <int axes>
+struct Convolution {
+  explicit Convolution(const ConvOptions& given)
+      : options{.stride = given.stride.on(axes), .dilation = given.dilation.on(axes), .groups = given.groups},
+        same(given.padding.same()),
+        padding_mode(given.padding_mode),
+        weight(init::fan_in_uniform(weight_shape(given))) {
+    const Shape kernel = given.kernel.on(axes);
+    options.padding = given.padding.on(axes);
+    for (int i = 0; i < axes; ++i)
+      if (options.padding[i] < 0) options.padding[i] = (kernel[i] - 1) / 2 * options.dilation[i];
     if (given.bias)
-      bias = init::uniform({given.out}, 1.0 / std::sqrt(static_cast<double>(weight.shape().elements(1, 4))));
+      bias = init::uniform({given.out}, 1.0 / std::sqrt(static_cast<double>(weight.shape().elements(1, axes + 2))));
   }
 
-  Tensor operator()(const Tensor& x) const { return conv2d(x, weight, bias, options); }
+  Tensor operator()(const Tensor& x) const {
+    if (padding_mode != PadMode::constant) {
+      ConvolutionOptions inside = options;
+      inside.padding = Shape::filled(axes, 0);
+      return convolved(pad(x, around(x)), inside);
+    }
+    if (!same) return convolved(x, options);
+    if constexpr (axes == 1) return conv1d(x, weight, bias, Padding::same, options);
+    if constexpr (axes == 2) return conv2d(x, weight, bias, Padding::same, options);
+    if constexpr (axes == 3) return conv3d(x, weight, bias, Padding::same, options);
+  }
   auto fields() { return joist::fields("weight", weight, "bias", bias); }
 
   ConvolutionOptions options;
-  Parameter weight;  // [out, in/groups, kernel, kernel]
+  bool same;
+  PadMode padding_mode;
+  Parameter weight;  // [out, in/groups, kernel ...]
   Parameter bias{};  // [out]
+
+ private:
+  static Shape weight_shape(const ConvOptions& given) {
+    if (given.groups < 1 || given.in % given.groups != 0 || given.out % given.groups != 0)
+      throw UsageError({.where = "Convolution",
+                        .what = std::to_string(given.in) + " channels to " + std::to_string(given.out) + " in " +
+                                std::to_string(given.groups) + " groups",
+                        .expected = "both divisible by groups"});
+    return given.kernel.on(axes).inserted(0, given.in / given.groups).inserted(0, given.out);
+  }
+  Tensor convolved(const Tensor& x, const ConvolutionOptions& with) const {
+    if constexpr (axes == 1) return conv1d(x, weight, bias, with);
+    if constexpr (axes == 2) return conv2d(x, weight, bias, with);
+    if constexpr (axes == 3) return conv3d(x, weight, bias, with);
+  }
+  PadOptions around(const Tensor& x) const {
+    PadOptions amounts{Shape::filled(x.rank(), 0), Shape::filled(x.rank(), 0), padding_mode};
+    for (int i = 0; i < axes && x.rank() == axes + 2; ++i) {
+      const std::int64_t total = same ? options.dilation[i] * (weight.shape(2 + i) - 1) : 2 * options.padding[i];
+      amounts.before[2 + i] = total / 2;
+      amounts.after[2 + i] = total - total / 2;
+    }
+    return amounts;
+  }
 };
+using Conv1d = Convolution<1>;
+using Conv2d = Convolution<2>;
+using Conv3d = Convolution<3>;
+using Conv2dOptions = ConvOptions;
 
 struct ConvNormOptions {
   Required<std::int64_t> in;

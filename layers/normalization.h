@@ -7,34 +7,193 @@
 #include <joist/layers/init.h>
 #include <joist/layers/required.h>
 
+#include <optional>
+
 namespace joist {
 
-struct BatchNorm2dOptions {
+struct BatchNormLayerOptions {
+  Required<std::int64_t> channels;
+  double epsilon = 1e-5;
+  std::optional<double> momentum = 0.1;  ///< std::nullopt: running statistics are the plain average of all batches
+  Unary activation{};                    ///< fused behind the normalization
+  bool affine = true;                    ///< weight and bias
+  bool track_running_stats = true;       ///< else batch statistics in evaluation too
+  bool frozen = false;                   ///< running statistics in training too, and they do not change (fine-tuning)
+};
+using BatchNorm1dOptions = BatchNormLayerOptions;
+using BatchNorm2dOptions = BatchNormLayerOptions;
+using BatchNorm3dOptions = BatchNormLayerOptions;
+
+/// torch.nn.BatchNorm1d, 2d, 3d, followed by an activation. Batch statistics while training(), running ones otherwise.
+/// Input of `space` axes behind the channels (1d: none as well); others throw ShapeError.
+template <int space>
+struct BatchNorm {
+  explicit BatchNorm(const BatchNormLayerOptions& given)
+      : options{.epsilon = given.epsilon, .momentum = given.momentum.value_or(0), .activation = given.activation},
+        frozen(given.frozen) {
+    if (given.affine) {
+      weight = init::constant({given.channels}, 1);
+      bias = init::constant({given.channels}, 0);
+    }
+    if (!given.track_running_stats) return;
+    running_mean = init::constant_buffer({given.channels}, 0);
+    running_var = init::constant_buffer({given.channels}, 1);
+    if (!given.momentum) num_batches_tracked = Buffer(Array::from(std::vector<std::int64_t>{0}, {}));
+  }
+
+  Tensor operator()(const Tensor& x) const {
+    if (x.rank() != space + 2 && !(space == 1 && x.rank() == 2))
+      throw ShapeError({.where = "BatchNorm" + std::to_string(space) + "d",
+                        .what = "input of shape " + x.shape().text(),
+                        .expected = space == 1   ? "[batch, channel, length] or [batch, channel]"
+                                    : space == 2 ? "[batch, channel, height, width]"
+                                                 : "[batch, channel, depth, height, width]"});
+    const bool batch_statistics = !running_mean.defined() || (training() && !frozen);
+    BatchNormOptions now = options;
+    const bool update = batch_statistics && training();
+    if (update && num_batches_tracked.defined()) {
+      std::int64_t& count = *num_batches_tracked.value().data<std::int64_t>();
+      if (!recomputing()) ++count;
+      now.momentum = 1 / static_cast<double>(count);
+      num_batches_tracked.value().bump_version();
+    }
+    return batch_norm(x, weight, bias, running_mean, running_var, now, batch_statistics);
+  }
+  auto fields() {
+    return joist::fields("weight", weight, "bias", bias, "running_mean", running_mean, "running_var", running_var,
+                         "num_batches_tracked", num_batches_tracked);
+  }
+
+  BatchNormOptions options;
+  bool frozen;
+  Parameter weight{}, bias{};            // [channels]
+  Buffer running_mean{}, running_var{};  // [channels]
+  Buffer num_batches_tracked{};          // int64, only without a momentum
+};
+using BatchNorm1d = BatchNorm<1>;
+using BatchNorm2d = BatchNorm<2>;
+using BatchNorm3d = BatchNorm<3>;
+
+struct LayerNormLayerOptions {
+  Required<Shape> normalized_shape;
+  double epsilon = 1e-5;
+  bool elementwise_affine = true;
+  bool bias = true;
+};
+
+/// torch.nn.LayerNorm: over the last axes.
+struct LayerNorm {
+  explicit LayerNorm(const LayerNormLayerOptions& given)
+      : normalized_shape(given.normalized_shape), epsilon(given.epsilon) {
+    if (given.elementwise_affine) weight = init::constant(normalized_shape, 1);
+    if (given.elementwise_affine && given.bias) bias = init::constant(normalized_shape, 0);
+  }
+  Tensor operator()(const Tensor& x) const { return layer_norm(x, normalized_shape, weight, bias, epsilon); }
+  auto fields() { return joist::fields("weight", weight, "bias", bias); }
+
+  Shape normalized_shape;
+  double epsilon;
+  Parameter weight{}, bias{};  // [normalized_shape]
+};
+
+struct RMSNormOptions {
+  Required<Shape> normalized_shape;
+  double epsilon = -1;  ///< negative: the distance from 1 to the next number of the input's type
+  bool elementwise_affine = true;
+};
+
+/// torch.nn.RMSNorm.
+struct RMSNorm {
+  explicit RMSNorm(const RMSNormOptions& given) : normalized_shape(given.normalized_shape), epsilon(given.epsilon) {
+    if (given.elementwise_affine) weight = init::constant(normalized_shape, 1);
+  }
+  Tensor operator()(const Tensor& x) const { return rms_norm(x, normalized_shape, weight, epsilon); }
+  auto fields() { return joist::fields("weight", weight); }
+
+  Shape normalized_shape;
+  double epsilon;
+  Parameter weight{};  // [normalized_shape]
+};
+
+struct GroupNormOptions {
+  Required<std::int64_t> groups;
+  Required<std::int64_t> channels;
+  double epsilon = 1e-5;
+  bool affine = true;
+};
+
+/// torch.nn.GroupNorm: [batch, channels, ...]. Throws UsageError unless the groups divide the channels.
+struct GroupNorm {
+  explicit GroupNorm(const GroupNormOptions& given) : groups(given.groups), epsilon(given.epsilon) {
+    const std::int64_t channels = given.channels;
+    if (groups < 1 || channels % groups != 0)
+      throw UsageError({.where = "GroupNorm",
+                        .what = std::to_string(groups) + " groups of " + std::to_string(channels) + " channels",
+                        .expected = "a number of groups that divides the channels"});
+    if (!given.affine) return;
+    weight = init::constant({channels}, 1);
+    bias = init::constant({channels}, 0);
+  }
+  Tensor operator()(const Tensor& x) const { return group_norm(x, groups, weight, bias, epsilon); }
+  auto fields() { return joist::fields("weight", weight, "bias", bias); }
+
+  std::int64_t groups;
+  double epsilon;
+  Parameter weight{}, bias{};  // [channels]
+};
+
+struct InstanceNormLayerOptions {
   Required<std::int64_t> channels;
   double epsilon = 1e-5;
   double momentum = 0.1;
-  Unary activation{};  ///< fused behind the normalization
+  bool affine = false;
+  bool track_running_stats = false;
 };
+using InstanceNorm1dOptions = InstanceNormLayerOptions;
+using InstanceNorm2dOptions = InstanceNormLayerOptions;
+using InstanceNorm3dOptions = InstanceNormLayerOptions;
 
-/// torch.nn.BatchNorm2d, followed by an activation. Batch statistics while training(), running ones otherwise.
-struct BatchNorm2d {
-  explicit BatchNorm2d(const BatchNorm2dOptions& given)
-      : options{.epsilon = given.epsilon, .momentum = given.momentum, .activation = given.activation},
-        weight(init::constant({given.channels}, 1)),
-        bias(init::constant({given.channels}, 0)),
-        running_mean(init::constant_buffer({given.channels}, 0)),
-        running_var(init::constant_buffer({given.channels}, 1)) {}
-
+/// torch.nn.InstanceNorm1d, 2d, 3d: [batch, channels, `space` axes], also without the batch. With running statistics
+/// these normalize in evaluation.
+template <int space>
+struct InstanceNorm {
+  explicit InstanceNorm(const InstanceNormLayerOptions& given) : epsilon(given.epsilon), momentum(given.momentum) {
+    if (given.affine) {
+      weight = init::constant({given.channels}, 1);
+      bias = init::constant({given.channels}, 0);
+    }
+    if (!given.track_running_stats) return;
+    running_mean = init::constant_buffer({given.channels}, 0);
+    running_var = init::constant_buffer({given.channels}, 1);
+  }
   Tensor operator()(const Tensor& x) const {
-    return batch_norm(x, weight, bias, running_mean, running_var, options, training());
+    if (x.rank() == space + 1) return reshape((*this)(reshape(x, x.shape().inserted(0, 1))), x.shape());
+    if (x.rank() != space + 2)
+      throw ShapeError({.where = "InstanceNorm" + std::to_string(space) + "d",
+                        .what = "input of shape " + x.shape().text(),
+                        .expected = "[batch, channel, ...] or [channel, ...] with " + std::to_string(space) +
+                                    " axes behind the channels"});
+    const InstanceNormOptions options{
+        .epsilon = epsilon, .momentum = momentum, .use_input_stats = training() || !running_mean.defined()};
+    return instance_norm(x, running_mean, running_var, weight, bias, options);
   }
   auto fields() {
     return joist::fields("weight", weight, "bias", bias, "running_mean", running_mean, "running_var", running_var);
   }
 
-  BatchNormOptions options;
-  Parameter weight, bias;            // [channels]
-  Buffer running_mean, running_var;  // [channels]
+  double epsilon, momentum;
+  Parameter weight{}, bias{};            // [channels]
+  Buffer running_mean{}, running_var{};  // [channels]
+};
+using InstanceNorm1d = InstanceNorm<1>;
+using InstanceNorm2d = InstanceNorm<2>;
+using InstanceNorm3d = InstanceNorm<3>;
+
+/// torch.nn.LocalResponseNorm: no parameters.
+struct LocalResponseNorm {
+  std::int64_t size = 5;
+  double alpha = 1e-4, beta = 0.75, k = 1;
+  Tensor operator()(const Tensor& x) const { return local_response_norm(x, size, alpha, beta, k); }
 };
 
 }  // namespace joist

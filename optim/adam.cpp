@@ -10,8 +10,8 @@ const AdamOptions& checked(const AdamOptions& options) {
     throw UsageError({.where = "Adam",
                       .what = "betas " + std::to_string(options.beta1) + ", " + std::to_string(options.beta2),
                       .expected = "0 ≤ beta < 1"});
-  if (!(options.rate >= 0) || !(options.epsilon >= 0) || !(options.weight_decay >= 0))
-    throw UsageError({.where = "Adam", .what = "a negative rate, epsilon or weight decay"});
+  if (!(options.lr >= 0) || !(options.epsilon >= 0) || !(options.weight_decay >= 0))
+    throw UsageError({.where = "Adam", .what = "a negative lr, epsilon or weight decay"});
   return options;
 }
 
@@ -21,7 +21,7 @@ Adam::Adam(FlatParameters& parameters, const AdamOptions& options) : Adam(parame
 
 Adam::Adam(FlatParameters& parameters, const AdamOptions& options, bool decoupled)
     : Optimizer(decoupled ? "adamw" : "adam", parameters,
-                {.rate = options.rate, .momentum = options.beta1, .weight_decay = options.weight_decay},
+                {.lr = options.lr, .momentum = options.beta1, .weight_decay = options.weight_decay},
                 options.clear_gradients),
       options_(checked(options)),
       decoupled_(decoupled),
@@ -29,7 +29,7 @@ Adam::Adam(FlatParameters& parameters, const AdamOptions& options, bool decouple
       second_moment_(add_buffer("second_moment")) {}
 
 void Adam::update(const FlatParameters::Group& group, const GroupSettings& settings, std::int64_t step) {
-  const AdamStep one{.rate = settings.rate,
+  const AdamStep one{.rate = settings.lr,
                      .beta1 = settings.momentum,
                      .beta2 = options_.beta2,
                      .epsilon = options_.epsilon,
@@ -43,7 +43,7 @@ void Adam::update(const FlatParameters::Group& group, const GroupSettings& setti
 
 AdamW::AdamW(FlatParameters& parameters, const AdamWOptions& options)
     : Adam(parameters,
-           {.rate = options.rate,
+           {.lr = options.lr,
             .beta1 = options.beta1,
             .beta2 = options.beta2,
             .epsilon = options.epsilon,

@@ -6,7 +6,7 @@
 namespace joist {
 
 struct AdamOptions {
-  double rate = 1e-3;
+  double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;        ///< added to the root of the unbiased second moment
@@ -15,11 +15,11 @@ struct AdamOptions {
 };
 
 struct AdamWOptions {
-  double rate = 1e-3;
+  double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 1e-2;  ///< p -= rate · weight_decay · p, apart from the moments
+  double weight_decay = 1e-2;  ///< p -= lr · weight_decay · p, apart from the moments
   bool clear_gradients = true;
 };
 

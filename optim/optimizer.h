@@ -12,7 +12,7 @@ namespace joist {
 /// The settings of one parameter group.
 struct GroupSettings {
   std::string name{};
-  double rate = 0;
+  double lr = 0;
   double momentum = 0;  ///< SGD's momentum, Adam's beta1
   double weight_decay = 0;
 };

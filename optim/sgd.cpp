@@ -5,8 +5,8 @@ namespace joist {
 namespace {
 
 const SgdOptions& checked(const SgdOptions& options) {
-  if (!(options.rate >= 0) || !(options.momentum >= 0) || !(options.weight_decay >= 0))
-    throw UsageError({.where = "Sgd", .what = "a negative rate, momentum or weight decay"});
+  if (!(options.lr >= 0) || !(options.momentum >= 0) || !(options.weight_decay >= 0))
+    throw UsageError({.where = "Sgd", .what = "a negative lr, momentum or weight decay"});
   if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
     throw UsageError({.where = "Sgd",
                       .what = "Nesterov with momentum " + std::to_string(options.momentum) + " and dampening " +
@@ -19,7 +19,7 @@ const SgdOptions& checked(const SgdOptions& options) {
 
 Sgd::Sgd(FlatParameters& parameters, const SgdOptions& options)
     : Optimizer("sgd", parameters,
-                {.rate = options.rate, .momentum = options.momentum, .weight_decay = options.weight_decay},
+                {.lr = options.lr, .momentum = options.momentum, .weight_decay = options.weight_decay},
                 options.clear_gradients),
       options_(checked(options)) {
   if (options.momentum != 0) velocity_ = add_buffer("velocity");
@@ -27,7 +27,7 @@ Sgd::Sgd(FlatParameters& parameters, const SgdOptions& options)
 
 void Sgd::update(const FlatParameters::Group& group, const GroupSettings& settings, std::int64_t step) {
   const bool moving = velocity_.defined();
-  const SgdStep one{.rate = settings.rate,
+  const SgdStep one{.rate = settings.lr,
                     .momentum = moving ? settings.momentum : 0,
                     .dampening = options_.dampening,
                     .weight_decay = settings.weight_decay,

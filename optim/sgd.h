@@ -6,7 +6,7 @@
 namespace joist {
 
 struct SgdOptions {
-  double rate = 1e-3;
+  double lr = 1e-3;
   double momentum = 0;
   double dampening = 0;
   double weight_decay = 0;
@@ -15,7 +15,7 @@ struct SgdOptions {
 };
 
 /// torch.optim.SGD. With d = g + weight_decay · p: v = momentum · v + (1 - dampening) · d, v = d at the first step;
-/// d = nesterov ? d + momentum · v : v; p -= rate · d.
+/// d = nesterov ? d + momentum · v : v; p -= lr · d.
 class Sgd final : public Optimizer {
  public:
   /// Throws UsageError for options that make no sense together.

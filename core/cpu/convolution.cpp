@@ -1,4 +1,5 @@
-// Convolution of channels-last activations, by oneDNN.
+// Convolution of channels-last activations, by oneDNN. Volumes (rank 5) have no channels-last arrays outside; they are
+// brought into that order and back, too.
 //
 // oneDNN 2.6 computes float32 fast on dense channels-last arrays and on its own blocked formats. The two are within a
 // few percent of each other on the shapes of ResNet and YOLO, so activations stay channels-last and nothing converts
@@ -7,6 +8,7 @@
 // The copy costs about a tenth of a 3x3 convolution of 16 channels and less of wider ones. The weights' way from
 // row-major into the primitive's own format and back is 1 % for most layers and 8 % for the widest (512 channels on
 // 7x7).
+#include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
@@ -14,26 +16,37 @@
 namespace joist {
 namespace {
 
-Array packed(const Array& x) { return with_strides(x, channels_last(x.shape())); }
+// Strides of [batch, channel, ...] with the channels innermost, for any rank.
+Strides channels_innermost(const Shape& shape) {
+  Shape lengths = shape.without(1).inserted(shape.rank() - 1, shape[1]);
+  const Strides dense = row_major(lengths);
+  return dense.without(-1).inserted(1, dense[-1]);
+}
+
+Array packed(const Array& x) { return with_strides(x, channels_innermost(x.shape())); }
+
+Array empty_like(const Shape& shape, Dtype dtype, bool innermost) {
+  const Array memory = Array::empty(shape, dtype);
+  return innermost ? memory.strided(shape, channels_innermost(shape)) : memory;
+}
 
 // Weights and biases, which may be undefined.
 Array gapless(const Array& x) { return x.defined() ? with_strides(x, row_major(x.shape())) : x; }
 
-void require_float(std::initializer_list<const Array*> arrays) {
-  for (const Array* array : arrays)
-    if (array->defined()) array->require_dtype(Dtype::float32);
-}
-
 // Hands the body `out` itself if it lies as wanted, else memory that does, which is then copied or added to `out`.
 template <class Body>
-void write(const Out& out, bool fits, Order order, const Body& body) {
+void write(const Out& out, bool fits, bool innermost, const Body& body) {
   if (fits) return body(out);
-  const Array plain = Array::empty(out.array.shape(), Dtype::float32, cpu, order);
+  const Array plain = empty_like(out.array.shape(), out.array.dtype(), innermost);
   body(Out{plain});
   copy_array(plain, out);
 }
 
-Array per_channel(const Array& vector) { return vector.inserted(0).inserted(2).inserted(3); }  // [1, channels, 1, 1]
+Array per_channel(const Array& vector, int rank) {  // [1, channels, 1, ...]
+  Array spread = vector.inserted(0);
+  while (spread.rank() < rank) spread = spread.inserted(spread.rank());
+  return spread;
+}
 
 void clear(const Out& out) {
   if (out.array.defined() && !out.accumulate) fill_array(0, out.array);
@@ -41,7 +54,7 @@ void clear(const Out& out) {
 
 // Can a window lie in the padding with all its points? oneDNN 2.6 (brgconv) then forgets the bias.
 bool window_may_miss(const Shape& x, const Shape& w, const ConvolutionOptions& options) {
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < options.padding.rank(); ++i) {
     const bool before = options.padding[i] > (w[2 + i] - 1) * options.dilation[i];
     const bool around = options.dilation[i] > x[2 + i];
     if (options.padding[i] > 0 && (before || around)) return true;
@@ -51,63 +64,68 @@ bool window_may_miss(const Shape& x, const Shape& w, const ConvolutionOptions& o
 
 // x with its padding written out.
 Array framed(const Array& x, const Shape& padding) {
-  const auto [down, right] = std::pair(padding[0], padding[1]);
-  const Array frame = Array::empty({x.shape(0), x.shape(1), x.shape(2) + 2 * down, x.shape(3) + 2 * right},
-                                   Dtype::float32, cpu, Order::channels_last);
+  Shape shape = x.shape();
+  for (int i = 0; i < padding.rank(); ++i) shape[2 + i] += 2 * padding[i];
+  const Array frame = empty_like(shape, x.dtype(), true);
   fill_array(0, frame);
-  copy_array(x, {frame.sliced(2, down, down + x.shape(2)).sliced(3, right, right + x.shape(3))});
+  Array inside = frame;
+  for (int i = 0; i < padding.rank(); ++i) inside = inside.sliced(2 + i, padding[i], padding[i] + x.shape(2 + i));
+  copy_array(x, {inside});
   return frame;
 }
 
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
-  require_float({&x, &w, &bias, &y.array});
+  require_product_types({&x, &w, &bias, &y.array});
   if (y.array.elements() == 0) return;
   if (x.elements() == 0) {  // all windows lie in the padding
     clear(y);
-    if (bias.defined()) copy_array(per_channel(bias), {y.array, true});
+    if (bias.defined()) copy_array(per_channel(bias, y.array.rank()), {y.array, true});
     return;
   }
   if (window_may_miss(x.shape(), w.shape(), options)) {
     ConvolutionOptions unpadded = options;
-    unpadded.padding = {0, 0};
+    unpadded.padding = Shape::filled(options.padding.rank(), 0);
     return forward(framed(x, options.padding), w, bias, unpadded, y);
   }
-  write(y, y.array.is_channels_last(), Order::channels_last,
+  write(y, y.array.is_channels_last(), true,
         [&](const Out& out) { onednn::convolution(packed(x), gapless(w), gapless(bias), options, out); });
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
-  require_float({&dy, &w, &dx.array});
+  require_product_types({&dy, &w, &dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
-  write(dx, dx.array.is_channels_last() && !dx.accumulate, Order::channels_last,
+  write(dx, dx.array.is_channels_last() && !dx.accumulate, true,
         [&](const Out& out) { onednn::convolution_backward_input(packed(dy), gapless(w), options, out.array); });
 }
 
 // The pixels that a 1x1 convolution without padding reads.
-Array read_pixels(const Array& x, const ConvolutionOptions& options, const Shape& y) {
-  const auto [down, right] = std::pair(options.stride[0], options.stride[1]);
-  return x.sliced(2, 0, (y[2] - 1) * down + 1, down).sliced(3, 0, (y[3] - 1) * right + 1, right);
+Array read_pixels(Array x, const ConvolutionOptions& options, const Shape& y) {
+  for (int i = 0; i < options.stride.rank(); ++i)
+    x = x.sliced(2 + i, 0, (y[2 + i] - 1) * options.stride[i] + 1, options.stride[i]);
+  return x;
 }
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw, const Out& db) {
-  require_float({&x, &dy, &dw.array, &db.array});
+  require_product_types({&x, &dy, &dw.array, &db.array});
   if (x.elements() == 0 || dy.elements() == 0) {
     clear(dw);
-    if (db.array.defined()) cpu_kernels().reduction.sum(dy, 1.0, Out{per_channel(db.array), db.accumulate});
+    if (db.array.defined())
+      kernels(dy.device(), dy.dtype()).reduction.sum(dy, 1.0, Out{per_channel(db.array, dy.rank()), db.accumulate});
     return;
   }
-  const bool pointwise = dw.array.shape(2) == 1 && dw.array.shape(3) == 1 && options.padding == Shape{0, 0};
-  if (pointwise && options.stride != Shape{1, 1}) {
+  const Shape ones = Shape::filled(options.stride.rank(), 1), none = Shape::filled(options.stride.rank(), 0);
+  const bool pointwise = dw.array.shape().elements(2, dw.array.rank()) == 1 && options.padding == none;
+  if (pointwise && options.stride != ones) {
     // Left to itself oneDNN 2.6 gathers the pixels too, but writes past its scratch memory doing so
     // (https://github.com/uxlfoundation/oneDNN/issues/6035).
     ConvolutionOptions dense = options;
-    dense.stride = {1, 1};
+    dense.stride = ones;
     return backward_weight(read_pixels(x, options, dy.shape()), dy, dense, dw, db);
   }
   const bool own = db.array.defined() && (db.accumulate || !db.array.is_row_major());
-  const Array bias = own ? Array::empty(db.array.shape()) : db.array;
-  write(dw, dw.array.is_row_major(), Order::row_major,
+  const Array bias = own ? Array::empty(db.array.shape(), db.array.dtype()) : db.array;
+  write(dw, dw.array.is_row_major(), false,
         [&](const Out& out) { onednn::convolution_backward_weight(packed(x), packed(dy), options, out, bias); });
   if (own) copy_array(bias, db);
 }

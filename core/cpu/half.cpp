@@ -1,10 +1,12 @@
 // float16 and bfloat16 arrays: every kernel by way of float32. The wrapper of a kernel converts the 16-bit arrays among
 // its arguments, calls the float32 kernel and converts back what it may have written.
+#include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/reflect.h>
 
 #include <array>
+#include <cstring>
 
 namespace joist {
 namespace {
@@ -13,6 +15,16 @@ Array as_float(const Array& half, bool read) {
   const Array wide = Array::empty(half.shape(), Dtype::float32, half.device(), half.order());
   if (read) copy_array(half, {wide});
   return wide;
+}
+
+// What a kernel may have written goes back: an output. An array that it only read is not touched, as others may read it
+// at the same time, and as a signalling NaN would not come back as it was.
+void narrow(const Array& wide, const Array& half, bool may_be_input) {
+  if (may_be_input) {
+    const Array before = as_float(half, true);
+    if (std::memcmp(before.raw(), wide.raw(), wide.bytes()) == 0) return;
+  }
+  copy_array(wide, {half});
 }
 
 // One argument of a call: passed on as it is, or, where it holds 16-bit arrays, as float32 for the time of the call.
@@ -28,9 +40,8 @@ struct Passed<Array> {
   Array original, value;
   explicit Passed(const Array& array)
       : original(array), value(array.defined() && is_half(array.dtype()) ? as_float(array, true) : array) {}
-  // Whether the kernel wrote it is not known; numbers that it only read convert back to what they were.
   void finish() const {
-    if (original.defined() && is_half(original.dtype())) copy_array(value, {original});
+    if (original.defined() && is_half(original.dtype())) narrow(value, original, true);
   }
 };
 
@@ -41,7 +52,7 @@ struct Passed<Out> {
     if (out.array.defined() && is_half(out.array.dtype())) value.array = as_float(out.array, out.accumulate);
   }
   void finish() const {
-    if (original.array.defined() && is_half(original.array.dtype())) copy_array(value.array, {original.array});
+    if (original.array.defined() && is_half(original.array.dtype())) narrow(value.array, original.array, false);
   }
 };
 
@@ -55,9 +66,9 @@ struct PassedMembers {
   void finish() const {
     const_cast<PassedMembers*>(this)->each([]<class Member>(Member& from, Member& to) {
       if constexpr (std::is_same_v<Member, Out>) {
-        if (from.array.defined() && is_half(from.array.dtype())) copy_array(to.array, {from.array});
+        if (from.array.defined() && is_half(from.array.dtype())) narrow(to.array, from.array, false);
       } else {
-        if (from.defined() && is_half(from.dtype())) copy_array(to, {from});
+        if (from.defined() && is_half(from.dtype())) narrow(to, from, true);
       }
     });
   }
@@ -125,6 +136,7 @@ Kernels widened(Kernels table) {
   // These convert by themselves.
   table.elementwise.fill = cpu_kernels().elementwise.fill.pointer();
   table.elementwise.copy = cpu_kernels().elementwise.copy.pointer();
+  fill_bfloat16(table);
   return table;
 }
 

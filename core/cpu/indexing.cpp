@@ -1,7 +1,9 @@
-#include <algorithm>
 #include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/indexing.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/parallel.h>
+
+#include <algorithm>
 
 namespace joist {
 namespace {
@@ -64,6 +66,8 @@ void take_rows_backward(const Array& dy, const Array& index, const Out& out) {
 void fill_indexing(Kernels& table) {
   table.indexing.take_rows = take_rows;
   table.indexing.take_rows_backward = take_rows_backward;
+  table.indexing.gather = gather;
+  table.indexing.scatter = scatter;
 }
 
 }  // namespace joist

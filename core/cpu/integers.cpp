@@ -3,6 +3,9 @@
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/typed.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 namespace joist {
@@ -22,6 +25,14 @@ T floor_quotient(T a, T b) {
 }
 
 template <class T>
+T truncated_quotient(T a, T b) {
+  const T floor = floor_quotient(a, b);
+  // One more where the floor lies below a quotient that is negative and not whole.
+  const bool whole = static_cast<Wrapping<T>>(floor) * static_cast<Wrapping<T>>(b) == static_cast<Wrapping<T>>(a);
+  return static_cast<T>(floor + (floor < 0 && !whole ? 1 : 0));
+}
+
+template <class T>
 T power(T base, T exponent) {
   if (exponent < 0)
     return static_cast<T>(base == 1 ? 1 : base == static_cast<T>(-1) ? (exponent % 2 == 0 ? 1 : -1) : 0);
@@ -31,6 +42,15 @@ T power(T base, T exponent) {
     factor = static_cast<Wrapping<T>>(factor * factor);
   }
   return static_cast<T>(result);
+}
+
+// A whole number as T, the nearest one where T has not that many.
+template <class T>
+T bound(double whole) {
+  using Limits = std::numeric_limits<T>;
+  if (!(whole > static_cast<double>(Limits::min()))) return Limits::min();
+  if (whole >= static_cast<double>(Limits::max())) return Limits::max();
+  return static_cast<T>(whole);
 }
 
 [[noreturn]] void no_integer_function(const char* where) {
@@ -47,11 +67,15 @@ T value_of(const F&, T a, T b) {
   if constexpr (std::is_same_v<F, Add>) return static_cast<T>(p + q);
   if constexpr (std::is_same_v<F, Subtract>) return static_cast<T>(p - q);
   if constexpr (std::is_same_v<F, Multiply>) return static_cast<T>(p * q);
-  if constexpr (std::is_same_v<F, Maximum>) return std::max(a, b);
-  if constexpr (std::is_same_v<F, Minimum>) return std::min(a, b);
+  if constexpr (std::is_same_v<F, Maximum> || std::is_same_v<F, NumberMaximum>) return std::max(a, b);
+  if constexpr (std::is_same_v<F, Minimum> || std::is_same_v<F, NumberMinimum>) return std::min(a, b);
   if constexpr (std::is_same_v<F, FloorDivide>) return floor_quotient(a, b);
   if constexpr (std::is_same_v<F, Remainder>) {
     return static_cast<T>(p - static_cast<Wrapping<T>>(floor_quotient(a, b)) * q);
+  }
+  if constexpr (std::is_same_v<F, TruncatedDivide>) return truncated_quotient(a, b);
+  if constexpr (std::is_same_v<F, TruncatedRemainder>) {
+    return static_cast<T>(p - static_cast<Wrapping<T>>(truncated_quotient(a, b)) * q);
   }
   if constexpr (std::is_same_v<F, PowerOf>) return power(a, b);
   return a;
@@ -60,8 +84,9 @@ T value_of(const F&, T a, T b) {
 template <class F>
 constexpr bool has_integers =
     std::is_same_v<F, Add> || std::is_same_v<F, Subtract> || std::is_same_v<F, Multiply> ||
-    std::is_same_v<F, Maximum> || std::is_same_v<F, Minimum> || std::is_same_v<F, FloorDivide> ||
-    std::is_same_v<F, Remainder> || std::is_same_v<F, PowerOf>;
+    std::is_same_v<F, Maximum> || std::is_same_v<F, Minimum> || std::is_same_v<F, NumberMaximum> ||
+    std::is_same_v<F, NumberMinimum> || std::is_same_v<F, FloorDivide> || std::is_same_v<F, Remainder> ||
+    std::is_same_v<F, TruncatedDivide> || std::is_same_v<F, TruncatedRemainder> || std::is_same_v<F, PowerOf>;
 
 void binary(const Binary& function, const Array& a, const Array& b, const Out& out) {
   const Array left = a.expanded(out.array.shape()), right = b.expanded(out.array.shape());
@@ -88,7 +113,8 @@ void unary(const Unary& function, const Array& x, const Out& out) {
     std::visit(
         [&]<class F>(const F& f) {
           if constexpr (std::is_same_v<F, Identity> || std::is_same_v<F, Absolute> || std::is_same_v<F, Square> ||
-                        std::is_same_v<F, Sign> || std::is_same_v<F, Affine> || std::is_same_v<F, Clamp>) {
+                        std::is_same_v<F, Sign> || std::is_same_v<F, Affine> || std::is_same_v<F, Clamp> ||
+                        std::is_same_v<F, Relu> || std::is_same_v<F, Threshold>) {
             with_integer(y.dtype(), "unary", [&]<class T>(T) {
               const T* from = x.data<T>();
               T* to = y.data<T>();
@@ -100,12 +126,14 @@ void unary(const Unary& function, const Array& x, const Out& out) {
                   to[at[0]] = v < 0 ? static_cast<T>(Wrapping<T>{0} - bits) : v;
                 if constexpr (std::is_same_v<F, Square>) to[at[0]] = static_cast<T>(bits * bits);
                 if constexpr (std::is_same_v<F, Sign>) to[at[0]] = static_cast<T>((v > 0) - (v < 0));
+                if constexpr (std::is_same_v<F, Relu>) to[at[0]] = v > 0 ? v : T{0};
+                if constexpr (std::is_same_v<F, Threshold>)
+                  to[at[0]] = static_cast<double>(v) > f.threshold ? v : static_cast<T>(f.value);
                 if constexpr (std::is_same_v<F, Affine>)
                   to[at[0]] = static_cast<T>(static_cast<double>(f.scale) * static_cast<double>(v) +
                                              static_cast<double>(f.shift));
                 if constexpr (std::is_same_v<F, Clamp>)
-                  to[at[0]] = static_cast<T>(
-                      std::clamp(static_cast<double>(v), static_cast<double>(f.low), static_cast<double>(f.high)));
+                  to[at[0]] = std::min(std::max(v, bound<T>(std::ceil(f.low))), bound<T>(std::floor(f.high)));
               });
             });
           } else {
@@ -156,6 +184,28 @@ void extreme(const Array& x, int axis, const Out& out, const Array& index) {
   });
 }
 
+void matrix_product(const Array& a, const Array& b, const Array& bias, const Out& out) {
+  // For each element of y the row of a and the column of b that make it.
+  const auto first_of = [&](const Array& x, int axis) {
+    return x.strided(x.shape().with(axis, 1), x.strides()).expanded(out.array.shape());
+  };
+  const Array rows = first_of(a, -1), columns = first_of(b, -2);
+  const std::int64_t depth = a.shape(-1), along = a.strides()[-1], down = b.strides()[-2];
+  write_or_add(out, [&](const Array& y) {
+    const Array shift = bias.defined() ? bias.expanded(y.shape()) : columns;
+    with_integer(y.dtype(), "matmul", [&]<class T>(T) {
+      const T *p = a.data<T>(), *q = b.data<T>(), *extra = shift.data<T>();
+      T* to = y.data<T>();
+      for_each_element(y.shape(), {&y, &rows, &columns, &shift}, [&](const StridedAxes::Offsets& at) {
+        std::uint64_t total = bias.defined() ? static_cast<std::uint64_t>(extra[at[3]]) : 0;
+        for (std::int64_t k = 0; k < depth; ++k)
+          total += static_cast<std::uint64_t>(p[at[1] + k * along]) * static_cast<std::uint64_t>(q[at[2] + k * down]);
+        to[at[0]] = static_cast<T>(total);
+      });
+    });
+  });
+}
+
 }  // namespace
 
 void fill_integers(Kernels& table) {
@@ -164,6 +214,7 @@ void fill_integers(Kernels& table) {
   table.reduction.sum = sum;
   table.reduction.maximum = extreme<true>;
   table.reduction.minimum = extreme<false>;
+  table.matmul.product = matrix_product;
 }
 
 }  // namespace joist

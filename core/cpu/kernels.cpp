@@ -21,13 +21,16 @@ const Kernels& double_kernels() {
   static const Kernels table = [] {
     Kernels filled = plain_kernels();
     // Kernels that are written for float and double alike.
-    for (const auto fill :
-         {fill_comparison, fill_scan, fill_sorting, fill_linalg, fill_fourier, fill_windows, fill_layer_norm,
-          fill_adaptive_pool, fill_resample, fill_attention, fill_ctc})
+    for (const auto fill : {fill_comparison, fill_scan, fill_sorting, fill_linalg, fill_fourier, fill_windows,
+                            fill_adaptive_pool, fill_resample, fill_ctc})
       fill(filled);
     filled.elementwise.fill = cpu_kernels().elementwise.fill.pointer();
     filled.elementwise.copy = cpu_kernels().elementwise.copy.pointer();
     filled.indexing.take_rows = cpu_kernels().indexing.take_rows.pointer();
+    filled.indexing.gather = cpu_kernels().indexing.gather.pointer();
+    filled.indexing.scatter = cpu_kernels().indexing.scatter.pointer();
+    filled.reduction.product = cpu_kernels().reduction.product.pointer();
+    filled.reduction.product_backward = cpu_kernels().reduction.product_backward.pointer();
     return filled;
   }();
   return table;

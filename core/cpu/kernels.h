@@ -31,6 +31,7 @@ void fill_adaptive_pool(Kernels& table);
 void fill_resize(Kernels& table);
 void fill_resample(Kernels& table);
 void fill_softmax(Kernels& table);
+void fill_sparsemax(Kernels& table);  ///< called by fill_softmax
 void fill_attention(Kernels& table);
 void fill_recurrent(Kernels& table);
 void fill_loss(Kernels& table);

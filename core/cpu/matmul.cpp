@@ -1,4 +1,5 @@
 // Matrix products by oneDNN, which takes transposed, padded and batched operands as they lie.
+#include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
@@ -64,8 +65,7 @@ void multiply(const Array& a, const Array& b, const Array& bias, const Out& y) {
 }
 
 void product(const Array& a, const Array& b, const Array& bias, const Out& y) {
-  for (const Array* array : {&a, &b, &bias, &y.array})
-    if (array->defined()) array->require_dtype(Dtype::float32);
+  require_product_types({&a, &b, &bias, &y.array});
   if (y.array.elements() == 0) return;
   if (a.shape(-1) == 0) {
     if (bias.defined())
@@ -77,7 +77,7 @@ void product(const Array& a, const Array& b, const Array& bias, const Out& y) {
   const Array dense_bias = bias.defined() ? with_strides(bias, {1}) : bias;
   const Array left = raised(a, y.array.rank()), right = raised(b, y.array.rank());
   if (tidy(y.array).strides()[-1] == 1) return multiply(left, right, dense_bias, y);
-  const Array plain = Array::empty(y.array.shape());
+  const Array plain = Array::empty(y.array.shape(), y.array.dtype());
   multiply(left, right, dense_bias, {plain});
   copy_array(plain, y);
 }

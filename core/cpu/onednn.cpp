@@ -15,24 +15,35 @@ using BackwardInput = dnnl::convolution_backward_data;
 using BackwardWeight = dnnl::convolution_backward_weights;
 
 constexpr auto direct = dnnl::algorithm::convolution_direct;  // Winograd would lose digits
-constexpr auto f32 = dnnl::memory::data_type::f32;
+
+dnnl::memory::data_type type_of(const Array& x) {
+  return x.dtype() == Dtype::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
 
 dnnl::memory::dims dims(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
-Desc strided(const Shape& shape, const Strides& strides) { return {dims(shape), f32, dims(strides)}; }
-Desc dense(const Shape& shape) { return strided(shape, row_major(shape)); }
-Desc picture(const Array& x) { return {dims(x.shape()), f32, dnnl::memory::format_tag::nhwc}; }
-Desc any_format(const Shape& shape) { return {dims(shape), f32, dnnl::memory::format_tag::any}; }
-Desc vector(const Array& bias) { return bias.defined() ? dense(bias.shape()) : Desc(); }
+Desc strided(const Array& x) { return {dims(x.shape()), type_of(x), dims(x.strides())}; }
+// Dense and in the primitive's own format, of the element type of `like`.
+Desc dense(const Shape& shape, const Array& like) { return {dims(shape), type_of(like), dims(row_major(shape))}; }
+Desc any_format(const Shape& shape, const Array& like) {
+  return {dims(shape), type_of(like), dnnl::memory::format_tag::any};
+}
+Desc picture(const Array& x) {
+  return {dims(x.shape()), type_of(x),
+          x.rank() == 4 ? dnnl::memory::format_tag::nhwc : dnnl::memory::format_tag::ndhwc};
+}
+Desc vector(const Array& bias) { return bias.defined() ? dense(bias.shape(), bias) : Desc(); }
 
-// [out, in/groups, height, width] as oneDNN wants it: with an axis of groups in front if there are several.
+// [out, in/groups, ...] as oneDNN wants it: with an axis of groups in front if there are several.
 Shape grouped(const Shape& w, std::int64_t groups) {
   return groups == 1 ? w : w.with(0, w[0] / groups).inserted(0, groups);
 }
 
 // oneDNN counts the gaps.
 dnnl::memory::dims gaps(const ConvolutionOptions& options) {
-  return {options.dilation[0] - 1, options.dilation[1] - 1};
+  dnnl::memory::dims counts = dims(options.dilation);
+  for (auto& count : counts) --count;
+  return counts;
 }
 
 // On processors before AVX2 oneDNN 2.6's depthwise kernels crash where the channels do not fill whole vectors (they
@@ -48,7 +59,7 @@ Forward::primitive_desc describe_forward(const Array& x, const Shape& w, const A
                                          const ConvolutionOptions& options, bool accumulate) {
   const auto padding = dims(options.padding);
   return sound(Forward::primitive_desc(
-                   {dnnl::prop_kind::forward_training, direct, picture(x), any_format(grouped(w, options.groups)),
+                   {dnnl::prop_kind::forward_training, direct, picture(x), any_format(grouped(w, options.groups), x),
                     vector(bias), picture(y), dims(options.stride), gaps(options), padding, padding},
                    attributes(accumulate), engine()),
                options.groups);
@@ -58,7 +69,7 @@ BackwardInput::primitive_desc describe_backward_input(const Array& dy, const Sha
                                                       const ConvolutionOptions& options) {
   const auto padding = dims(options.padding);
   return sound(
-      BackwardInput::primitive_desc({direct, picture(dx), any_format(grouped(w, options.groups)), picture(dy),
+      BackwardInput::primitive_desc({direct, picture(dx), any_format(grouped(w, options.groups), dx), picture(dy),
                                      dims(options.stride), gaps(options), padding, padding},
                                     attributes(false), engine(), describe_forward(dx, w, {}, dy, options, false)),
       options.groups);
@@ -68,7 +79,7 @@ BackwardWeight::primitive_desc describe_backward_weight(const Array& x, const Ar
                                                         const Array& db, const ConvolutionOptions& options) {
   const auto padding = dims(options.padding);
   return sound(
-      BackwardWeight::primitive_desc({direct, picture(x), any_format(grouped(dw, options.groups)), vector(db),
+      BackwardWeight::primitive_desc({direct, picture(x), any_format(grouped(dw, options.groups), x), vector(db),
                                       picture(dy), dims(options.stride), gaps(options), padding, padding},
                                      attributes(false), engine(), describe_forward(x, dw, db, dy, options, false)),
       options.groups);
@@ -100,7 +111,7 @@ void guarded(const char* operation, std::initializer_list<const Array*> operands
 void convolution(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
   guarded("convolution", {&x, &w, &bias, &y.array}, [&](Plans& plans) {
     Key key(Key::forward);
-    key << x.shape() << w.shape() << bias.shape() << y.array.shape() << options << y.accumulate;
+    key << x.dtype() << x.shape() << w.shape() << bias.shape() << y.array.shape() << options << y.accumulate;
     Plan& plan = plans.get(key, [&] {
       const auto wanted = describe_forward(x, w.shape(), bias, y.array, options, y.accumulate);
       return Plan({Forward(wanted),
@@ -109,7 +120,7 @@ void convolution(const Array& x, const Array& w, const Array& bias, const Convol
                     {DNNL_ARG_WEIGHTS, wanted.weights_desc()},
                     {DNNL_ARG_DST, wanted.dst_desc()},
                     {DNNL_ARG_BIAS, wanted.bias_desc()}}},
-                  dense(grouped(w.shape(), options.groups)), wanted.weights_desc());
+                  dense(grouped(w.shape(), options.groups), w), wanted.weights_desc());
     });
     const Array own = bytes(plan.weight_bytes);
     if (own.defined()) plan.weights.run(plans.stream(), {w.raw(), own.raw()});
@@ -120,7 +131,7 @@ void convolution(const Array& x, const Array& w, const Array& bias, const Convol
 void convolution_backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Array& dx) {
   guarded("convolution_backward_input", {&dy, &w, &dx}, [&](Plans& plans) {
     Key key(Key::backward_input);
-    key << dy.shape() << w.shape() << dx.shape() << options;
+    key << dy.dtype() << dy.shape() << w.shape() << dx.shape() << options;
     Plan& plan = plans.get(key, [&] {
       const auto wanted = describe_backward_input(dy, w.shape(), dx, options);
       return Plan({BackwardInput(wanted),
@@ -128,7 +139,7 @@ void convolution_backward_input(const Array& dy, const Array& w, const Convoluti
                    {{DNNL_ARG_DIFF_DST, wanted.diff_dst_desc()},
                     {DNNL_ARG_WEIGHTS, wanted.weights_desc()},
                     {DNNL_ARG_DIFF_SRC, wanted.diff_src_desc()}}},
-                  dense(grouped(w.shape(), options.groups)), wanted.weights_desc());
+                  dense(grouped(w.shape(), options.groups), w), wanted.weights_desc());
     });
     const Array own = bytes(plan.weight_bytes);
     if (own.defined()) plan.weights.run(plans.stream(), {w.raw(), own.raw()});
@@ -140,7 +151,7 @@ void convolution_backward_weight(const Array& x, const Array& dy, const Convolut
                                  const Array& db) {
   guarded("convolution_backward_weight", {&x, &dy, &dw.array, &db}, [&](Plans& plans) {
     Key key(Key::backward_weight);
-    key << x.shape() << dy.shape() << dw.array.shape() << db.shape() << options << dw.accumulate;
+    key << x.dtype() << x.shape() << dy.shape() << dw.array.shape() << db.shape() << options << dw.accumulate;
     Plan& plan = plans.get(key, [&] {
       const auto wanted = describe_backward_weight(x, dy, dw.array.shape(), db, options);
       return Plan({BackwardWeight(wanted),
@@ -149,7 +160,8 @@ void convolution_backward_weight(const Array& x, const Array& dy, const Convolut
                     {DNNL_ARG_DIFF_DST, wanted.diff_dst_desc()},
                     {DNNL_ARG_DIFF_WEIGHTS, wanted.diff_weights_desc()},
                     {DNNL_ARG_DIFF_BIAS, wanted.diff_bias_desc()}}},
-                  dense(grouped(dw.array.shape(), options.groups)), wanted.diff_weights_desc(), true, dw.accumulate);
+                  dense(grouped(dw.array.shape(), options.groups), dw.array), wanted.diff_weights_desc(), true,
+                  dw.accumulate);
     });
     const Array own = bytes(plan.weight_bytes);
     plan.main.run(plans.stream(), {x.raw(), dy.raw(), own.defined() ? own.raw() : dw.array.raw(), db.raw()});
@@ -161,12 +173,11 @@ void matmul(const Array& a, const Array& b, const Array& bias, const Out& y) {
   guarded("matmul", {&a, &b, &bias, &y.array}, [&](Plans& plans) {
     Key key(Key::matmul);
     for (const Array* matrices : {&a, &b, &y.array}) key << matrices->shape() << matrices->strides();
-    key << bias.shape() << y.accumulate;
+    key << a.dtype() << bias.shape() << y.accumulate;
     Plan& plan = plans.get(key, [&] {
       const Shape row = Shape::filled(y.array.rank(), 1).with(-1, y.array.shape(-1));
       const dnnl::matmul::primitive_desc wanted(
-          {strided(a.shape(), a.strides()), strided(b.shape(), b.strides()), bias.defined() ? dense(row) : Desc(),
-           strided(y.array.shape(), y.array.strides())},
+          {strided(a), strided(b), bias.defined() ? dense(row, bias) : Desc(), strided(y.array)},
           attributes(y.accumulate), engine());
       return Plan({dnnl::matmul(wanted),
                    wanted,
@@ -177,6 +188,13 @@ void matmul(const Array& a, const Array& b, const Array& bias, const Out& y) {
     });
     plan.main.run(plans.stream(), {a.raw(), b.raw(), y.array.raw(), bias.raw()});
   });
+}
+
+bool has_bfloat16() {
+  // The values of this enumeration grow with the instruction sets that hold each other.
+  static const bool has =
+      static_cast<int>(dnnl::get_effective_cpu_isa()) >= static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
+  return has;
 }
 
 }  // namespace joist::onednn

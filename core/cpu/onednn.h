@@ -1,5 +1,6 @@
-// oneDNN behind plain functions over Arrays: only onednn.cpp knows its interface. Everything is float32
-// in host memory and nothing is empty; the callers in convolution.cpp and matmul.cpp see to both.
+// oneDNN behind plain functions over Arrays: only onednn.cpp knows its interface. Everything is float32,
+// or everything bfloat16, in host memory and nothing is empty; the callers in convolution.cpp and matmul.cpp see to
+// that.
 //
 // Primitives are made once per shape and kept (per thread, the 1024 used last); their scratch memory comes from joist's
 // allocator. A call with a known shape costs one hash lookup. What oneDNN reports is thrown as InternalError naming
@@ -10,7 +11,8 @@
 
 namespace joist::onednn {
 
-/// x, y, dx, dy are dense channels-last; w, bias, dw, db dense row-major, bias and db possibly undefined.
+/// x, y, dx, dy are dense with the channels innermost, of rank 4 or 5; w, bias, dw, db dense row-major, bias and db
+/// possibly undefined.
 void convolution(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y);
 void convolution_backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Array& dx);
 void convolution_backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw,
@@ -19,5 +21,8 @@ void convolution_backward_weight(const Array& x, const Array& dy, const Convolut
 /// Equal ranks from 2. The last or last but one axis of a and of b, and the last axis of y, have stride 1; no stride is
 /// 0; bias is dense or undefined.
 void matmul(const Array& a, const Array& b, const Array& bias, const Out& y);
+
+/// Whether this CPU multiplies bfloat16 numbers (AVX-512 BF16, AMX): else they go by way of float32.
+bool has_bfloat16();
 
 }  // namespace joist::onednn

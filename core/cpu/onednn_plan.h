@@ -113,6 +113,7 @@ class Key {
     values_[count_++] = value;
     return *this;
   }
+  Key& operator<<(Dtype dtype) { return *this << static_cast<std::int64_t>(dtype); }
   Key& operator<<(const Shape& shape) {
     *this << shape.rank();
     for (std::int64_t length : shape) *this << length;

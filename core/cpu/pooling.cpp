@@ -1,7 +1,9 @@
-#include <algorithm>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/max_pool.h>
+#include <joist/core/cpu/pooling_volumes.h>
 #include <joist/core/cpu/windows.h>
+
+#include <algorithm>
 
 namespace joist {
 namespace {
@@ -13,7 +15,9 @@ struct Window {
 Window window(std::int64_t i, std::int64_t length, const PoolOptions& options, int axis) {
   const std::int64_t kernel = options.kernel[axis], first = i * options.stride[axis] - options.padding[axis];
   const std::int64_t begin = std::max<std::int64_t>(first, 0), end = std::max(begin, std::min(first + kernel, length));
-  return {begin, end, options.count_padding ? kernel : std::max<std::int64_t>(1, end - begin)};
+  if (options.divisor != 0) return {begin, end, axis == 0 ? options.divisor : 1};
+  const std::int64_t padded = std::min(first + kernel, length + options.padding[axis]) - first;
+  return {begin, end, options.count_padding ? padded : std::max<std::int64_t>(1, end - begin)};
 }
 
 WindowAxis forward_axis(std::int64_t in, std::int64_t out, const PoolOptions& options, int axis) {
@@ -52,11 +56,26 @@ void average_backward(const Array& dy, const PoolOptions& options, const Out& dx
               backward_axis(dx.array.shape(3), dy.shape(3), options, 1), dx);
 }
 
+// The fast kernels know neighbouring elements only.
+bool is_dilated(const PoolOptions& options) { return options.dilation != Shape{1, 1}; }
+
+void maximum(const Array& x, const PoolOptions& options, const Out& y, const Array& index) {
+  (is_dilated(options) ? max_pool_planes : max_pool)(x, options, y, index);
+}
+
+void maximum_backward(const Array& dy, const Array& index, const PoolOptions& options, const Out& dx) {
+  (is_dilated(options) ? max_pool_planes_backward : max_pool_backward)(dy, index, options, dx);
+}
+
 }  // namespace
 
 void fill_pool(Kernels& table) {
-  table.pool.maximum = max_pool;
-  table.pool.maximum_backward = max_pool_backward;
+  table.pool.maximum = maximum;
+  table.pool.maximum_backward = maximum_backward;
+  table.pool.maximum_3d = max_pool_planes;
+  table.pool.maximum_3d_backward = max_pool_planes_backward;
+  table.pool.average_3d = average_pool_planes;
+  table.pool.average_3d_backward = average_pool_planes_backward;
   table.pool.average = average;
   table.pool.average_backward = average_backward;
 }

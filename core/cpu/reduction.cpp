@@ -1,11 +1,12 @@
+#include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/kernels.h>
+#include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/product.h>
 #include <joist/core/cpu/reduction.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
-#include <joist/core/cpu/copy.h>
-#include <joist/core/cpu/kernels.h>
-#include <joist/core/cpu/parallel.h>
 
 namespace joist {
 namespace {
@@ -134,7 +135,8 @@ struct Sum {
 void sum(const Array& x, double scale, const Out& y) { sum_tiles(nullptr, nullptr, {&x}, scale, y); }
 
 // The first of equals; a NaN wins over all numbers, as in PyTorch.
-void maximum(const Array& x, int axis, const Out& out, const Array& index_array) {
+template <bool largest>
+void extreme(const Array& x, int axis, const Out& out, const Array& index_array) {
   write_or_add(out, [&](const Array& y) {
     const std::int64_t length = x.shape(axis), step = x.strides()[axis];
     const Array first = x.selected(axis, 0), values = y.selected(axis, 0), indices = index_array.selected(axis, 0);
@@ -149,7 +151,7 @@ void maximum(const Array& x, int axis, const Out& out, const Array& index_array)
         std::int64_t best = 0;
         float value = *p;
         for (std::int64_t i = 1; i < length && !std::isnan(value); ++i)
-          if (p[i * step] > value || std::isnan(p[i * step])) {
+          if ((largest ? p[i * step] > value : p[i * step] < value) || std::isnan(p[i * step])) {
             best = i;
             value = p[i * step];
           }
@@ -188,7 +190,10 @@ void sum_tiles(TileFunction function, const void* parameters, std::initializer_l
 
 void fill_reduction(Kernels& table) {
   table.reduction.sum = sum;
-  table.reduction.maximum = maximum;
+  table.reduction.maximum = extreme<true>;
+  table.reduction.minimum = extreme<false>;
+  table.reduction.product = product;
+  table.reduction.product_backward = product_backward;
 }
 
 }  // namespace joist

@@ -162,6 +162,7 @@ void fill_softmax(Kernels& table) {
   table.softmax.softmax_backward = softmax_backward;
   table.softmax.log_softmax = log_softmax;
   table.softmax.log_softmax_backward = log_softmax_backward;
+  fill_sparsemax(table);
 }
 
 }  // namespace joist

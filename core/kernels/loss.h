@@ -30,15 +30,17 @@ struct LossKernels {
   Kernel<void(const Array& a, const Array& b, const Array& dy, const Out& da)> complete_iou_backward{
       "complete_iou_backward"};
   /// Connectionist temporal classification (Graves et al. 2006): log_probabilities [steps, batch, classes], targets
-  /// int64 [batch, longest], lengths int64 [batch] -> loss [batch], +inf where no path fits. alpha [batch, steps, 2
-  /// longest + 1] is written for backward.
+  /// int64 [batch, longest], lengths int64 [batch], all checked by the caller -> loss [batch], +inf where no path fits.
+  /// alpha (float64 [batch, steps, 2 longest + 1]) keeps for backward the logarithm of what all paths that stand on a
+  /// position of the target with blanks after a step have gathered.
   Kernel<void(const Array& log_probabilities, const Array& targets, const Array& input_lengths,
               const Array& target_lengths, std::int64_t blank, const Out& loss, const Array& alpha)>
       ctc{"ctc_loss"};
-  /// zero_infinity: no gradient where the loss is infinite.
+  /// -dloss times the probability that a path is at the class after the step, which is the derivative. Where the loss is
+  /// infinite NaN, or with zero_infinity 0.
   Kernel<void(const Array& log_probabilities, const Array& targets, const Array& input_lengths,
-              const Array& target_lengths, std::int64_t blank, bool zero_infinity, const Array& loss,
-              const Array& alpha, const Array& dloss, const Out& dlog_probabilities)>
+              const Array& target_lengths, std::int64_t blank, bool zero_infinity, const Array& alpha,
+              const Array& dloss, const Out& dlog_probabilities)>
       ctc_backward{"ctc_loss_backward"};
 };
 

@@ -6,6 +6,7 @@
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
 
+#include <cmath>
 #include <limits>
 #include <numbers>
 
@@ -16,7 +17,8 @@ bool has_integers(const Unary& function) {
   return std::visit(
       []<class F>(const F&) {
         return std::is_same_v<F, Identity> || std::is_same_v<F, Absolute> || std::is_same_v<F, Square> ||
-               std::is_same_v<F, Sign> || std::is_same_v<F, Affine> || std::is_same_v<F, Clamp>;
+               std::is_same_v<F, Sign> || std::is_same_v<F, Affine> || std::is_same_v<F, Clamp> ||
+               std::is_same_v<F, Relu> || std::is_same_v<F, Threshold>;
       },
       function);
 }
@@ -166,7 +168,7 @@ Tensor digamma(const Tensor& x) { return apply(Digamma{}, x); }
 
 Tensor abs(const Tensor& x) { return apply(Absolute{}, x); }
 Tensor neg(const Tensor& x) { return -x; }
-Tensor sign(const Tensor& x) { return apply(Sign{}, x); }
+Tensor sign(const Tensor& x) { return x.dtype() == Dtype::boolean ? x : apply(Sign{}, x); }
 Tensor floor(const Tensor& x) { return rounded(Floor{}, x); }
 Tensor ceil(const Tensor& x) { return rounded(Ceiling{}, x); }
 Tensor round(const Tensor& x) { return rounded(Round{}, x); }
@@ -177,9 +179,14 @@ Tensor signbit(const Tensor& x) {
   const NoGradient off;
   return lt(copysign(Tensor::full({}, 1, x.dtype(), x.device()), x), 0);
 }
-Tensor clamp(const Tensor& x, double low, double high) { return apply(Clamp{low, high}, x); }
-Tensor clamp_min(const Tensor& x, double low) { return apply(Clamp{low, infinity}, x); }
-Tensor clamp_max(const Tensor& x, double high) { return apply(Clamp{-infinity, high}, x); }
+// Bounds that no integer reaches make the result a float, as in PyTorch.
+Tensor clamp(const Tensor& x, double low, double high) {
+  const auto whole = [](double bound) { return std::isinf(bound) || bound == std::floor(bound); };
+  const bool stays = is_floating(x.dtype()) || (whole(low) && whole(high));
+  return apply(Clamp{low, high}, stays ? x : to(x, Dtype::float32));
+}
+Tensor clamp_min(const Tensor& x, double low) { return clamp(x, low, infinity); }
+Tensor clamp_max(const Tensor& x, double high) { return clamp(x, -infinity, high); }
 Tensor nan_to_num(const Tensor& x, double nan) { return nan_to_num(x, nan, largest(x.dtype()), -largest(x.dtype())); }
 Tensor nan_to_num(const Tensor& x, double nan, double posinf, double neginf) {
   return is_floating(x.dtype()) ? apply(ReplaceNotFinite{nan, posinf, neginf}, x) : x;

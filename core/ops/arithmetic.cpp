@@ -16,8 +16,20 @@ bool has_integers(const Binary& function) {
   return std::visit(
       []<class F>(const F&) {
         return std::is_same_v<F, Add> || std::is_same_v<F, Subtract> || std::is_same_v<F, Multiply> ||
-               std::is_same_v<F, Maximum> || std::is_same_v<F, Minimum> || std::is_same_v<F, FloorDivide> ||
-               std::is_same_v<F, Remainder> || std::is_same_v<F, PowerOf>;
+               std::is_same_v<F, Maximum> || std::is_same_v<F, Minimum> || std::is_same_v<F, NumberMaximum> ||
+               std::is_same_v<F, NumberMinimum> || std::is_same_v<F, FloorDivide> || std::is_same_v<F, Remainder> ||
+               std::is_same_v<F, TruncatedDivide> || std::is_same_v<F, TruncatedRemainder> ||
+               std::is_same_v<F, PowerOf>;
+      },
+      function);
+}
+
+// Functions of two truth values that PyTorch gives as a truth value: a sum is "or", a product "and".
+bool has_truth_values(const Binary& function) {
+  return std::visit(
+      []<class F>(const F&) {
+        return std::is_same_v<F, Add> || std::is_same_v<F, Multiply> || std::is_same_v<F, Maximum> ||
+               std::is_same_v<F, Minimum> || std::is_same_v<F, NumberMaximum> || std::is_same_v<F, NumberMinimum>;
       },
       function);
 }
@@ -36,6 +48,8 @@ Tensor apply(const Binary& function, const Tensor& given_a, const Tensor& given_
   auto [a, b] = promote(given_a, given_b);
   if (!is_floating(a.dtype()) && (a.dtype() == Dtype::boolean || !has_integers(function))) {
     // As in PyTorch: what has no integer result is computed in float32, bool numbers as integers.
+    if (a.dtype() == Dtype::boolean && has_truth_values(function))
+      return to(apply(function, to(a, Dtype::int64), to(b, Dtype::int64)), Dtype::boolean);
     const Dtype dtype = has_integers(function) ? Dtype::int64 : Dtype::float32;
     a = to(a, dtype);
     b = to(b, dtype);
@@ -94,7 +108,7 @@ Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, double value) 
 Tensor heaviside(const Tensor& x, const Tensor& values) {
   const NoGradient off;
   const auto [p, q] = promote(x.detach(), values.detach());
-  return where(eq(p, 0), q, to(gt(p, 0), p.dtype()) + p * 0.0);
+  return to(where(eq(p, 0), q, to(gt(p, 0), p.dtype()) + p * 0.0), p.dtype());
 }
 Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {
   Tensor y = x;

@@ -118,12 +118,6 @@ Tensor where(const Tensor& condition, const Tensor& given_a, const Tensor& given
 
 Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, number_like(a, b)); }
 Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, number_like(b, a), b); }
-Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
-  if (broadcast(x.shape(), mask.shape(), "masked_fill") != x.shape())
-    throw ShapeError({.where = "masked_fill",
-                      .what = "mask " + mask.shape().text() + " for input " + x.shape().text(),
-                      .expected = "a mask that broadcasts to the input's shape"});
-  return where(mask, value, x);
-}
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) { return where(mask, value, x); }
 
 }  // namespace joist

@@ -50,7 +50,7 @@ Tensor logical_not(const Tensor& x);
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor where(const Tensor& condition, const Tensor& a, double b);
 Tensor where(const Tensor& condition, double a, const Tensor& b);
-/// x with `value` wherever the mask (bool, broadcast) is true.
+/// x with `value` wherever the mask (bool) is true; both broadcast.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
 
 }  // namespace joist

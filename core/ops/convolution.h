@@ -1,4 +1,4 @@
-// Convolution.
+// Convolution and its transpose.
 #pragma once
 
 #include <joist/core/gradient.h>
@@ -9,7 +9,40 @@
 
 namespace joist {
 
+/// Options have one entry per spatial axis; equal entries may be given once, and the defaults fit every rank.
+/// x [batch, in, length], weight [out, in/groups, kernel_length], bias [out] or undefined.
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvolutionOptions& options = {});
 /// x [batch, in, height, width], weight [out, in/groups, kernel_height, kernel_width], bias [out] or undefined.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvolutionOptions& options = {});
+/// x [batch, in, depth, height, width], weight [out, in/groups, kernel_depth, kernel_height, kernel_width].
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvolutionOptions& options = {});
+
+/// PyTorch's padding="valid" and "same"; `same` keeps the lengths, with the odd element after, and wants stride 1.
+enum class Padding : std::uint8_t { valid, same };
+/// options.padding is ignored.
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, Padding padding,
+              const ConvolutionOptions& options = {});
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Padding padding,
+              const ConvolutionOptions& options = {});
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, Padding padding,
+              const ConvolutionOptions& options = {});
+
+struct TransposedConvolutionOptions {
+  Shape stride{1, 1};
+  Shape padding{0, 0};         ///< taken off before and after
+  Shape output_padding{0, 0};  ///< added after; below the stride or the dilation
+  Shape dilation{1, 1};
+  std::int64_t groups = 1;
+};
+
+/// The transpose of a convolution (its gradient with respect to the input): x [batch, in, length ...], weight
+/// [in, out/groups, kernel_length ...], bias [out] or undefined -> [batch, out, (length - 1) · stride - 2 · padding +
+/// dilation · (kernel - 1) + output_padding + 1 ...].
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const TransposedConvolutionOptions& options = {});
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const TransposedConvolutionOptions& options = {});
+Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const TransposedConvolutionOptions& options = {});
 
 }  // namespace joist

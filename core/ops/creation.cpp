@@ -78,6 +78,13 @@ Tensor arange(double start, double end, double step, Dtype dtype, Device device)
         {.where = "arange",
          .what = "from " + std::to_string(start) + " to " + std::to_string(end) + " by " + std::to_string(step),
          .expected = "a step that is not 0 and leads from start to end"});
+  if (!is_floating(dtype)) {  // as in PyTorch, integers count from integers
+    start = std::trunc(start);
+    end = std::trunc(end);
+    step = std::trunc(step);
+    if (step == 0)
+      throw UsageError({.where = "arange", .what = "a step below 1 for integers", .expected = "a step of 1 or more"});
+  }
   const auto count = static_cast<std::int64_t>(std::ceil((end - start) / step));
   return by_position({count}, dtype, device, [&](std::int64_t i) { return start + step * static_cast<double>(i); });
 }
@@ -85,6 +92,10 @@ Tensor arange(double start, double end, double step, Dtype dtype, Device device)
 Tensor linspace(double start, double end, std::int64_t count, Dtype dtype, Device device) {
   if (count < 0)
     throw UsageError({.where = "linspace", .what = std::to_string(count) + " numbers", .expected = "0 or more"});
+  if (!is_floating(dtype)) {
+    start = std::trunc(start);
+    end = std::trunc(end);
+  }
   const double step = count > 1 ? (end - start) / static_cast<double>(count - 1) : 0;
   // From both ends, so that both are exact.
   return by_position({count}, dtype, device, [&](std::int64_t i) {
@@ -94,8 +105,10 @@ Tensor linspace(double start, double end, std::int64_t count, Dtype dtype, Devic
 }
 
 Tensor logspace(double start, double end, std::int64_t count, double base, Dtype dtype, Device device) {
-  return to(pow(Tensor::full({}, base, Dtype::float64, device), linspace(start, end, count, Dtype::float64, device)),
-            dtype);
+  const bool whole = !is_floating(dtype);  // as in PyTorch, integers are powers between integers
+  const Tensor exponents =
+      linspace(whole ? std::trunc(start) : start, whole ? std::trunc(end) : end, count, Dtype::float64, device);
+  return to(pow(Tensor::full({}, base, Dtype::float64, device), exponents), dtype);
 }
 
 Tensor eye(std::int64_t rows, std::int64_t columns, Dtype dtype, Device device) {

@@ -1,8 +1,54 @@
 // y = x · keep / (1 - p)      dx = dy · keep / (1 - p)      keep is drawn again in backward, not stored
+// Channels and samples: keep has length 1 along the other axes.
+// alpha: y = a (x · keep + α' (1 - keep)) + b, α' = -λα of SELU, a = ((1 - p)(1 + p α'²))^-½, b = -a α' p
 #include <joist/core/kernels/random.h>
+#include <joist/core/ops/arithmetic.h>
+#include <joist/core/ops/creation.h>
 #include <joist/core/ops/dropout.h>
 
+#include <cmath>
+#include <string>
+
 namespace joist {
+namespace {
+
+void require_probability(const char* op, double probability) {
+  if (!(probability >= 0 && probability <= 1))
+    throw UsageError({.where = op, .what = "probability " + std::to_string(probability), .expected = "0 <= p <= 1"});
+}
+
+// 1 / (1 - p) or 0 for each element of a shape; all 0 for p = 1.
+Tensor keep(const Shape& shape, double probability, const Tensor& like) {
+  if (probability == 1) return zeros(shape, like.dtype(), like.device());
+  return dropout(ones(shape, like.dtype(), like.device()), probability, next_random_key(Stream::dropout));
+}
+
+Shape per_channel(const Tensor& x) {
+  Shape shape = Shape::filled(x.rank(), 1);
+  shape[0] = x.shape(0);
+  shape[1] = x.shape(1);
+  return shape;
+}
+
+Tensor drop_channels(const char* op, const Tensor& x, double probability, bool training, int rank) {
+  require_probability(op, probability);
+  if (x.rank() != rank)
+    throw ShapeError({.where = op,
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "[batch, channel, ...] of rank " + std::to_string(rank)});
+  if (!training || probability == 0) return x;
+  return x * keep(per_channel(x), probability, x);
+}
+
+Tensor alpha(const Tensor& x, const Shape& shape, double p) {
+  constexpr double limit = -1.7580993408473766;  // SELU's: -λα
+  if (p == 1) return x * 0.0;
+  const double a = 1 / std::sqrt((1 - p) * (1 + p * limit * limit)), b = -a * limit * p;
+  const Tensor kept = keep(shape, p, x) * (1 - p);
+  return x * (kept * a) + ((1.0 - kept) * (a * limit) + b);
+}
+
+}  // namespace
 
 Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
   if (!(probability >= 0 && probability < 1))
@@ -15,6 +61,43 @@ Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
   return record(
       {Op::dropout, DropoutAttribute{probability}}, {x}, std::move(y),
       [probability, key, &table](const Array& dy, Node& node) { table.dropout(dy, probability, key, node.slot(0)); });
+}
+
+Tensor dropout(const Tensor& x, double probability, bool training) {
+  require_probability("dropout", probability);
+  if (!training || probability == 0) return x;
+  return probability == 1 ? x * 0.0 : dropout(x, probability, next_random_key(Stream::dropout));
+}
+
+Tensor dropout1d(const Tensor& x, double probability, bool training) {
+  return drop_channels("dropout1d", x, probability, training, 3);
+}
+Tensor dropout2d(const Tensor& x, double probability, bool training) {
+  return drop_channels("dropout2d", x, probability, training, 4);
+}
+Tensor dropout3d(const Tensor& x, double probability, bool training) {
+  return drop_channels("dropout3d", x, probability, training, 5);
+}
+
+Tensor alpha_dropout(const Tensor& x, double probability, bool training) {
+  require_probability("alpha_dropout", probability);
+  return !training || probability == 0 ? x : alpha(x, x.shape(), probability);
+}
+Tensor feature_alpha_dropout(const Tensor& x, double probability, bool training) {
+  require_probability("feature_alpha_dropout", probability);
+  if (x.rank() < 2)
+    throw ShapeError({.where = "feature_alpha_dropout",
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "[batch, channel, ...]"});
+  return !training || probability == 0 ? x : alpha(x, per_channel(x), probability);
+}
+
+Tensor drop_path(const Tensor& x, double probability, bool training) {
+  require_probability("drop_path", probability);
+  if (x.rank() < 1)
+    throw ShapeError({.where = "drop_path", .what = "a tensor without axes", .expected = "[batch, ...]"});
+  if (!training || probability == 0) return x;
+  return x * keep(Shape::filled(x.rank(), 1).with(0, x.shape(0)), probability, x);
 }
 
 }  // namespace joist

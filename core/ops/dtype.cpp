@@ -1,6 +1,9 @@
 // y = x in another element type      dx = dy in x's type
 #include <joist/core/kernels/elementwise.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/dtype.h>
+
+#include <algorithm>
 
 namespace joist {
 namespace {
@@ -47,6 +50,12 @@ Dtype result_type(const Tensor& a, const Tensor& b) {
 std::pair<Tensor, Tensor> promote(const Tensor& a, const Tensor& b) {
   const Dtype dtype = result_type(a, b);
   return {to(a, dtype), to(b, dtype)};
+}
+
+bool wants_autocast(std::initializer_list<Tensor> operands) noexcept {
+  return Autocast::active() && std::all_of(operands.begin(), operands.end(), [](const Tensor& x) {
+           return !x.defined() || (x.dtype() == Dtype::float32 && x.device() == cpu);
+         });
 }
 
 }  // namespace joist

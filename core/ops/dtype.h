@@ -3,6 +3,9 @@
 
 #include <joist/core/gradient.h>
 
+#include <initializer_list>
+#include <utility>
+
 namespace joist {
 
 /// The same numbers in another element type; the tensor itself when it has that type. Gradients flow between floating
@@ -16,5 +19,8 @@ Tensor to(const Tensor& x, Device device);
 Dtype result_type(const Tensor& a, const Tensor& b);
 /// Both operands in result_type(a, b).
 std::pair<Tensor, Tensor> promote(const Tensor& a, const Tensor& b);
+
+/// Whether an operation on these shall compute in bfloat16 now (Autocast): all that are defined are float32.
+bool wants_autocast(std::initializer_list<Tensor> operands) noexcept;
 
 }  // namespace joist

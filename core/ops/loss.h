@@ -1,21 +1,40 @@
-// Losses.
+// Losses. This file: how many numbers become one; the others by what they judge.
+//
+// Functions named as in torch.nn.functional reduce as there: to the mean unless told otherwise. A training loop that
+// accumulates steps of different sizes, or runs on several processes, needs the sum and the count instead: LossSum.
 #pragma once
 
 #include <joist/core/gradient.h>
-#include <joist/core/kernels/loss.h>
-
-#include <span>
-#include <vector>
 
 namespace joist {
 
-/// logits [rows, classes], target int64 [rows] -> loss of each row [rows], 0 where the target is options.ignore.
-Tensor cross_entropy(const Tensor& logits, const Array& target, const CrossEntropyOptions& options = {});
-/// Elementwise, target in [0, 1], same shape, no reduction.
-Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target);
-/// logits [rows, bins], target [rows] in [0, bins - 1) -> [rows].
-Tensor distribution_focal_loss(const Tensor& logits, const Array& target);
-/// Box rows (x1, y1, x2, y2) [rows, 4] -> complete IoU [rows]; gradient for a only.
-Tensor complete_iou(const Tensor& a, const Array& b);
+enum class Reduction : std::uint8_t {
+  none,        ///< one number per element or row
+  mean,        ///< their mean; with weights per class the sum divided by the sum of the weights
+  sum,         ///< their sum
+  batch_mean,  ///< the sum divided by the length of axis 0
+};
+
+/// Losses of elements or rows, reduced.
+Tensor reduced(const Tensor& losses, Reduction reduction);
+
+/// A loss before it is divided: sums and counts of accumulated steps and of several processes add up.
+struct LossSum {
+  Tensor sum{};      ///< [], with gradient
+  double count = 0;  ///< elements, rows or sum of weights: what `sum` is to be divided by in the end
+  Tensor mean() const;
+};
+/// The sum of all losses and how many there are.
+LossSum loss_sum(const Tensor& losses);
+/// Σ losses · weights and Σ weights; weights broadcast to the losses and get no gradient.
+LossSum loss_sum(const Tensor& losses, const Tensor& weights);
 
 }  // namespace joist
+
+#include <joist/core/ops/loss_boxes.h>
+#include <joist/core/ops/loss_classification.h>
+#include <joist/core/ops/loss_margin.h>
+#include <joist/core/ops/loss_metric.h>
+#include <joist/core/ops/loss_overlap.h>
+#include <joist/core/ops/loss_regression.h>
+#include <joist/core/ops/loss_sequence.h>

@@ -4,6 +4,7 @@
 #include <joist/core/kernels/matmul.h>
 #include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/reshape.h>
 
@@ -33,14 +34,24 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
   table.reduction.sum(wide, 1.0, {lifted(out.array, full.rank()), out.accumulate});
 }
 
+[[noreturn]] void refuse_inner(const char* op, const Tensor& a, const Tensor& b) {
+  throw ShapeError({.where = op,
+                    .what = a.shape().text() + " · " + b.shape().text(),
+                    .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (wants_autocast({a, b})) return to(matmul(to(a, Dtype::bfloat16), to(b, Dtype::bfloat16)), Dtype::float32);
   require_same_kind("matmul", a, b);
-  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
-    throw ShapeError({.where = "matmul",
-                      .what = a.shape().text() + " · " + b.shape().text(),
-                      .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
+  if ((a.rank() == 1 && b.rank() >= 1) || (b.rank() == 1 && a.rank() >= 1)) {
+    if (a.shape(-1) != b.shape(b.rank() == 1 ? 0 : -2)) refuse_inner("matmul", a, b);
+    const Tensor y = matmul(a.rank() == 1 ? unsqueeze(a, 0) : a, b.rank() == 1 ? unsqueeze(b, 1) : b);
+    const Tensor row = a.rank() == 1 ? squeeze(y, -2) : y;
+    return b.rank() == 1 ? squeeze(row, -1) : row;
+  }
+  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2)) refuse_inner("matmul", a, b);
   const Tables table(a.value());
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
   Shape shape = broadcast(leading_a, leading_b, "matmul");
@@ -63,6 +74,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (wants_autocast({x, weight, bias})) {
+    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
+    return to(linear(cast(x), cast(weight), cast(bias)), Dtype::float32);
+  }
   require_rank("linear", weight, 2, "weight [out, in]");
   require_same_kind("linear", x, weight);
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))

@@ -3,6 +3,7 @@
 // (Ioffe & Szegedy 2015.) z and the activation's slope are computed again in backward: only x is kept.
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/normalization.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/normalization.h>
 
@@ -14,10 +15,17 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     throw ShapeError(
         {.where = "batch_norm", .what = "input of shape " + x.shape().text(), .expected = "[batch, channel, ...]"});
   const std::int64_t channels = x.shape(1);
-  require_vector("batch_norm", "gamma", gamma, channels);
-  require_vector("batch_norm", "beta", beta, channels);
-  require_vector("batch_norm", "running mean", running_mean, channels);
-  require_vector("batch_norm", "running variance", running_variance, channels);
+  for (const auto& [vector, name] : {std::pair{&gamma, "gamma"},
+                                     {&beta, "beta"},
+                                     {&running_mean, "running mean"},
+                                     {&running_variance, "running variance"}})
+    if (vector->defined()) require_vector("batch_norm", name, *vector, channels);
+  if (running_mean.defined() != running_variance.defined() || (!training && !running_mean.defined()))
+    throw UsageError({.where = "batch_norm",
+                      .what = running_mean.defined() == running_variance.defined()
+                                  ? "no running statistics outside of training"
+                                  : "one of running mean and running variance",
+                      .expected = "both or, in training, neither"});
   const std::int64_t values = channels > 0 ? x.value().elements() / channels : 0;
   if (training && values < 2)
     throw ShapeError({.where = "batch_norm",
@@ -25,18 +33,21 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                       .expected = "at least two values per channel",
                       .remedy = "a larger batch, or evaluation mode"});
   const auto& table = kernels_of<BatchNormKernels>(x.value());
+  const auto value_of = [](const Tensor& vector) { return vector.defined() ? vector.value() : Array(); };
+  const Array scale = value_of(gamma), shift = value_of(beta);
   Array y = Array::like(x.value());
   Array mean, inverse_deviation;
   if (training) {
     mean = Array::empty({channels}, x.dtype(), x.device());
     inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
-    table.train(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(),
-                {y, false}, mean, inverse_deviation);
-    running_mean.value().bump_version();
-    running_variance.value().bump_version();
+    // Computed again in a checkpoint's backward, the running statistics are not moved a second time.
+    const bool moves = running_mean.defined() && !recomputing();
+    table.train(x.value(), scale, shift, options, moves ? running_mean.value() : Array(),
+                moves ? running_variance.value() : Array(), {y, false}, mean, inverse_deviation);
+    if (moves)
+      for (const Tensor* written : {&running_mean, &running_variance}) written->value().bump_version();
   } else {
-    table.evaluate(x.value(), gamma.value(), beta.value(), options, running_mean.value(), running_variance.value(),
-                   {y, false});
+    table.evaluate(x.value(), scale, shift, options, running_mean.value(), running_variance.value(), {y, false});
     if (!NoGradient::active()) {  // backward wants 1/√(variance + ε)
       mean = running_mean.value();
       const auto& elementwise = kernels_of<ElementwiseKernels>(x.value());
@@ -46,7 +57,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     }
   }
   return record({Op::batch_norm, options}, {x, gamma, beta, running_mean, running_variance}, std::move(y),
-                [x = saved(x), gamma = saved(gamma), beta = saved(beta), mean = saved(mean),
+                [x = saved(x), gamma = saved(scale), beta = saved(shift), mean = saved(mean),
                  inverse_deviation = saved(inverse_deviation), options, training, &table](const Array& dy, Node& node) {
                   table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, node.slot(0),
                                  node.slot(1), node.slot(2));

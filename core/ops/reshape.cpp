@@ -1,8 +1,10 @@
 // Views and copies: y holds x's elements in another arrangement; dx holds dy's, arranged back.
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/reduction.h>
-#include <joist/core/ops/check.h>
 #include <joist/core/ops/reshape.h>
+
+#include <algorithm>
+#include <numeric>
 
 namespace joist {
 namespace {
@@ -23,6 +25,27 @@ Array reshaped(const Array& x, const Shape& shape) {
   }
 }
 
+// `wanted` with its -1 filled in.
+Shape resolved(const char* op, const Tensor& x, const Shape& wanted) {
+  Shape shape = wanted;
+  int unknown = -1;
+  std::int64_t known = 1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] != -1) {
+      known *= shape[i];
+    } else if (std::exchange(unknown, i) != -1) {
+      throw ShapeError({.where = op, .what = "two lengths of -1 in " + wanted.text(), .expected = "at most one"});
+    }
+  }
+  const std::int64_t elements = x.value().elements();
+  if (unknown >= 0 && known > 0 && elements % known == 0) shape[unknown] = elements / known;
+  if (unknown >= 0 ? shape[unknown] == -1 : known != elements)
+    throw ShapeError({.where = op,
+                      .what = x.shape().text() + " to " + wanted.text(),
+                      .expected = std::to_string(elements) + " elements"});
+  return shape;
+}
+
 }  // namespace
 
 Tensor contiguous(const Tensor& x, Order order) {
@@ -32,23 +55,7 @@ Tensor contiguous(const Tensor& x, Order order) {
 }
 
 Tensor reshape(const Tensor& x, const Shape& wanted) {
-  Shape shape = wanted;
-  int unknown = -1;
-  std::int64_t known = 1;
-  for (int i = 0; i < shape.rank(); ++i) {
-    if (shape[i] != -1) {
-      known *= shape[i];
-    } else if (std::exchange(unknown, i) != -1) {
-      throw ShapeError(
-          {.where = "reshape", .what = "two lengths of -1 in " + wanted.text(), .expected = "at most one"});
-    }
-  }
-  const std::int64_t elements = x.value().elements();
-  if (unknown >= 0 && known > 0 && elements % known == 0) shape[unknown] = elements / known;
-  if (unknown >= 0 ? shape[unknown] == -1 : known != elements)
-    throw ShapeError({.where = "reshape",
-                      .what = x.shape().text() + " to " + wanted.text(),
-                      .expected = std::to_string(elements) + " elements"});
+  const Shape shape = resolved("reshape", x, wanted);
   if (shape == x.shape()) return x;
   return record({Op::reshape, ShapeAttribute{shape}}, {x}, reshaped(x.value(), shape),
                 [from = x.shape()](const Array& dy, Node& node) { node.give(0, reshaped(dy, from)); });
@@ -67,7 +74,56 @@ Tensor flatten(const Tensor& x, int first, int last) {
   return reshape(x, Shape(lengths));
 }
 
-Tensor permute(const Tensor& x, std::initializer_list<int> axes) {
+Tensor view(const Tensor& x, const Shape& wanted) {
+  const Shape shape = resolved("view", x, wanted);
+  if (shape == x.shape()) return x;
+  Array y = x.value().elements() == 0 ? x.value().strided(shape, row_major(shape)) : x.value().view(shape);
+  return record({Op::reshape, ShapeAttribute{shape}}, {x}, std::move(y),
+                [from = x.shape()](const Array& dy, Node& node) { node.give(0, reshaped(dy, from)); });
+}
+
+Tensor ravel(const Tensor& x) { return reshape(x, {-1}); }
+
+Tensor unflatten(const Tensor& x, int axis, const Shape& lengths) {
+  const int at = x.shape().axis(axis);
+  std::int64_t known = 1;
+  int unknown = -1;
+  for (int i = 0; i < lengths.rank(); ++i)
+    lengths[i] == -1 ? static_cast<void>(unknown = i) : static_cast<void>(known *= lengths[i]);
+  Shape whole = lengths;
+  if (unknown >= 0 && known > 0 && x.shape(at) % known == 0) whole[unknown] = x.shape(at) / known;
+  if (lengths.rank() == 0 || (unknown >= 0 && whole[unknown] == -1) || whole.elements() != x.shape(at))
+    throw ShapeError(
+        {.where = "unflatten",
+         .what = "axis " + std::to_string(axis) + " of shape " + x.shape().text() + " as " + lengths.text(),
+         .expected = "lengths whose product is " + std::to_string(x.shape(at))});
+  std::vector<std::int64_t> result(x.shape().begin(), x.shape().begin() + at);
+  result.insert(result.end(), whole.begin(), whole.end());
+  result.insert(result.end(), x.shape().begin() + at + 1, x.shape().end());
+  return reshape(x, Shape(result));
+}
+
+Tensor squeeze(const Tensor& x, std::span<const int> axes) {
+  std::array<bool, Shape::max_rank> dropped{};
+  for (const int axis : axes) dropped[static_cast<std::size_t>(x.shape().axis(axis))] = true;
+  std::vector<std::int64_t> lengths;
+  for (int i = 0; i < x.rank(); ++i)
+    if (x.shape(i) != 1 || !dropped[static_cast<std::size_t>(i)]) lengths.push_back(x.shape(i));
+  return reshape(x, Shape(lengths));
+}
+Tensor squeeze(const Tensor& x, int axis) { return squeeze(x, std::span(&axis, 1)); }
+Tensor squeeze(const Tensor& x) {
+  std::vector<int> axes(static_cast<std::size_t>(x.rank()));
+  std::iota(axes.begin(), axes.end(), 0);
+  return squeeze(x, axes);
+}
+
+Tensor unsqueeze(const Tensor& x, int axis) {
+  const int at = Shape::filled(std::min(x.rank() + 1, Shape::max_rank), 0).axis(axis);
+  return reshape(x, x.shape().inserted(at, 1));
+}
+
+Tensor permute(const Tensor& x, std::span<const int> axes) {
   Array y = x.value().permuted(axes);
   std::vector<int> back(axes.size());
   Shape forward = Shape::filled(static_cast<int>(axes.size()), 0);
@@ -93,75 +149,61 @@ Tensor transpose(const Tensor& x, int a, int b) {
                 [axes](const Array& dy, Node& node) { node.give(0, dy.permuted(axes)); });
 }
 
-Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
-  const int at = x.shape().axis(axis);
-  const std::int64_t length = x.shape(at);
-  const std::int64_t first = start < 0 ? start + length : start, last = stop < 0 ? stop + length : stop;
-  Array y = x.value().sliced(at, first, last, step);
-  const SliceAttribute part{at, first, last, step};
-  return record({Op::slice, part}, {x}, std::move(y), [part](const Array& dy, Node& node) {
-    const Out dx = node.slot(0);
-    const auto& table = kernels_of<ElementwiseKernels>(dy);
-    if (!dx.accumulate) table.fill(0, dx.array);
-    table.copy(dy, {dx.array.sliced(part.axis, part.start, part.stop, part.step), dx.accumulate});
-  });
+Tensor t(const Tensor& x) {
+  if (x.rank() > 2)
+    throw ShapeError({.where = "t",
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "at most two axes",
+                      .remedy = "transpose(x, a, b)"});
+  return x.rank() < 2 ? x : transpose(x, 0, 1);
 }
 
-std::vector<Tensor> chunk(const Tensor& x, int chunks, int axis) {
-  const int at = x.shape().axis(axis);
-  const std::int64_t length = x.shape(at);
-  if (chunks < 1)
-    throw ShapeError({.where = "chunk", .what = std::to_string(chunks) + " chunks", .expected = "at least 1"});
-  const std::int64_t size = (length + chunks - 1) / chunks;
-  std::vector<Array> parts;
-  for (std::int64_t start = 0; start < length; start += size)
-    parts.push_back(x.value().sliced(at, start, std::min(start + size, length)));
-  // One node for all parts: their gradients land side by side in one buffer without a zero fill.
-  return record({Op::slice, SliceAttribute{at, 0, length, size}}, std::span(&x, 1), std::move(parts),
-                [at, size, length](std::span<const Array> dys, Node& node) {
-                  const Out dx = node.slot(0);
-                  const auto& table = kernels_of<ElementwiseKernels>(dx.array);
-                  for (std::size_t i = 0; i < dys.size(); ++i) {
-                    const std::int64_t start = static_cast<std::int64_t>(i) * size;
-                    const Array part = dx.array.sliced(at, start, std::min(start + size, length));
-                    if (dys[i].defined()) {
-                      table.copy(dys[i], {part, dx.accumulate});
-                    } else if (!dx.accumulate) {
-                      table.fill(0, part);
-                    }
-                  }
-                });
-}
-
-Tensor concat(std::span<const Tensor> tensors, int axis) {
-  if (tensors.empty()) throw ShapeError({.where = "concat", .what = "no tensors", .expected = "at least one"});
-  const int at = tensors[0].shape().axis(axis);
-  Shape shape = tensors[0].shape();
-  shape[at] = 0;
-  for (const Tensor& part : tensors) {
-    require_same_kind("concat", tensors[0], part);
-    if (part.rank() != shape.rank() || part.shape().with(at, 0) != shape.with(at, 0))
-      throw ShapeError(
-          {.where = "concat",
-           .what = tensors[0].shape().text() + " and " + part.shape().text() + " along axis " + std::to_string(at),
-           .expected = "equal lengths on all other axes"});
-    shape[at] += part.shape(at);
+Tensor movedim(const Tensor& x, std::span<const int> from, std::span<const int> to) {
+  if (from.size() != to.size())
+    throw ShapeError({.where = "movedim",
+                      .what = std::to_string(from.size()) + " axes to " + std::to_string(to.size()) + " places",
+                      .expected = "as many places as axes"});
+  std::vector<int> axes(static_cast<std::size_t>(x.rank()), -1);
+  std::vector<bool> moved(axes.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const auto source = static_cast<std::size_t>(x.shape().axis(from[i]));
+    int& place = axes[static_cast<std::size_t>(x.shape().axis(to[i]))];
+    if (moved[source] || place >= 0)
+      throw ShapeError({.where = "movedim",
+                        .what = "axis " + std::to_string(moved[source] ? from[i] : to[i]) + " stands twice",
+                        .expected = "different axes"});
+    moved[source] = true;
+    place = static_cast<int>(source);
   }
-  Array y = Array::like(tensors[0].value(), shape);
-  const auto& table = kernels_of<ElementwiseKernels>(y);
-  std::vector<std::int64_t> bounds{0};
-  for (const Tensor& part : tensors) {
-    bounds.push_back(bounds.back() + part.shape(at));
-    table.copy(part.value(), {y.sliced(at, bounds[bounds.size() - 2], bounds.back()), false});
+  int next = 0;
+  for (int& axis : axes) {
+    if (axis >= 0) continue;
+    while (moved[static_cast<std::size_t>(next)]) ++next;
+    axis = next++;
   }
-  return record({Op::concat, AxisAttribute{at}}, tensors, std::move(y),
-                [at, bounds = std::move(bounds)](const Array& dy, Node& node) {
-                  for (std::size_t i = 0; i + 1 < bounds.size(); ++i)
-                    node.give(static_cast<int>(i), dy.sliced(at, bounds[i], bounds[i + 1]));
-                });
+  return permute(x, axes);
+}
+Tensor movedim(const Tensor& x, int from, int to) { return movedim(x, std::span(&from, 1), std::span(&to, 1)); }
+
+Tensor expand_as(const Tensor& x, const Tensor& other) { return expand(x, other.shape()); }
+
+std::vector<Tensor> broadcast_tensors(std::span<const Tensor> tensors) {
+  Shape shape;
+  for (const Tensor& x : tensors) shape = broadcast(shape, x.shape(), "broadcast_tensors");
+  std::vector<Tensor> results;
+  for (const Tensor& x : tensors) results.push_back(expand(x, shape));
+  return results;
 }
 
-Tensor expand(const Tensor& x, const Shape& shape) {
+Tensor expand(const Tensor& x, const Shape& wanted) {
+  Shape shape = wanted;
+  for (int i = 1; i <= std::min(shape.rank(), x.rank()); ++i)
+    if (shape[-i] == -1) shape[-i] = x.shape(-i);
+  for (const std::int64_t length : shape)
+    if (length < 0)
+      throw ShapeError({.where = "expand",
+                        .what = "shape " + x.shape().text() + " to " + wanted.text(),
+                        .expected = "lengths of at least 0, or -1 for an axis that the input has"});
   Array y = x.value().expanded(shape);
   return record({Op::expand, ShapeAttribute{shape}}, {x}, std::move(y),
                 [rank = shape.rank()](const Array& dy, Node& node) {

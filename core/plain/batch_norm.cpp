@@ -15,11 +15,18 @@ double slope(const Unary& function, double x) {
 
 double per_channel(const Array& x) { return static_cast<double>(x.elements() / std::max<std::int64_t>(1, x.shape(1))); }
 
+// gamma or beta at a channel, or a number for all when the array is undefined.
+double channel(const Array& vector, const Shape& c, double otherwise) {
+  return vector.defined() ? at(vector, c) : otherwise;
+}
+
 void normalize(const Array& x, const Array& gamma, const Array& beta, const Unary& activation, const Array& mean,
                const Array& inverse_deviation, const Out& y) {
   for_each_index(x.shape(), [&](const Shape& i) {
     const Shape c{i[1]};
-    put(y, i, apply(activation, at(gamma, c) * (at(x, i) - at(mean, c)) * at(inverse_deviation, c) + at(beta, c)));
+    put(y, i,
+        apply(activation,
+              channel(gamma, c, 1) * (at(x, i) - at(mean, c)) * at(inverse_deviation, c) + channel(beta, c, 0)));
   });
 }
 
@@ -54,11 +61,11 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
               const Array& inverse_deviation, const BatchNormOptions& options, bool fixed_statistics, const Out& dx,
               const Out& dgamma, const Out& dbeta) {
   const Array normalized = zeros(x.shape()), dz = zeros(x.shape());
-  const Array gamma_total = zeros(gamma.shape()), beta_total = zeros(beta.shape());
+  const Array gamma_total = zeros({x.shape(1)}), beta_total = zeros({x.shape(1)});
   for_each_index(x.shape(), [&](const Shape& i) {
     const Shape c{i[1]};
     at(normalized, i) = (at(x, i) - at(mean, c)) * at(inverse_deviation, c);
-    at(dz, i) = at(dy, i) * slope(options.activation, at(gamma, c) * at(normalized, i) + at(beta, c));
+    at(dz, i) = at(dy, i) * slope(options.activation, channel(gamma, c, 1) * at(normalized, i) + channel(beta, c, 0));
     at(gamma_total, c) += at(dz, i) * at(normalized, i);
     at(beta_total, c) += at(dz, i);
   });
@@ -68,7 +75,7 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
     const Shape c{i[1]};
     double through_statistics = 0;
     if (!fixed_statistics) through_statistics = (at(beta_total, c) + at(normalized, i) * at(gamma_total, c)) / count;
-    at(total, i) = at(gamma, c) * at(inverse_deviation, c) * (at(dz, i) - through_statistics);
+    at(total, i) = channel(gamma, c, 1) * at(inverse_deviation, c) * (at(dz, i) - through_statistics);
   });
   put(dx, total);
   put(dgamma, gamma_total);

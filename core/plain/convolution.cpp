@@ -3,18 +3,24 @@
 namespace joist::plain {
 namespace {
 
-// Calls visit(x index, w index, y index) for every product of a convolution.
+// Calls visit(x index, w index, y index) for every product of a convolution over any number of spatial axes.
 template <class Visit>
 void for_each_product(const Shape& x, const Shape& w, const Shape& y, const ConvolutionOptions& options,
                       Visit&& visit) {
   const std::int64_t out_per_group = w[0] / options.groups;
   for_each_index(y, [&](const Shape& out) {
     const std::int64_t group = out[1] / out_per_group;
-    for_each_index(Shape{w[1], w[2], w[3]}, [&](const Shape& k) {
-      const std::int64_t row = out[2] * options.stride[0] - options.padding[0] + k[1] * options.dilation[0];
-      const std::int64_t column = out[3] * options.stride[1] - options.padding[1] + k[2] * options.dilation[1];
-      if (row < 0 || row >= x[2] || column < 0 || column >= x[3]) return;
-      visit(Shape{out[0], group * w[1] + k[0], row, column}, Shape{out[1], k[0], k[1], k[2]}, out);
+    for_each_index(w.without(0), [&](const Shape& k) {
+      Shape from = out, weight = w;
+      from[1] = group * w[1] + k[0];
+      weight[0] = out[1];
+      weight[1] = k[0];
+      for (int i = 0; i + 2 < x.rank(); ++i) {
+        from[2 + i] = out[2 + i] * options.stride[i] - options.padding[i] + k[1 + i] * options.dilation[i];
+        weight[2 + i] = k[1 + i];
+        if (from[2 + i] < 0 || from[2 + i] >= x[2 + i]) return;
+      }
+      visit(from, weight, out);
     });
   });
 }

@@ -151,6 +151,7 @@ void fill(LossKernels& kernels) {
   kernels.distribution_focal_backward = distribution_focal_backward;
   kernels.complete_iou = complete_iou;
   kernels.complete_iou_backward = complete_iou_backward;
+  fill_ctc(kernels);
 }
 
 }  // namespace joist::plain

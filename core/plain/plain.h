@@ -63,6 +63,7 @@ void fill(SoftmaxKernels&);
 void fill(AttentionKernels&);
 void fill(RecurrentKernels&);
 void fill(LossKernels&);
+void fill_ctc(LossKernels&);  ///< called by the one above
 void fill(IndexingKernels&);
 void fill(RandomKernels&);
 void fill(OptimizerKernels&);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <vector>
 
 namespace joist::plain {
 namespace {
@@ -58,6 +60,39 @@ void softmax_backward(const Array& y, const Array& dy, int axis, const Out& dx) 
   });
 }
 
+// The support is the longest prefix of the descending order in which k x_k + 1 exceeds the prefix's sum.
+void sparsemax(const Array& x, int axis, const Out& y) {
+  for_each_line(x.shape(), axis, [&](const Shape& line) {
+    std::vector<double> sorted;
+    for (std::int64_t k = 0; k < x.shape(axis); ++k) sorted.push_back(at(x, line.with(axis, k)));
+    const bool numbers = std::none_of(sorted.begin(), sorted.end(), [](double value) { return std::isnan(value); });
+    if (numbers) std::sort(sorted.begin(), sorted.end(), std::greater<>());
+    double sum = 0, threshold = 0, size = 0;
+    for (const double value : sorted) {
+      sum += value;
+      size += 1;
+      if (1 + size * value > sum) threshold = (sum - 1) / size;
+    }
+    if (!numbers) threshold = std::nan("");
+    for (std::int64_t k = 0; k < x.shape(axis); ++k) {
+      const Shape i = line.with(axis, k);
+      put(y, i, numbers ? std::max(at(x, i) - threshold, 0.0) : threshold);
+    }
+  });
+}
+
+void sparsemax_backward(const Array& y, const Array& dy, int axis, const Out& dx) {
+  for_each_line(y.shape(), axis, [&](const Shape& line) {
+    const auto inside = [&](const Shape& i) { return at(y, i) > 0; };
+    const double size = line_sum(y.shape(), axis, line, [&](const Shape& i) { return inside(i) ? 1.0 : 0.0; });
+    const double sum = line_sum(y.shape(), axis, line, [&](const Shape& i) { return inside(i) ? at(dy, i) : 0.0; });
+    for (std::int64_t k = 0; k < y.shape(axis); ++k) {
+      const Shape i = line.with(axis, k);
+      put(dx, i, inside(i) ? at(dy, i) - sum / size : 0.0);
+    }
+  });
+}
+
 }  // namespace
 
 void fill(SoftmaxKernels& kernels) {
@@ -65,6 +100,8 @@ void fill(SoftmaxKernels& kernels) {
   kernels.softmax_backward = softmax_backward;
   kernels.log_softmax = log_softmax;
   kernels.log_softmax_backward = log_softmax_backward;
+  kernels.sparsemax = sparsemax;
+  kernels.sparsemax_backward = sparsemax_backward;
 }
 
 }  // namespace joist::plain

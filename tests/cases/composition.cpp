@@ -1,3 +1,6 @@
+#include <joist/core/checkpoint.h>
+#include <joist/core/custom.h>
+#include <joist/core/hooks.h>
 #include <joist/tests/cases/cases.h>
 
 namespace joist::cases {
@@ -61,6 +64,31 @@ Family composition_cases() {
         const Tensor rows = concat({flatten(t[0], 2), flatten(t[1], 2)}, 2);
         return softmax(permute(reshape(rows, {2, 2, 4, 8}), {0, 3, 1, 2}), -1);
       });
+  add("checkpoint", {uniform({3, 4}), uniform({4, 4})}, [](auto t) {
+    const Tensor x = sin(t[0]);
+    const auto part = [w = t[1]](std::span<const Tensor> in) { return tanh(matmul(in[0], w)) * in[0] + in[0]; };
+    return checkpoint(part, {x}) * x;
+  });
+  add("register_hook", {uniform({3, 4})}, [](auto t) {
+    const Tensor x = sin(t[0]);
+    if (x.requires_grad()) register_hook(x, [](const Array&) { return Array(); });
+    return x * x + tanh(x);
+  });
+  add("custom", {uniform({3, 4}), uniform({3, 4})}, [](auto t) {
+    return custom(
+        "product", {sin(t[0]), t[1]},
+        [](CustomContext& context, std::span<const Tensor> x) {
+          context.save(x);
+          return x[0] * x[1];
+        },
+        [](const CustomContext& context, std::span<const Tensor> dy) {
+          return std::vector{dy[0] * context.saved(1), dy[0] * context.saved(0)};
+        });
+  });
+  add("alias", {uniform({3, 4})}, [](auto t) {
+    const Tensor x = alias(sin(t[0]));
+    return x * alias(x);
+  });
   add("attention_block", {uniform({2, 5, 4}), uniform({2, 5, 4}), uniform({2, 5, 4})},
       [](auto t) { return matmul(softmax(matmul(t[0], transpose(t[1], 1, 2)) * 0.5, -1), t[2]); });
   return family;

@@ -106,6 +106,16 @@ std::vector<KernelCase> make() {
     add("normal_" + std::to_string(count), 1e-6, {output({count})},
         [key](const Kernels& k, Arrays a) { k.random.normal(key, 0.5, 2, a[0]); });
   }
+  add("bernoulli", 0, {uniform({5, 1}, 0, 1), output({5, 67}), in(Layout::spaced, output({5, 67}))},
+      [key](const Kernels& k, Arrays a) {
+        k.random.bernoulli(key, a[0], a[1]);
+        k.random.bernoulli(key, a[0], a[2]);
+      });
+  add("random_integers", 0, {integers({4099}, 2), in(Layout::spaced, integers({5, 7}, 2))},
+      [key](const Kernels& k, Arrays a) {
+        k.random.integers(key, -3, 1000003, a[0]);
+        k.random.integers(key, 0, 7, a[1]);
+      });
   add("uniform_by_logical_place", 3e-7,
       {in(Layout::channels_last, output({2, 5, 3, 4})), in(Layout::spaced, output({5, 7}))},
       [key](const Kernels& k, Arrays a) {

@@ -151,8 +151,12 @@ TEST(Cases, CoverEveryOperation) {
     for (const auto& [family, one] : checked_cases())
       one->run(cases::inputs_of(one->name, one->inputs, use_reference()));
   }
-  for (int op = 0; op < op_count; ++op)
+  for (int op = 0; op < op_count; ++op) {
+    // Hooks belong to the tape, and listeners do not hear of them; the reference has one element type, so it never
+    // casts (dtype_test.cpp); comparisons have no gradient.
+    if (const Op now = static_cast<Op>(op); now == Op::hooks || now == Op::cast || now == Op::compare) continue;
     EXPECT_TRUE(coverage.ops.contains(static_cast<Op>(op))) << "no case of " << name_of(static_cast<Op>(op));
+  }
   for (std::size_t i = 0; i < std::variant_size_v<Unary>; ++i)
     EXPECT_TRUE(coverage.unaries.contains(i)) << "no case of function " << i << " of Unary";
   for (std::size_t i = 0; i < std::variant_size_v<Binary>; ++i)

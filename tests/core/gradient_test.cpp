@@ -1,3 +1,7 @@
+// ctest: TIMEOUT 300
+#include <joist/core/checkpoint.h>
+#include <joist/core/custom.h>
+#include <joist/core/hooks.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 
@@ -80,16 +84,58 @@ TEST(Backward, NothingToDoIsAnError) {
   EXPECT_THROW((x * 2.0).backward(), ShapeError);
 }
 
-TEST(Backward, AChainOfAMillionOperationsNeedsNoStack) {
+// Neither the stack nor memory may follow the depth of a graph, whichever way it ends.
+TEST(Backward, AMillionOperationsNeedNoStackAndLeaveNothing) {
+  constexpr int deep = 1000000;
   const Tensor x = Tensor::from({1}, {1}, true);
+  sum(x).backward();  // the gradient's memory is there
+  x.clear_gradient();
+  const std::size_t before = allocator(cpu).statistics().in_use;
   {
     Tensor y = x;
-    for (int i = 0; i < 200000; ++i) y = y + 0.0;
+    for (int i = 0; i < deep; ++i) y = y + 0.0;
     y.backward();
     EXPECT_EQ(gradient(x), (std::vector<float>{1}));
   }
-  Tensor z = x;  // never run backwards: only destroyed
-  for (int i = 0; i < 200000; ++i) z = z + 0.0;
+  EXPECT_EQ(allocator(cpu).statistics().in_use, before);
+  {
+    Tensor z = x;  // never run backwards: only destroyed
+    for (int i = 0; i < deep; ++i) z = z * 1.0;
+  }
+  EXPECT_EQ(allocator(cpu).statistics().in_use, before);
+}
+
+TEST(Backward, DeepChainsOfHooksAndCheckpointsNeedNoStack) {
+  constexpr int deep = 100000;
+  const Tensor x = Tensor::from({1}, {1}, true);
+  sum(x).backward();
+  x.clear_gradient();
+  const std::size_t before = allocator(cpu).statistics().in_use;
+  for (const bool run : {true, false}) {
+    Tensor y = x;
+    for (int i = 0; i < deep; ++i) {
+      y = y + 0.0;
+      register_hook(y, [](const Array&) { return Array(); });
+      if (i % 10 == 0) y = checkpoint([](std::span<const Tensor> in) { return in[0] * 1.0; }, {y});
+      if (i % 10 == 5)
+        y = custom(
+            "same", {y}, [](CustomContext& context, auto in) { return context.save(in), in[0] * 1.0; },
+            [](const CustomContext&, auto dy) { return std::vector{dy[0]}; });
+    }
+    if (run) {
+      y.backward();
+      EXPECT_EQ(gradient(x), (std::vector<float>{1}));
+    }
+  }
+  EXPECT_EQ(allocator(cpu).statistics().in_use, before);
+}
+
+TEST(Backward, AWideGraphAddsUpInOrder) {
+  const Tensor x = Tensor::from({1}, {1}, true);
+  std::vector<Tensor> parts;
+  for (int i = 0; i < 20000; ++i) parts.push_back(x * 1.0);
+  sum(concat(parts, 0)).backward();
+  EXPECT_EQ(gradient(x), (std::vector<float>{20000}));
 }
 
 TEST(Backward, UnusedOutputsOfAnOperationCountAsZero) {

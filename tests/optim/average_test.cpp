@@ -1,4 +1,5 @@
 // The moving average, and schedules.
+#include <joist/core/kernels.h>
 #include <joist/optim/average.h>
 #include <joist/optim/schedule.h>
 #include <joist/optim/sgd.h>
@@ -45,7 +46,7 @@ TEST(MovingAverage, FollowsWeightsAndStatisticsWithARampedDecay) {
 TEST(MovingAverage, TrainingGoesOnUndisturbedAfterASwap) {
   const std::vector<Field> fields{parameter("a.weight", {1, 2}, {2, 1})};
   FlatParameters flat(fields);
-  Sgd optimizer(flat, {.rate = 0.5});
+  Sgd optimizer(flat, {.lr = 0.5});
   MovingAverage average(flat, fields);
   average.update();
   { const Averaged swapped(&average); }

@@ -96,7 +96,7 @@ TEST(FlatParameters, GradientsOfBackwardLandInTheBuffer) {
 TEST(FlatParameters, AStepBetweenForwardAndBackwardIsAnError) {
   const std::vector<Field> fields{parameter("a.weight", {2}, {1})};
   FlatParameters flat(fields);
-  Sgd optimizer(flat, {.rate = 0.1});
+  Sgd optimizer(flat, {.lr = 0.1});
   const Tensor loss = sum(square(fields[0].tensor));
   give_gradient(fields[0].tensor, {1});
   optimizer.step();

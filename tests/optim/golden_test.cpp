@@ -32,14 +32,14 @@ struct Configuration {
   Make make;
 };
 const std::vector<Configuration> configurations{
-    {"SGD lr=1e-3", make<Sgd>(SgdOptions{.rate = 1e-3})},
-    {"SGD lr=1e-4 mom=.9", make<Sgd>(SgdOptions{.rate = 1e-4, .momentum = 0.9})},
-    {"SGD lr=1e-4 mom=.9 damp=.5", make<Sgd>(SgdOptions{.rate = 1e-4, .momentum = 0.9, .dampening = 0.5})},
-    {"SGD lr=1e-4 mom=.9 nesterov", make<Sgd>(SgdOptions{.rate = 1e-4, .momentum = 0.9, .nesterov = true})},
-    {"SGD lr=1e-4 mom=.9 wd=.1", make<Sgd>(SgdOptions{.rate = 1e-4, .momentum = 0.9, .weight_decay = 0.1})},
-    {"Adam lr=.01", make<Adam>(AdamOptions{.rate = 0.01})},
-    {"Adam lr=.01 wd=.1 (L2)", make<Adam>(AdamOptions{.rate = 0.01, .weight_decay = 0.1})},
-    {"AdamW lr=.01 wd=.1", make<AdamW>(AdamWOptions{.rate = 0.01, .weight_decay = 0.1})},
+    {"SGD lr=1e-3", make<Sgd>(SgdOptions{.lr = 1e-3})},
+    {"SGD lr=1e-4 mom=.9", make<Sgd>(SgdOptions{.lr = 1e-4, .momentum = 0.9})},
+    {"SGD lr=1e-4 mom=.9 damp=.5", make<Sgd>(SgdOptions{.lr = 1e-4, .momentum = 0.9, .dampening = 0.5})},
+    {"SGD lr=1e-4 mom=.9 nesterov", make<Sgd>(SgdOptions{.lr = 1e-4, .momentum = 0.9, .nesterov = true})},
+    {"SGD lr=1e-4 mom=.9 wd=.1", make<Sgd>(SgdOptions{.lr = 1e-4, .momentum = 0.9, .weight_decay = 0.1})},
+    {"Adam lr=.01", make<Adam>(AdamOptions{.lr = 0.01})},
+    {"Adam lr=.01 wd=.1 (L2)", make<Adam>(AdamOptions{.lr = 0.01, .weight_decay = 0.1})},
+    {"AdamW lr=.01 wd=.1", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.1})},
 };
 
 std::filesystem::path golden_file() {
@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, Golden, ::testing::Values(cpu, plain::device)
 TEST(Sgd, DecaysOnlyTheWeightGroup) {
   const std::vector<Field> fields{parameter("a.weight", {1}, {1, 1}), parameter("a.bias", {1}, {1})};
   FlatParameters flat(fields);
-  Sgd optimizer(flat, {.rate = 0.1, .weight_decay = 0.5});
+  Sgd optimizer(flat, {.lr = 0.1, .weight_decay = 0.5});
   give_gradient(fields[0].tensor, {0});
   give_gradient(fields[1].tensor, {0});
   optimizer.step();
@@ -95,9 +95,9 @@ TEST(Sgd, DecaysOnlyTheWeightGroup) {
 TEST(Optimizer, GroupSettingsHoldFromTheNextStep) {
   const std::vector<Field> fields{parameter("a.weight", {0}, {1, 1}), parameter("a.bias", {0}, {1})};
   FlatParameters flat(fields);
-  Sgd optimizer(flat, {.rate = 1});
+  Sgd optimizer(flat, {.lr = 1});
   ASSERT_EQ(optimizer.groups()[1].name, "bias");
-  optimizer.groups()[1].rate = 0.25;
+  optimizer.groups()[1].lr = 0.25;
   give_gradient(fields[0].tensor, {1});
   give_gradient(fields[1].tensor, {1});
   optimizer.step();
@@ -108,7 +108,7 @@ TEST(Optimizer, GroupSettingsHoldFromTheNextStep) {
 TEST(Optimizer, ClearsGradientsUnlessTold) {
   const std::vector<Field> fields{parameter("a.weight", {0}, {1, 1})};
   FlatParameters flat(fields);
-  Sgd clearing(flat, {.rate = 1}), keeping(flat, {.rate = 1, .clear_gradients = false});
+  Sgd clearing(flat, {.lr = 1}), keeping(flat, {.lr = 1, .clear_gradients = false});
   give_gradient(fields[0].tensor, {1});
   keeping.step();
   EXPECT_TRUE(fields[0].tensor.gradient().defined());
@@ -119,7 +119,7 @@ TEST(Optimizer, ClearsGradientsUnlessTold) {
 TEST(Optimizer, PaddingStaysZero) {
   const std::vector<Field> fields{parameter("a.weight", {1, 2, 3}, {3, 1})};
   FlatParameters flat(fields);
-  AdamW optimizer(flat, {.rate = 0.1});
+  AdamW optimizer(flat, {.lr = 0.1});
   for (int step = 0; step < 3; ++step) {
     give_gradient(fields[0].tensor, {1, -1, 1});
     optimizer.step();
@@ -162,7 +162,7 @@ TEST(Optimizer, GoesOnFromASavedStateBitByBit) {
 TEST(Optimizer, RefusesTheStateOfAnother) {
   const std::vector<Field> fields{parameter("a.weight", {1}, {1, 1})};
   FlatParameters flat(fields);
-  Sgd sgd(flat, {.rate = 1, .momentum = 0.9});
+  Sgd sgd(flat, {.lr = 1, .momentum = 0.9});
   Adam adam(flat);
   EXPECT_THROW(adam.load(sgd.state()), DataError);
   OptimizerState incomplete = adam.state();
@@ -176,7 +176,7 @@ TEST(Optimizer, RefusesOptionsThatMakeNoSense) {
   const std::vector<Field> fields{parameter("a.weight", {1}, {1, 1})};
   FlatParameters flat(fields);
   EXPECT_THROW(Sgd(flat, {.nesterov = true}), UsageError);
-  EXPECT_THROW(Sgd(flat, {.rate = -1}), UsageError);
+  EXPECT_THROW(Sgd(flat, {.lr = -1}), UsageError);
   EXPECT_THROW(Adam(flat, {.beta2 = 1}), UsageError);
 }
 

@@ -28,7 +28,7 @@ ROOMS = {
     **{prefix: (VALUE_TYPES, set()) for prefix in VALUE_TYPES},
     "core/ops/": (["core/*", "core/kernels/", "core/ops/"], set()),
     "core/plain/": (KERNEL_SIDE + ["core/plain/"], set()),
-    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway"}),
+    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway", "kissfft"}),
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
     "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),
@@ -44,7 +44,7 @@ ROOMS = {
     "tests/": ([""], None),  # None: any library
 }
 LIBRARIES = {
-    "onednn": r"(oneapi/)?dnnl.*", "eigen": r"(unsupported/)?Eigen/.*", "openmp": r"omp\.h", "highway": r"hwy/.*",
+    "onednn": r"(oneapi/)?dnnl.*", "eigen": r"(unsupported/)?Eigen/.*", "openmp": r"omp\.h", "highway": r"hwy/.*", "kissfft": r"kissfft/.*",
     "hdf5": r"(hdf5|H5\w+).*\.h", "protobuf": r"google/protobuf/.*|onnx/.*", "simdjson": r"simdjson\.h",
     "json": r"nlohmann/.*", "zlib": r"(zlib|zip)\.h", "nettle": r"nettle/.*", "pugixml": r"pugixml\.hpp",
     "images": r"(jpeglib|jerror|turbojpeg|png|webp/.*)\.?h?", "ffmpeg": r"lib(av|sw)\w+/.*", "cli11": r"CLI/.*",

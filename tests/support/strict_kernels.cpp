@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/core/reflect.h>
 #include <joist/tests/support/strict_kernels.h>
 
@@ -62,6 +63,9 @@ class Call {
         inner->elementwise.fill(std::numeric_limits<double>::quiet_NaN(), array);
     });
     return results;
+  }
+  AttentionOuts prepared(const AttentionOuts& outs) {
+    return {prepared(outs.dq), prepared(outs.dk), prepared(outs.dv), prepared(outs.dmask)};
   }
   void finish() const {
     for (const Array& array : raised_) inner->elementwise.unary(Affine{1, -1}, array, Out{array});

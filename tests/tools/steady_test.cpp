@@ -1,5 +1,6 @@
 // A steady training loop at fixed shapes asks the system for no memory after its second step, and each step takes the
 // same number of bytes through malloc. The first is checked by forbidding the system calls to a process of its own.
+#include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/models/yolo.h>
@@ -69,7 +70,7 @@ namespace {
 class Loop {
  public:
   explicit Loop(double rate = 1e-3)
-      : parameters_(fields_of(model_)), optimizer_(parameters_, {.rate = rate, .momentum = 0.9}) {
+      : parameters_(fields_of(model_)), optimizer_(parameters_, {.lr = rate, .momentum = 0.9}) {
     for (int picture = 0; picture < 2; ++picture) truth_.push_back({{8, 8, 40, 40, 0}, {30, 20, 60, 60, 1}});
   }
   void step() {

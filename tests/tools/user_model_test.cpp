@@ -41,20 +41,18 @@ TEST(UserModel, OneBatchCanBeOverfitted) {
   joist::manual_seed(1);
   Detector model({.classes = 2});
   joist::FlatParameters parameters(joist::fields_of(model));
-  joist::Adam optimizer(parameters, {.rate = 2e-3});
-  joist::Array pictures =
-      joist::Array::empty({2, 3, 64, 64}, joist::Dtype::float32, joist::cpu, joist::Order::channels_last);
-  joist::kernels(joist::cpu).random.uniform({.seed = 3, .stream = joist::Stream::test}, 0, 1, pictures);
+  joist::Adam optimizer(parameters, {.lr = 2e-3});
+  const joist::Tensor pictures = joist::contiguous(joist::rand({2, 3, 64, 64}), joist::Order::channels_last);
   const std::vector<std::vector<joist::TrueBox>> truth{{{8, 8, 40, 40, 0}}, {{20, 12, 60, 44, 1}}};
   for (int step = 0; step < 150; ++step) {
-    const joist::DetectionLoss loss = joist::detection_loss(model(joist::Tensor(pictures)), truth);
+    const joist::DetectionLoss loss = joist::detection_loss(model(pictures), truth);
     (loss.sum * (1 / loss.count)).backward();
     optimizer.step();
   }
   const joist::Array decoded = [&] {
     const joist::Mode evaluation(joist::Mode::training);  // the statistics of this batch
     const joist::NoGradient off;
-    return joist::decode(model(joist::Tensor(pictures))).value();
+    return joist::decode(model(pictures)).value();
   }();
   const auto boxes = joist::suppress(decoded, {.confidence = 0.5});
   ASSERT_EQ(boxes.size(), 2U);

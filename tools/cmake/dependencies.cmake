@@ -127,6 +127,7 @@ joist_dependency(NAME oneDNN HEADER dnnl.hpp LIBRARIES dnnl DEB libdnnl-dev FOR 
 joist_dependency(NAME Eigen PKG eigen3 HEADER Eigen/Core DEB libeigen3-dev FOR "linear algebra, fallback kernels")
 joist_dependency(NAME Highway PKG libhwy HEADER hwy/highway.h LIBRARIES hwy DEB libhwy-dev
                  FOR "own SIMD kernels, chosen at run time")
+joist_dependency(NAME kissfft HEADER kissfft/kissfft.hh DEB libkissfft-dev FOR "Fourier transforms (header only)")
 # --- files ---
 joist_dependency(NAME HDF5 PKG hdf5-serial hdf5 DEB libhdf5-dev FOR "checkpoints" SEPARATE)
 joist_dependency(NAME protobuf PKG protobuf-lite DEB libprotobuf-dev FOR "ONNX files")

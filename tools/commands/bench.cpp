@@ -13,7 +13,9 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   joist bench train --model yolo_n --batch 16 --size 320 --steps 10 --json yolo.json
-  joist bench train --model resnet18 --batch 16 --size 224)";
+  joist bench train --model resnet18 --batch 16 --size 224
+  joist bench train --model resnet18 --steps 3 --profile trace.json
+      every operation of a step, forwards and backwards; open it at https://ui.perfetto.dev)";
 
 struct Given {
   TrainBenchmarkOptions options{};
@@ -63,6 +65,8 @@ void add_bench(CLI::App& app, Context& context) {
       ->type_name("N")
       ->capture_default_str();
   train->add_option("--threads", given->threads, "threads; 0: one per core")->type_name("N")->capture_default_str();
+  train->add_option("--profile", given->options.profile, "write a Chrome trace of one more step here")
+      ->type_name("FILE");
   train->add_option("--json", given->json, "write the figures here")->type_name("FILE");
   train->callback(
       [&context, given] { context.run = [&context, given] { return bench_train(*given, context.registry); }; });

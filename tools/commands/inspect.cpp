@@ -1,7 +1,11 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/sha256.h>
+#include <joist/core/kernels.h>
+#include <joist/layers/summary.h>
 #include <joist/tools/commands/command.h>
+#include <joist/tools/training/checkpoint.h>
+#include <joist/tools/training/receptive_field.h>
 
 #include <memory>
 
@@ -14,12 +18,52 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   joist inspect runs/site/best.h5
-  joist inspect keras_weights.h5 --json tensors.json)";
+  joist inspect keras_weights.h5 --json tensors.json
+  joist inspect runs/site/best.h5 --layers
+  joist inspect --model resnet18 --size 224
+      one row per operation with its parameters, FLOPs and memory, and the receptive fields
+
+FLOPs are 2 per multiply-add of products and convolutions; bytes are those of the results.
+The receptive field of a layer (--layers, --model) is the part of the picture that one number of its output sees: its
+size, the distance from one number's field to the next one's (stride) and how far the first one reaches beyond the
+picture's edge (padding), all in pixels of the picture.)";
 
 struct Given {
-  std::string file{}, json{};
-  bool digests = false;
+  std::string file{}, json{}, model{};
+  bool digests = false, layers = false;
+  std::int64_t size = 0, batch = 1, classes = 10;
 };
+
+int show_layers(const Given& given, Model& model, std::int64_t channels, std::int64_t usual_size) {
+  const std::int64_t side = given.size > 0 ? given.size : usual_size > 0 ? usual_size : 320;
+  const std::vector<LayerField> layers = receptive_fields(model, channels, side);
+  fmt::print("{}{} operations on a picture of {} × {} pixels\n", to_text(layers), layers.size(), side, side);
+  const Tensor pictures(Array::empty({given.batch, channels, side, side}, Dtype::float32, cpu, Order::channels_last));
+  kernels(cpu).elementwise.fill(0.5, pictures.value());
+  const Summary summary = summary_of(model.fields(), [&] {
+    if (model.task() == TaskKind::detect)
+      static_cast<void>(model.detect(pictures));
+    else
+      static_cast<void>(model.classify(pictures));
+  });
+  fmt::print("\nOperations on {}\n{}", pictures.shape().text(), summary.text());
+  write_result(given.json, fmt::format("{{\"layers\": {}, \"summary\": {}}}\n", to_json(layers), summary.json()));
+  return 0;
+}
+
+int inspect_model(const Given& given, const ModelRegistry& registry) {
+  if (!given.model.empty()) {
+    if (!given.file.empty())
+      throw UsageError({.where = "inspect",
+                        .what = "both a file and --model",
+                        .expected = "a checkpoint with --layers, or --model with the name of a model"});
+    const ModelEntry& entry = registry.find(given.model);
+    return show_layers(given, *entry.make({.classes = given.classes}), entry.channels, entry.size);
+  }
+  const Checkpoint checkpoint = read_checkpoint(given.file);
+  return show_layers(given, *load_model(checkpoint, registry, given.file), checkpoint.description.channels,
+                     checkpoint.description.size);
+}
 
 /// SHA-256 of the elements in row-major order.
 std::string digest(const Array& array) {
@@ -27,7 +71,13 @@ std::string digest(const Array& array) {
   return hexadecimal(sha256(std::span(static_cast<const std::byte*>(dense.raw()), dense.bytes())));
 }
 
-int inspect(const Given& given) {
+int inspect(const Given& given, const ModelRegistry& registry) {
+  if (given.file.empty() && given.model.empty())
+    throw UsageError({.where = "inspect",
+                      .what = "nothing to look at",
+                      .expected = "a checkpoint, or --model with the name of a model",
+                      .remedy = "joist inspect --help"});
+  if (given.layers || !given.model.empty()) return inspect_model(given, registry);
   const Archive archive = read_hdf5(given.file);
   auto list = nlohmann::ordered_json::array();
   std::int64_t numbers = 0;
@@ -51,16 +101,31 @@ int inspect(const Given& given) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("inspect", "Lists the tensors of a checkpoint");
+  CLI::App* command = app.add_subcommand(
+      "inspect", "Lists the tensors of a checkpoint, or the layers of a model and what part of a picture each sees");
   command->footer(examples);
   const auto given = std::make_shared<Given>();
-  command->add_option("file", given->file, "an HDF5 file: joist's own, or of Keras and h5py")
-      ->type_name("FILE")
-      ->required();
-  command->add_option("--json", given->json, "write [{\"name\", \"shape\", \"dtype\"}] here")->type_name("FILE");
+  command->add_option("file", given->file, "an HDF5 file: joist's own, or of Keras and h5py")->type_name("FILE");
+  command->add_option("--json", given->json, "write [{\"name\", \"shape\", \"dtype\"}], or the layers, here")
+      ->type_name("FILE");
   command->add_flag("--digests", given->digests,
                     "the SHA-256 of each tensor too, to see which ones differ between two files");
-  command->callback([&context, given] { context.run = [given] { return inspect(*given); }; });
+  command->add_flag("--layers", given->layers, "the layers of the checkpoint's model and their receptive fields");
+  command->add_option("--model", given->model, "the same for a model by its name, without a file")->type_name("NAME");
+  command->add_option("--size", given->size, "side of the picture; 0: what the model was trained on, else 320")
+      ->type_name("PIXELS")
+      ->check(CLI::Range(0, 16384))
+      ->capture_default_str();
+  command->add_option("--batch", given->batch, "pictures that the operations are counted for")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--classes", given->classes, "classes of the model named by --model")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->callback(
+      [&context, given] { context.run = [&context, given] { return inspect(*given, context.registry); }; });
 }
 
 }  // namespace joist::commands

@@ -28,6 +28,7 @@ struct Given {
   std::map<std::string, std::string> texts{};
   std::string config{};
   std::string deterministic{};
+  std::string profile{};
   bool resume = false;
 };
 
@@ -83,6 +84,7 @@ TrainOptions options_from(const Given& given) {
   });
   if (!given.deterministic.empty()) options.deterministic = given.deterministic;
   options.resume = given.resume;
+  options.profile = given.profile;
   return options;
 }
 
@@ -94,6 +96,10 @@ void add_train(CLI::App& app, Context& context) {
   const auto given = std::make_shared<Given>();
   command
       ->add_option("--config", given->config, "a TOML file with any of these options; the command line comes after it")
+      ->type_name("FILE");
+  command
+      ->add_option("--profile", given->profile,
+                   "write a Chrome trace of three steps here: every operation with its time and memory")
       ->type_name("FILE");
   const TrainOptions defaults;
   visit_options(defaults, [&]<class Member>(const OptionInfo& info, const Member& value) {

@@ -1,6 +1,11 @@
 // Owners of Cairo's and Pango's objects. Only .cpp files of this folder include this.
 #pragma once
 
+#include <joist/core/error.h>
+#include <joist/data/picture.h>
+
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -44,6 +49,45 @@ inline Extent extent(PangoLayout* layout) {
 
 inline void colour(cairo_t* context, std::uint32_t rgb, double opacity = 1) {
   cairo_set_source_rgba(context, (rgb >> 16 & 255U) / 255.0, (rgb >> 8 & 255U) / 255.0, (rgb & 255U) / 255.0, opacity);
+}
+
+/// Cairo wants 32-bit pixels, ours are RGB bytes.
+/// A copy that can be drawn on. Throws EnvironmentError where it is too large.
+inline Surface surface_of(const Picture& picture) {
+  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture.width, picture.height));
+  if (cairo_surface_status(surface.get()) != CAIRO_STATUS_SUCCESS)
+    throw EnvironmentError({.where = "draw",
+                            .what = "a picture of " + std::to_string(picture.width) + " × " +
+                                    std::to_string(picture.height) + " cannot be drawn on",
+                            .expected = "at most 32767 pixels a side"});
+  cairo_surface_flush(surface.get());
+  unsigned char* bytes = cairo_image_surface_get_data(surface.get());
+  const int stride = cairo_image_surface_get_stride(surface.get());
+  for (int y = 0; y < picture.height; ++y)
+    for (int x = 0; x < picture.width; ++x) {
+      const std::uint8_t* from = picture.at(x, y);
+      const std::uint32_t pixel = std::uint32_t{from[0]} << 16 | std::uint32_t{from[1]} << 8 | from[2];
+      std::memcpy(bytes + std::ptrdiff_t{y} * stride + std::ptrdiff_t{x} * 4, &pixel, 4);
+    }
+  cairo_surface_mark_dirty(surface.get());
+  return surface;
+}
+
+inline Picture picture_of(cairo_surface_t* surface) {
+  cairo_surface_flush(surface);
+  Picture picture(cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface));
+  const unsigned char* bytes = cairo_image_surface_get_data(surface);
+  const int stride = cairo_image_surface_get_stride(surface);
+  for (int y = 0; y < picture.height; ++y)
+    for (int x = 0; x < picture.width; ++x) {
+      std::uint32_t pixel = 0;
+      std::memcpy(&pixel, bytes + std::ptrdiff_t{y} * stride + std::ptrdiff_t{x} * 4, 4);
+      std::uint8_t* to = picture.at(x, y);
+      to[0] = static_cast<std::uint8_t>(pixel >> 16);
+      to[1] = static_cast<std::uint8_t>(pixel >> 8);
+      to[2] = static_cast<std::uint8_t>(pixel);
+    }
+  return picture;
 }
 
 }  // namespace joist::drawing

@@ -1,52 +1,12 @@
-#include <joist/core/error.h>
 #include <joist/tools/report/cairo.h>
 #include <joist/tools/report/draw.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 
 namespace joist {
 namespace {
-
-// Cairo wants 32-bit pixels, ours are RGB bytes.
-drawing::Surface surface_of(const Picture& picture) {
-  drawing::Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture.width, picture.height));
-  if (cairo_surface_status(surface.get()) != CAIRO_STATUS_SUCCESS)
-    throw EnvironmentError({.where = "draw",
-                            .what = "a picture of " + std::to_string(picture.width) + " × " +
-                                    std::to_string(picture.height) + " cannot be drawn on",
-                            .expected = "at most 32767 pixels a side"});
-  cairo_surface_flush(surface.get());
-  unsigned char* bytes = cairo_image_surface_get_data(surface.get());
-  const int stride = cairo_image_surface_get_stride(surface.get());
-  for (int y = 0; y < picture.height; ++y)
-    for (int x = 0; x < picture.width; ++x) {
-      const std::uint8_t* from = picture.at(x, y);
-      const std::uint32_t pixel = std::uint32_t{from[0]} << 16 | std::uint32_t{from[1]} << 8 | from[2];
-      std::memcpy(bytes + std::ptrdiff_t{y} * stride + std::ptrdiff_t{x} * 4, &pixel, 4);
-    }
-  cairo_surface_mark_dirty(surface.get());
-  return surface;
-}
-
-Picture picture_of(cairo_surface_t* surface) {
-  cairo_surface_flush(surface);
-  Picture picture(cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface));
-  const unsigned char* bytes = cairo_image_surface_get_data(surface);
-  const int stride = cairo_image_surface_get_stride(surface);
-  for (int y = 0; y < picture.height; ++y)
-    for (int x = 0; x < picture.width; ++x) {
-      std::uint32_t pixel = 0;
-      std::memcpy(&pixel, bytes + std::ptrdiff_t{y} * stride + std::ptrdiff_t{x} * 4, 4);
-      std::uint8_t* to = picture.at(x, y);
-      to[0] = static_cast<std::uint8_t>(pixel >> 16);
-      to[1] = static_cast<std::uint8_t>(pixel >> 8);
-      to[2] = static_cast<std::uint8_t>(pixel);
-    }
-  return picture;
-}
 
 void draw_frame(cairo_t* context, const DrawnBox& item, double line) {
   drawing::colour(context, class_colour(item.category), item.dashed ? 0.9 : 1);
@@ -89,14 +49,14 @@ std::uint32_t class_colour(int category) {
 
 Picture draw_boxes(const Picture& picture, const std::vector<DrawnBox>& boxes) {
   if (picture.is_empty()) return picture;
-  const drawing::Surface surface = surface_of(picture);
+  const drawing::Surface surface = drawing::surface_of(picture);
   const drawing::Context context(cairo_create(surface.get()));
   const double side = std::min(picture.width, picture.height);
   const double line = std::clamp(side / 250, 1.0, 6.0), pixels = std::clamp(side / 32, 10.0, 40.0);
   for (const DrawnBox& item : boxes) draw_frame(context.get(), item, line);
   for (const DrawnBox& item : boxes)
     if (!item.label.empty()) draw_label(context.get(), item, pixels, picture);
-  return picture_of(surface.get());
+  return drawing::picture_of(surface.get());
 }
 
 }  // namespace joist

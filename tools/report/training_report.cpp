@@ -60,7 +60,7 @@ std::vector<Plot> curves(const Table& table) {
     if (name.ends_with("loss")) losses.series.push_back(series_of(table, column));
     if (name.starts_with("AP") || name.starts_with("AR") || name.starts_with("top"))
       metrics.series.push_back(series_of(table, column));
-    if (name == "rate" || name == "lr") rate.series.push_back(series_of(table, column));
+    if (name == "lr") rate.series.push_back(series_of(table, column));
   }
   std::vector<Plot> plots;
   for (Plot& plot : std::vector{losses, metrics, rate})

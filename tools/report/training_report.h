@@ -13,7 +13,7 @@ namespace joist {
 struct TrainingReport {
   std::string title{};
   std::string summary{};       ///< a sentence or two: model, data, how long
-  std::string log_csv{};       ///< log.csv: columns *_loss, metrics, rate, …, a row per epoch
+  std::string log_csv{};       ///< log.csv: columns *_loss, metrics, lr, …, a row per epoch
   std::string metrics_json{};  ///< metrics.json of the best weights; may be empty
   std::string config_toml{};
   struct Example {

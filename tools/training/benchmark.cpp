@@ -1,5 +1,7 @@
+#include <joist/core/formats/store.h>
 #include <joist/core/kernels.h>
 #include <joist/core/mode.h>
+#include <joist/core/profile.h>
 #include <joist/tools/training/benchmark.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
@@ -7,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include <sys/resource.h>
 
@@ -53,7 +56,7 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   TrainOptions recipe{.size = options.size,
                       .batch = options.batch,
                       .optimizer = "sgd",
-                      .rate = 0.01,
+                      .lr = 0.01,
                       .momentum = 0.9,
                       .weight_decay = 1e-4,
                       .clip = 0,
@@ -64,23 +67,36 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   manual_seed(0);
   const std::unique_ptr<Model> model = entry.make({.classes = classes});
   Learner learner(model->fields(), recipe);
-  const Plan plan({{0, options.steps + warm_up_steps}});
+  const Plan plan({{0, options.steps + warm_up_steps + 1}});
   const Array pictures = Array::empty({options.batch, entry.channels, recipe.size, recipe.size}, Dtype::float32, cpu,
                                       Order::channels_last);
   kernels(cpu).random.uniform({.seed = 3, .stream = Stream::test}, 0, 1, pictures);
   const auto truth = made_up_boxes(options.batch, recipe.size, classes);
   const Array labels = made_up_labels(options.batch, classes);
 
+  const auto run_step = [&](std::int64_t step, Profiler* profiler) {
+    std::optional<Profiler::Phase> phase(std::in_place, profiler, "forward and loss");
+    const BatchLoss loss = detect ? detection_batch_loss(*model, pictures, truth, static_cast<double>(options.batch))
+                                  : classification_batch_loss(*model, pictures, labels);
+    phase.reset();
+    phase.emplace(profiler, "backward");
+    loss.loss.backward();
+    phase.reset();
+    phase.emplace(profiler, "optimizer");
+    learner.step(step, plan);
+  };
   std::vector<double> milliseconds;
   for (std::int64_t step = 0; step < options.steps + warm_up_steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
-    const BatchLoss loss = detect ? detection_batch_loss(*model, pictures, truth, static_cast<double>(options.batch))
-                                  : classification_batch_loss(*model, pictures, labels);
-    loss.loss.backward();
-    learner.step(step, plan);
+    run_step(step, nullptr);
     if (step >= warm_up_steps)
       milliseconds.push_back(
           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  if (!options.profile.empty()) {
+    Profiler profiler(model->fields());
+    run_step(options.steps + warm_up_steps, &profiler);
+    store_file(options.profile, profiler.chrome_trace());
   }
   std::sort(milliseconds.begin(), milliseconds.end());
   rusage usage = {};

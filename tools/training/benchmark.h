@@ -13,6 +13,7 @@ struct TrainBenchmarkOptions {
   std::int64_t batch = 16;
   std::int64_t size = 0;     ///< side of the input; 0: the model's own, else 320 (detectors) or 224
   std::int64_t steps = 10;   ///< measured, after 3 that are not
+  std::string profile{};     ///< write a Chrome trace of one more step here
   std::int64_t classes = 0;  ///< 0: 80 (detectors), 10 (28 × 28 pictures) or 1000
 };
 

@@ -181,14 +181,20 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
     case Op::max_pool: {
       const auto& o = *attributes.as<PoolOptions>();
       return b.add("MaxPool", from, to,
-                   {{"kernel_shape", list(o.kernel)}, {"strides", list(o.stride)}, {"pads", twice(o.padding)}});
+                   {{"kernel_shape", list(o.kernel)},
+                    {"strides", list(o.stride)},
+                    {"pads", twice(o.padding)},
+                    {"dilations", list(o.dilation)},
+                    {"ceil_mode", std::int64_t{o.ceil_mode}}});
     }
     case Op::average_pool: {
       const auto& o = *attributes.as<PoolOptions>();
+      if (o.divisor != 0) break;
       return b.add("AveragePool", from, to,
                    {{"kernel_shape", list(o.kernel)},
                     {"strides", list(o.stride)},
                     {"pads", twice(o.padding)},
+                    {"ceil_mode", std::int64_t{o.ceil_mode}},
                     {"count_include_pad", std::int64_t{o.count_padding}}});
     }
     case Op::sum: return add_sum(b, *attributes.as<SumAttribute>(), inputs[0], from[0], outputs[0].shape(), to[0]);

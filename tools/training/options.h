@@ -44,13 +44,14 @@ struct TrainOptions {
   std::int64_t loader_threads = 0;
   std::string deterministic{};
   bool resume = false;
+  std::string profile{};  ///< a Chrome trace of a few steps goes here; of this call, not of the run
   std::string save_every = "2m";
   std::int64_t evaluate_every = 0;
 
   std::string optimizer = "auto";
-  double rate = 0;
+  double lr = 0;
   std::string schedule = "linear";
-  double final_rate = 0.01;
+  double final_lr = 0.01;
   double momentum = 0;
   double weight_decay = -1;
   std::int64_t warmup = 100;
@@ -124,9 +125,9 @@ void visit_options(Options& o, Visit&& visit) {
 
   constexpr const char* recipe = "Recipe";
   visit(OptionInfo{"optimizer", "auto|adamw|sgd", "", recipe, true}, o.optimizer);
-  visit(OptionInfo{"rate", "R", "learning rate; 0: chosen", recipe, true}, o.rate);
+  visit(OptionInfo{"lr", "R", "learning rate; 0: chosen", recipe, true}, o.lr);
   visit(OptionInfo{"schedule", "linear|cosine", "how the rate falls", recipe, true}, o.schedule);
-  visit(OptionInfo{"final-rate", "F", "rate at the end, as a fraction of --rate", recipe, true}, o.final_rate);
+  visit(OptionInfo{"final-lr", "F", "rate at the end, as a fraction of --lr", recipe, true}, o.final_lr);
   visit(OptionInfo{"momentum", "M", "momentum of SGD, beta1 of AdamW; 0: chosen", recipe, true}, o.momentum);
   visit(OptionInfo{"weight-decay", "D", "on weights, not on biases and norms; -1: chosen", recipe, true},
         o.weight_decay);

@@ -29,12 +29,12 @@ void require_range(const char* option, double value, double low, double high) {
 
 std::unique_ptr<Optimizer> make_optimizer(FlatParameters& parameters, const TrainOptions& options) {
   if (options.optimizer == "sgd")
-    return std::make_unique<Sgd>(parameters, SgdOptions{.rate = options.rate,
+    return std::make_unique<Sgd>(parameters, SgdOptions{.lr = options.lr,
                                                         .momentum = options.momentum,
                                                         .weight_decay = options.weight_decay,
                                                         .nesterov = options.momentum > 0});
   return std::make_unique<AdamW>(
-      parameters, AdamWOptions{.rate = options.rate, .beta1 = options.momentum, .weight_decay = options.weight_decay});
+      parameters, AdamWOptions{.lr = options.lr, .beta1 = options.momentum, .weight_decay = options.weight_decay});
 }
 
 }  // namespace
@@ -52,8 +52,8 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--loader-threads", static_cast<double>(options.loader_threads), 0, 256);
   require_range("--evaluate-every", static_cast<double>(options.evaluate_every), 0, 1e9);
   require_range("--warmup", static_cast<double>(options.warmup), 0, 1e9);
-  require_range("--rate", options.rate, 0, 1e3);
-  require_range("--final-rate", options.final_rate, 0, 1);
+  require_range("--lr", options.lr, 0, 1e3);
+  require_range("--final-lr", options.final_lr, 0, 1);
   require_range("--momentum", options.momentum, 0, 0.9999);
   require_range("--weight-decay", options.weight_decay, -1, 10);
   require_range("--clip", options.clip, 0, 1e9);
@@ -103,9 +103,9 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                       .what = fmt::format("{}", options.size),
                       .expected = "a multiple of 32",
                       .remedy = fmt::format("--size {}", std::max<std::int64_t>(options.size / 32, 1) * 32)});
-  if (options.rate ==
+  if (options.lr ==
       0)  // detectors: the usual rule for few classes and short runs; classifiers: AdamW's and SGD's defaults
-    options.rate = options.optimizer == "sgd" ? 0.01
+    options.lr = options.optimizer == "sgd" ? 0.01
                    : detect                   ? std::round(0.002 * 5 / static_cast<double>(4 + classes) * 1e6) / 1e6
                                               : 1e-3;
   if (options.weight_decay < 0) options.weight_decay = detect || options.optimizer == "sgd" ? 5e-4 : 0.01;
@@ -131,8 +131,8 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
 
 double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
   const double progress = plan.progress(step);
-  const double falling = options_.schedule == "cosine" ? schedule::cosine(progress, 1, options_.final_rate)
-                                                       : schedule::linear(progress, 1, options_.final_rate);
+  const double falling = options_.schedule == "cosine" ? schedule::cosine(progress, 1, options_.final_lr)
+                                                       : schedule::linear(progress, 1, options_.final_lr);
   // Of a short run the warm-up takes a third. While the total is not known, it is taken to be long.
   const std::int64_t total = plan.total(step);
   const std::int64_t warmup = total > 0 ? std::min(options_.warmup, total / 3) : options_.warmup;
@@ -145,10 +145,10 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
     parameters_.clear_gradients();
     return false;
   }
-  const double rate = options_.rate * rate_factor(step, plan);
+  const double rate = options_.lr * rate_factor(step, plan);
   const double warm = schedule::warmed_up(step, options_.warmup);
   for (GroupSettings& group : optimizer_->groups()) {
-    group.rate = rate;
+    group.lr = rate;
     if (options_.optimizer == "sgd" && options_.momentum > momentum_at_start)
       group.momentum = schedule::linear(warm, momentum_at_start, options_.momentum);
   }

@@ -76,8 +76,8 @@ void start_from(const std::string& file, TrainingTask& task) {
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with rate {}; batch {}; {} threads",
-                           options.model, parameters, options.size, options.size, options.optimizer, options.rate,
+  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
+                           options.model, parameters, options.size, options.size, options.optimizer, options.lr,
                            options.batch, options.threads));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
@@ -89,8 +89,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   Console console;
   RunFolder folder(options.out);
   const std::optional<Checkpoint> before = earlier_run(options, folder);
+  const std::string profile = options.profile;
   if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
   options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
+  options.profile = profile;
   folder.require_writable();
   require_hdf5();
 

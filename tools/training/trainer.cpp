@@ -1,3 +1,4 @@
+#include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/trainer.h>
@@ -12,13 +13,14 @@ namespace {
 
 constexpr std::int64_t most_skipped_in_a_row = 10;
 constexpr std::int64_t replan_every = 10;  // steps
+constexpr std::int64_t profile_from = 3, profile_steps = 3;
 
 double seconds_since(Trainer::Clock::time_point start) {
   return std::chrono::duration<double>(Trainer::Clock::now() - start).count();
 }
 
 std::vector<std::string> columns_of(const TrainingTask& task) {
-  std::vector<std::string> columns{"epoch", "step", "rate"};
+  std::vector<std::string> columns{"epoch", "step", "lr"};
   for (const std::string& name : task.loss_names()) columns.push_back(name);
   for (const std::string& name : task.metric_names()) columns.push_back(name);
   columns.insert(columns.end(), {"skipped", "seconds", "samples_per_second"});
@@ -105,6 +107,7 @@ int Trainer::run() {
     show_progress();
     if (writer_.is_due(state_.step)) save(false);
   }
+  profile(true);
   save(true);
   writer_.tables(state());
   return 0;
@@ -112,7 +115,9 @@ int Trainer::run() {
 
 void Trainer::train_step() {
   if (closing_ != is_closing()) task_.seek(state_.step * accumulated_, closing_ = !closing_);
+  profile(false);
   if (accumulate_gradients()) {
+    const Profiler::Phase phase(profiler_ ? &*profiler_ : nullptr, "optimizer");
     if (learner_.step(state_.step, plan_)) {
       skipped_in_a_row_ = 0;
     } else {
@@ -120,20 +125,41 @@ void Trainer::train_step() {
     }
   }
   ++state_.step;
+  ++steps_run_;
   row_lacks_evaluation_ = false;
+}
+
+void Trainer::profile(bool last) {
+  if (options_.profile.empty()) return;
+  if (profiler_ && (last || steps_run_ >= profile_from + profile_steps)) {
+    store_file(options_.profile, profiler_->chrome_trace());
+    console_.line("profile: " + options_.profile + " (open it at https://ui.perfetto.dev)");
+    profiler_.reset();
+    options_.profile.clear();
+  } else if (!profiler_ && (last || steps_run_ >= profile_from)) {
+    if (last)
+      console_.warn(fmt::format("no profile was written: it begins after {} steps", profile_from));
+    else
+      profiler_.emplace(task_.model().fields());
+  }
 }
 
 bool Trainer::accumulate_gradients() {
   for (std::int64_t i = 0; i < accumulated_; ++i) {
     set_random_step(static_cast<std::uint32_t>(state_.step), static_cast<std::uint32_t>(i));
+    Profiler* const profiler = profiler_ ? &*profiler_ : nullptr;
+    std::optional<Profiler::Phase> phase(std::in_place, profiler, "data, forward and loss");
     const BatchLoss loss = task_.next();
+    phase.reset();
     last_loss_ = loss.loss.item();
     if (!std::isfinite(last_loss_)) {
       skip_step("the loss is not finite");
       for (++i; i < accumulated_; ++i) task_.next();  // so that the next step begins where it would have begun
       return false;
     }
+    phase.emplace(profiler, "backward");
     loss.loss.backward();
+    phase.reset();
     for (std::size_t part = 0; part < loss.parts.size(); ++part) state_.loss_sums[part] += loss.parts[part];
     ++state_.epoch_batches;
   }
@@ -148,7 +174,7 @@ void Trainer::skip_step(const std::string& why) {
     throw DataError({.where = fmt::format("step {}", state_.step + 1),
                      .what = fmt::format("training diverged: {}, for {} steps in a row; last pictures: {}", why,
                                          skipped_in_a_row_, pictures),
-                     .remedy = fmt::format("a lower --rate (now {}); {} is from before", options_.rate,
+                     .remedy = fmt::format("a lower --lr (now {}); {} is from before", options_.lr,
                                            writer_.folder().last().string())});
   console_.warn(fmt::format("step {} is left out: {}; pictures: {}", state_.step + 1, why, pictures));
 }
@@ -194,7 +220,7 @@ bool Trainer::finish_epoch() {
 }
 
 void Trainer::add_row(std::int64_t epoch, const std::optional<Evaluation>& evaluation) {
-  const double rate = options_.rate * learner_.rate_factor(std::max<std::int64_t>(state_.step - 1, 0), plan_);
+  const double rate = options_.lr * learner_.rate_factor(std::max<std::int64_t>(state_.step - 1, 0), plan_);
   std::vector<std::optional<double>> row{static_cast<double>(epoch), static_cast<double>(state_.step), rate};
   std::string text = fmt::format("epoch {:>3}  step {:>5}", epoch, state_.step);
   const auto add = [&](const std::string& name, std::optional<double> value) {

@@ -2,6 +2,7 @@
 // business.
 #pragma once
 
+#include <joist/core/profile.h>
 #include <joist/tools/training/budget.h>
 #include <joist/tools/training/console.h>
 #include <joist/tools/training/recipe.h>
@@ -37,6 +38,8 @@ class Trainer {
   /// Runs the batches of a step. False where a loss is not finite.
   bool accumulate_gradients();
   void skip_step(const std::string& why);
+  /// Starts the profile after a few steps and writes it a few steps later, or, with `last`, now.
+  void profile(bool last);
   void replan();
   /// Evaluates if it is time, adds the row of the log, keeps the best weights. False when a signal came.
   bool finish_epoch();
@@ -69,6 +72,8 @@ class Trainer {
   bool row_lacks_evaluation_ = false;  // of the row that ends at this step
   std::int64_t skipped_in_a_row_ = 0;
   double last_loss_ = 0;
+  std::optional<Profiler> profiler_{};
+  std::int64_t steps_run_ = 0;  // by this process
   Clock::time_point row_began_{};
   std::int64_t row_began_step_ = 0;
 };

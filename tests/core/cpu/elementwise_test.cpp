@@ -93,8 +93,8 @@ TEST(Elementwise, BinaryBroadcastsAndSumsItsGradients) {
 }
 
 TEST(Elementwise, CopyConvertsBetweenAllTypes) {
-  const Dtype types[] = {Dtype::float32, Dtype::float64, Dtype::int64,  Dtype::int32,
-                         Dtype::int8,    Dtype::uint8,   Dtype::boolean};
+  const Dtype types[] = {Dtype::float32, Dtype::float64, Dtype::float16, Dtype::bfloat16, Dtype::int64,
+                         Dtype::int32,   Dtype::int8,    Dtype::uint8,   Dtype::boolean};
   for (const Dtype from : types)
     for (const Dtype to : types) {
       const Array x = Array::empty({2, 3}, from), y = Array::empty({3, 2}, to).transposed(),
@@ -109,9 +109,6 @@ TEST(Elementwise, CopyConvertsBetweenAllTypes) {
       expect_close(
           back, [&](const Shape& i) { return i[0] == 0 ? sum : 0; }, 0, 0);
     }
-  const Array half = Array::empty({4}, Dtype::float16), other = Array::empty({4}, Dtype::float16);
-  kernels_under_test.copy(half, {.array = other});
-  EXPECT_THROW(kernels_under_test.copy(half, {.array = Array::empty({4})}), DtypeError);
 }
 
 TEST(Elementwise, CopyTransposesAndBroadcasts) {

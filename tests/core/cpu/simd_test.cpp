@@ -99,12 +99,15 @@ TEST(Simd, NanStaysWhereItIs) {
     for (const Unary& f : all_of(static_cast<Unary*>(nullptr))) {
       for (const std::size_t size : {1U, 7U, 21U, 37U})
         for (std::size_t where = 0; where < size; where += 3) {
-          std::vector<float> x(size, 0.75F);
+          const bool above_one = std::holds_alternative<ArcHyperbolicCosine>(f);
+          std::vector<float> x(size, above_one ? 1.75F : 0.75F);
           const float otherwise = results(f, x)[0];
           x[where] = nan;
           const std::vector<float> y = results(f, x);
           for (std::size_t i = 0; i < size; ++i) {
-            if (i == where)
+            if (i == where && std::holds_alternative<ReplaceNotFinite>(f))
+              ASSERT_EQ(y[i], 0);
+            else if (i == where)
               ASSERT_TRUE(std::isnan(y[i])) << "function " << f.index();
             else
               ASSERT_EQ(y[i], otherwise) << "function " << f.index();

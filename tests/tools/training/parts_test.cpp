@@ -1,4 +1,5 @@
 // Plan, budget, options, checkpoint: the parts that training is made of.
+#include <joist/core/kernels.h>
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/budget.h>
 #include <joist/tools/training/checkpoint.h>
@@ -83,7 +84,7 @@ TEST(Options, TravelThroughAFile) {
   TrainOptions options{.data = "数据/\"train\".json",
                        .epochs = 7,
                        .time = {90},
-                       .rate = 0.1 + 0.2,
+                       .lr = 0.1 + 0.2,
                        .plan = {{0, 0}, {25, 800}},
                        .evaluated = {1, 4}};
   TrainOptions read;
@@ -91,7 +92,7 @@ TEST(Options, TravelThroughAFile) {
   EXPECT_EQ(read.data, options.data);
   EXPECT_EQ(read.epochs, 7);
   EXPECT_EQ(read.time, options.time);
-  EXPECT_EQ(read.rate, options.rate);
+  EXPECT_EQ(read.lr, options.lr);
   EXPECT_EQ(read.plan, options.plan);
   EXPECT_EQ(read.evaluated, options.evaluated);
   EXPECT_TRUE(read.given.contains("data"));
@@ -121,10 +122,10 @@ TEST(Options, AResumedRunIsTheSameRun) {
   EXPECT_EQ(merged.loader_threads, 4);
 
   now.batch = 16;
-  now.rate = 0.1;
-  now.given.insert({"batch", "rate"});
+  now.lr = 0.1;
+  now.given.insert({"batch", "lr"});
   const std::string refused = message_of([&] { resumed_options(saved, now); });
-  EXPECT_TRUE(has(refused, "--batch 16 (the run has 8)") && has(refused, "--rate 0.1")) << refused;
+  EXPECT_TRUE(has(refused, "--batch 16 (the run has 8)") && has(refused, "--lr 0.1")) << refused;
   now.batch = 8;
   now.given = {"out", "batch"};
   EXPECT_EQ(resumed_options(saved, now).batch, 8);  // given, but the same
@@ -157,7 +158,7 @@ TEST(Recipe, RefusesWhatMakesNoSense) {
 
 TEST(Recipe, TheRateRisesAndFalls) {
   testing::TinyTask task;
-  TrainOptions options = resolve({.epochs = 1, .rate = 1, .weight_decay = 0, .warmup = 10});
+  TrainOptions options = resolve({.epochs = 1, .lr = 1, .weight_decay = 0, .warmup = 10});
   const Learner learner(task.model().fields(), options);
   Plan plan({{0, 100}});
   EXPECT_NEAR(learner.rate_factor(0, plan), 0.1, 1e-3);

@@ -47,8 +47,8 @@ def main():
         run(JOIST, "train", "--config", folder / "first/config.toml", "--out", folder / "config")
         require_equal(result(folder / "config"), expected, "from config.toml")
 
-        other = train(data, folder / "first", *length, "--resume", "--rate", 0.5, expect=2)
-        if "--rate 0.5" not in other.stderr:
+        other = train(data, folder / "first", *length, "--resume", "--lr", 0.5, expect=2)
+        if "--lr 0.5" not in other.stderr:
             sys.exit(f"the option that differs is not named: {other.stderr}")
         changed = make_data(folder / "changed", seed=3)
         train(changed, folder / "first", *length, "--resume", expect=3)

@@ -2,6 +2,7 @@
 // classes.
 #pragma once
 
+#include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/layers/convolution.h>

@@ -26,7 +26,7 @@ TrainOptions options_for(const std::string& optimizer, std::int64_t nominal_batc
           .epochs = 4,
           .device = "cpu",
           .optimizer = optimizer,
-          .rate = optimizer == "sgd" ? 0.05 : 0.01,
+          .lr = optimizer == "sgd" ? 0.05 : 0.01,
           .momentum = 0.9,
           .weight_decay = 0.01,
           .warmup = 2,

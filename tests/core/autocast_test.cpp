@@ -1,0 +1,111 @@
+// Products in bfloat16: the numbers of rounding the operands, and where it happens.
+#include <joist/core/half.h>
+#include <joist/core/mode.h>
+#include <joist/core/ops.h>
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+namespace joist {
+namespace {
+
+std::vector<float> random_values(std::int64_t count, std::uint64_t seed) {
+  Random random({.seed = seed, .stream = Stream::test});
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = random.uniform(-1, 1);
+  return values;
+}
+Tensor filled(const Shape& shape, std::uint64_t seed) {
+  return Tensor::from(random_values(shape.elements(), seed), shape, true);
+}
+// What bfloat16 operands would give with exact sums.
+Tensor rounded(const Tensor& x) {
+  std::vector<float> values = x.value().to_vector<float>();
+  for (float& value : values) value = static_cast<float>(BFloat16(value));
+  return Tensor::from(values, x.shape(), true);
+}
+void expect_close(const Array& got, const Array& wanted, double tolerance) {
+  ASSERT_EQ(got.shape(), wanted.shape());
+  ASSERT_EQ(got.dtype(), Dtype::float32);
+  const auto a = got.to_vector<float>(), b = wanted.to_vector<float>();
+  double largest = 0;
+  for (const float value : b) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], tolerance * largest) << "element " << i;
+}
+
+// The result is rounded to bfloat16 (8 bits): half a unit of the largest magnitude and a little for sums.
+constexpr double unit = 1.0 / 256;
+
+template <class Function>
+void check(const Function& function, const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> exact;
+  for (const Tensor& input : inputs) exact.push_back(rounded(input));
+  const Tensor wanted = function(exact);
+  Tensor got;
+  {
+    const Autocast autocast;
+    got = function(inputs);
+  }
+  EXPECT_EQ(got.dtype(), Dtype::float32);
+  expect_close(got.value(), wanted.value(), unit);
+  const Array seed = rounded(filled(got.shape(), 99)).value();
+  got.backward(seed);
+  wanted.backward(seed);
+  for (std::size_t i = 0; i < inputs.size(); ++i) expect_close(inputs[i].gradient(), exact[i].gradient(), unit);
+}
+
+TEST(Autocast, ProductsRoundTheirOperands) {
+  check([](auto t) { return matmul(t[0], t[1]); }, {filled({17, 33}, 1), filled({33, 9}, 2)});
+  check([](auto t) { return matmul(t[0], t[1]); }, {filled({3, 5, 16}, 1), filled({16, 8}, 2)});
+  check([](auto t) { return matmul(transpose(t[0], 0, 1), t[1]); }, {filled({33, 17}, 1), filled({33, 9}, 2)});
+  check([](auto t) { return linear(t[0], t[1], t[2]); }, {filled({6, 33}, 3), filled({10, 33}, 4), filled({10}, 5)});
+}
+
+TEST(Autocast, ConvolutionsToo) {
+  check(
+      [](auto t) {
+        return conv2d(t[0], t[1], t[2], {.padding = {1, 1}});
+      },
+      {filled({2, 5, 9, 7}, 1), filled({8, 5, 3, 3}, 2), filled({8}, 3)});
+  check(
+      [](auto t) {
+        return conv2d(t[0], t[1], {}, {.stride = {2, 2}, .groups = 4});
+      },
+      {filled({2, 8, 9, 7}, 1), filled({8, 2, 3, 3}, 2)});
+  check(
+      [](auto t) {
+        return conv2d(t[0], t[1], {}, {.stride = {2, 2}});
+      },
+      {filled({2, 8, 9, 7}, 1), filled({16, 8, 1, 1}, 2)});
+}
+
+TEST(Autocast, LeavesEverythingElseAndOtherTypesAlone) {
+  const Autocast autocast;
+  const Tensor x = filled({4, 4}, 1);
+  EXPECT_EQ((x * 1.0009765625).value().to_vector<float>()[3], x.value().to_vector<float>()[3] * 1.0009765625F);
+  const Tensor wide = to(x, Dtype::float64);
+  EXPECT_EQ(matmul(wide, wide).dtype(), Dtype::float64);
+  EXPECT_TRUE(Autocast::active());
+  {
+    const Autocast off(false);
+    const Tensor a = Tensor::from({1.0009765625F}, {1, 1}), b = Tensor::from({1}, {1, 1});
+    EXPECT_EQ(matmul(a, b).item(), 1.0009765625);
+  }
+  const Tensor a = Tensor::from({1.0009765625F}, {1, 1}), b = Tensor::from({1}, {1, 1});
+  EXPECT_EQ(matmul(a, b).item(), 1.0);
+}
+
+TEST(Autocast, ErrorsStayThoseOfTheOperation) {
+  const Autocast autocast;
+  EXPECT_THROW(matmul(Tensor::zeros({2, 3}), Tensor::zeros({2, 3})), ShapeError);
+}
+
+TEST(Autocast, EmptyProducts) {
+  const Autocast autocast;
+  EXPECT_EQ(matmul(Tensor::zeros({0, 3}), Tensor::zeros({3, 2})).shape(), (Shape{0, 2}));
+  EXPECT_EQ(sum(matmul(Tensor::zeros({2, 0}), Tensor::zeros({0, 2}))).item(), 0);
+}
+
+}  // namespace
+}  // namespace joist
