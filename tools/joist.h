@@ -1,5 +1,7 @@
 // All of joist for a user's program: one header to include.
-// All of joist for a user's program: #include <joist/core/anomaly.h>
+#pragma once
+
+#include <joist/core/anomaly.h>
 #include <joist/core/checkpoint.h>
 #include <joist/core/custom.h>
 #include <joist/core/error.h>

@@ -115,13 +115,13 @@ std::vector<Net> nets() {
       {.name = "output_only", .last = false},
       {.name = "odd", .steps = 3, .batch = 7, .in = 5, .hidden = 37, .states = false, .large = true},
       {.name = "large",
-       .steps = 9,
+       .steps = 5,
        .batch = 35,
        .in = 33,
-       .hidden = 150,
+       .hidden = 75,
        .bidirectional = true,
-       .lengths = {9, 9, 8, 8, 8, 7, 7, 3, 1, 9, 5, 5, 5, 2, 2, 8, 8, 8,
-                   7, 7, 3, 1, 9, 5, 5, 5, 2, 2, 4, 4, 4, 4, 4, 4, 3},
+       .lengths = {5, 5, 4, 4, 4, 3, 3, 3, 1, 5, 5, 5, 5, 2, 2, 4, 4, 4,
+                   3, 3, 3, 1, 5, 5, 5, 5, 2, 2, 4, 4, 4, 4, 4, 3, 3},
        .large = true},
   };
 }
