@@ -1,7 +1,4 @@
-// All of joist for a user's program: #include <joist/joist.h>.
-#pragma once
-
-#include <joist/core/anomaly.h>
+// All of joist for a user's program: #include <joist/core/anomaly.h>
 #include <joist/core/checkpoint.h>
 #include <joist/core/custom.h>
 #include <joist/core/error.h>

@@ -83,9 +83,7 @@ Tensor fractional_max_pool2d(const Tensor& x, const FractionalPoolOptions& optio
           for (std::int64_t column = left; column < left + kernel[1]; ++column) {
             const std::int64_t at = (plane * x.shape(2) + row) * x.shape(3) + column;
             const double value = values[static_cast<std::size_t>(at)];
-            if (best < 0 || value > values[static_cast<std::size_t>(best)] ||
-                (std::isnan(value) && !std::isnan(values[static_cast<std::size_t>(best)])))
-              best = at;
+            if (best < 0 || value > values[static_cast<std::size_t>(best)] || std::isnan(value)) best = at;
           }
         index.push_back(best);
       }

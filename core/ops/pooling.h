@@ -15,7 +15,8 @@ namespace joist {
 Tensor max_pool1d(const Tensor& x, const PoolOptions& options);
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 Tensor max_pool3d(const Tensor& x, const PoolOptions& options);
-/// Also the position (int64) of each maximum in its line, plane or volume, counted row-major; the first of equals.
+/// Also the position (int64) of each maximum in its line, plane or volume, counted row-major; the first of equals, the
+/// last NaN.
 std::pair<Tensor, Tensor> max_pool1d_with_indices(const Tensor& x, const PoolOptions& options);
 std::pair<Tensor, Tensor> max_pool2d_with_indices(const Tensor& x, const PoolOptions& options);
 std::pair<Tensor, Tensor> max_pool3d_with_indices(const Tensor& x, const PoolOptions& options);

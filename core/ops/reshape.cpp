@@ -199,6 +199,11 @@ Tensor expand(const Tensor& x, const Shape& wanted) {
   Shape shape = wanted;
   for (int i = 1; i <= std::min(shape.rank(), x.rank()); ++i)
     if (shape[-i] == -1) shape[-i] = x.shape(-i);
+  for (const std::int64_t length : shape)
+    if (length < 0)
+      throw ShapeError({.where = "expand",
+                        .what = "shape " + x.shape().text() + " to " + wanted.text(),
+                        .expected = "lengths of at least 0, or -1 for an axis that the input has"});
   Array y = x.value().expanded(shape);
   return record({Op::expand, ShapeAttribute{shape}}, {x}, std::move(y),
                 [rank = shape.rank()](const Array& dy, Node& node) {

@@ -3,6 +3,7 @@
 // RMS normalization: the same without the means. Groups of channels are rows; instances are channels of one picture.
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/normalization.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/check.h>
@@ -171,7 +172,7 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& 
   }
   const Tensor rows = reshape(x, {1, batch * channels, values});
   const Tensor y = batch_norm(rows, {}, {}, means, variances, batch_options, true);
-  if (running_mean.defined() && batch > 0) {
+  if (running_mean.defined() && batch > 0 && !recomputing()) {
     const NoGradient off;
     const auto& elementwise = kernels_of<ElementwiseKernels>(x.value());
     for (const auto& [own, all] : {std::pair{&running_mean, &means}, {&running_variance, &variances}}) {

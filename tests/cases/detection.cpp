@@ -5,7 +5,8 @@ namespace {
 
 // Regions of two pictures of 8 by 9 pixels: inside, at an edge, beyond, tiny, upside down.
 Input regions(std::vector<double> values) {
-  Input input = of_values({static_cast<std::int64_t>(values.size() / 5), 5}, std::move(values));
+  const auto rows = static_cast<std::int64_t>(values.size() / 5);
+  Input input = of_values({rows, 5}, std::move(values));
   input.gradient = false;
   return input;
 }
@@ -40,11 +41,11 @@ Family detection_cases() {
   add("roi_pool_scaled", {last({2, 3, 8, 9}), regions(some)}, [](auto t) { return roi_pool(t[0], t[1], 3, 3, 0.75); });
 
   add("box_area", {boxes(5, 0, 9)}, [](auto t) { return box_area(t[0]); });
-  add("box_iou", {boxes(4, 0, 9), boxes(3, 0, 9)}, [](auto t) { return box_iou(t[0], t[1]); });
+  add("box_iou", {boxes(4, 1, 9), boxes(3, 1, 9)}, [](auto t) { return box_iou(t[0], t[1]); });
   add(
-      "box_iou_with_itself", {boxes(4, 0, 9)}, [](auto t) { return box_iou(t[0], t[0]); }, false);
-  add("box_iou_none", {boxes(0, 0, 9), boxes(3, 0, 9)}, [](auto t) { return box_iou(t[0], t[1]); });
-  add("generalized_box_iou", {boxes(4, 0, 9), boxes(3, 0, 9)}, [](auto t) { return generalized_box_iou(t[0], t[1]); });
+      "box_iou_with_itself", {boxes(4, 1, 9)}, [](auto t) { return box_iou(t[0], t[0]); }, false);
+  add("box_iou_none", {boxes(0, 1, 9), boxes(3, 1, 9)}, [](auto t) { return box_iou(t[0], t[1]); });
+  add("generalized_box_iou", {boxes(4, 1, 9), boxes(3, 1, 9)}, [](auto t) { return generalized_box_iou(t[0], t[1]); });
   using enum BoxFormat;
   for (const auto& [name, from, to] : {std::tuple("xyxy_xywh", xyxy, xywh), std::tuple("xyxy_cxcywh", xyxy, cxcywh),
                                        std::tuple("xywh_xyxy", xywh, xyxy), std::tuple("cxcywh_xyxy", cxcywh, xyxy),

@@ -58,6 +58,7 @@ TEST(ViewErrors, NameShapesAndRules) {
   EXPECT_TRUE(throws<ShapeError>([&] { diagonal(x, 0, 1, -2); }, {"diagonal", "axes 1 and -2", "one axis"}));
   EXPECT_TRUE(throws<ShapeError>([&] { diag(x); }, {"diag", "[2, 3, 4]", "a vector or a matrix"}));
   EXPECT_TRUE(throws<ShapeError>([&] { tril(numbers({3})); }, {"tril", "[3]", "at least two axes"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { expand(x, {-1, 2, 3, 4}); }, {"expand", "[-1, 2, 3, 4]", "that the input has"}));
   EXPECT_TRUE(throws<ShapeError>([&] { expand(x, {2, 5, 4}); }, {"expand", "[2, 3, 4] to [2, 5, 4]"}));
 }
 
