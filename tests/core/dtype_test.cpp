@@ -248,6 +248,20 @@ TEST(Integers, WhatHasNoIntegerResultIsFloat) {
   EXPECT_THROW(a.set_requires_grad(true), DtypeError);
 }
 
+TEST(Integers, SumsAndExtremesAlongAnAxis) {
+  for (const Dtype dtype : {Dtype::int64, Dtype::int32, Dtype::int8, Dtype::uint8}) {
+    const Tensor x = reshape(integers({3, 9, 1, 7, 7, 2}, dtype), {2, 3});
+    EXPECT_EQ(numbers(max(x, 1).values), (std::vector<std::int64_t>{9, 7}));
+    EXPECT_EQ(numbers(max(x, 1).indices), (std::vector<std::int64_t>{1, 0}));  // the first of equal ones
+    EXPECT_EQ(numbers(min(x, 0).values), (std::vector<std::int64_t>{3, 7, 1}));
+    EXPECT_EQ(numbers(argmax(x, 0)), (std::vector<std::int64_t>{1, 0, 1}));
+    EXPECT_EQ(numbers(sum(x, {1})), (std::vector<std::int64_t>{13, 16}));
+  }
+  const Tensor bytes = integers({200, 100}, Dtype::uint8);
+  EXPECT_EQ(sum(bytes).dtype(), Dtype::int64);
+  EXPECT_EQ(numbers(sum(bytes)), (std::vector<std::int64_t>{300}));
+}
+
 TEST(Integers, LargeOnesKeepTheirDigits) {  // beyond what double holds
   const std::int64_t large = (std::int64_t{1} << 60) + 1;
   const Tensor x = integers({large, -large}, Dtype::int64);

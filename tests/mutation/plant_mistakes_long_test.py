@@ -93,7 +93,7 @@ MISTAKES = [
     ("core/cpu/comparison.cpp", "c[at[1]] ? p[at[2]] : q[at[3]]", "c[at[1]] ? p[at[2]] : p[at[2]]"),
     ("core/cpu/random.cpp", "to[at] = from + width * uniform_from", "to[at] = width * uniform_from"),
     ("core/cpu/random.cpp", "to[at] = m + s * pair[static_cast<std::size_t>(k % 2)];", "to[at] = m + s * pair[0];"),
-    ("core/cpu/random.cpp", "< p[at_p] ? 1.0F : 0.0F", "< p[0] ? 1.0F : 0.0F"),
+    ("core/cpu/random.cpp", "< p[at_p] ? 1.0F : 0.0F", "< p[at_p * 0] ? 1.0F : 0.0F"),
     ("core/cpu/random.cpp", "static_cast<std::uint32_t>(i / 2)", "static_cast<std::uint32_t>(i)"),
     ("core/cpu/integers.cpp", "(a % b != 0 && (a < 0) != (b < 0) ? 1 : 0)", "0"),
     ("core/cpu/integers.cpp", "if (std::is_signed_v<T> && b == static_cast<T>(-1))", "if (false)"),
