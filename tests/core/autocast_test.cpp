@@ -80,6 +80,11 @@ TEST(Autocast, ConvolutionsToo) {
       {filled({2, 8, 9, 7}, 1), filled({16, 8, 1, 1}, 2)});
 }
 
+TEST(Autocast, AttentionToo) {
+  check([](auto t) { return scaled_dot_product_attention(t[0], t[1], t[2]); },
+        {filled({2, 3, 5, 8}, 1), filled({2, 3, 7, 8}, 2), filled({2, 3, 7, 4}, 3)});
+}
+
 TEST(Autocast, LeavesEverythingElseAndOtherTypesAlone) {
   const Autocast autocast;
   const Tensor x = filled({4, 4}, 1);

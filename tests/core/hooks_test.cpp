@@ -54,6 +54,15 @@ TEST(Hooks, OfALeafServeTwoGraphsThatShareIt) {
   EXPECT_EQ(gradient(x), (std::vector<float>{60}));
 }
 
+TEST(Hooks, OfALeafLetTheRestOfTheGraphRun) {
+  const Tensor early = Tensor::from({3}, {1}, true), late = Tensor::from({5}, {1}, true);
+  register_hook(late, [](const Array&) { return Array(); });
+  const Tensor first = early * 2.0;  // older than what runs late's hook
+  sum(first * late).backward();
+  EXPECT_EQ(gradient(early), (std::vector<float>{10}));
+  EXPECT_EQ(gradient(late), (std::vector<float>{6}));
+}
+
 TEST(Hooks, OfAResultReplaceWhatGoesOn) {
   const Tensor x = Tensor::from({1, 2}, {2}, true);
   const Tensor y = x * 2.0;
