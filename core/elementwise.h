@@ -137,11 +137,17 @@ struct HuberDifference {
   bool scaled = false;
 };
 struct ProbabilityCrossEntropy {};
+/// Cross entropy of a logit (first) against a target, times (probability of being wrong)^gamma; alpha weighs the
+/// positive part, unless it is negative.
+struct FocalCrossEntropy {
+  double alpha = 0.25, gamma = 2;
+};
 
-using Binary = std::variant<Add, Subtract, Multiply, Divide, Maximum, Minimum, BinaryCrossEntropy, PowerOf, ArcTangent2,
-                            Hypotenuse, Remainder, TruncatedRemainder, FloorDivide, TruncatedDivide, XLogY,
-                            XLogOnePlusY, LogAddExp, CopySign, ParametricRelu, NumberMaximum, NumberMinimum,
-                            SquaredDifference, AbsoluteDifference, HuberDifference, ProbabilityCrossEntropy>;
+using Binary =
+    std::variant<Add, Subtract, Multiply, Divide, Maximum, Minimum, BinaryCrossEntropy, PowerOf, ArcTangent2,
+                 Hypotenuse, Remainder, TruncatedRemainder, FloorDivide, TruncatedDivide, XLogY, XLogOnePlusY,
+                 LogAddExp, CopySign, ParametricRelu, NumberMaximum, NumberMinimum, SquaredDifference,
+                 AbsoluteDifference, HuberDifference, ProbabilityCrossEntropy, FocalCrossEntropy>;
 
 /// The functions for float and double on the host and in device code.
 namespace scalar {

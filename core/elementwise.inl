@@ -405,3 +405,31 @@ JOIST_FUNCTION slope_first(const ProbabilityCrossEntropy&, T a, T b) {
 JOIST_FUNCTION slope_second(const ProbabilityCrossEntropy&, T a, T) {
   return max(log1p_exact(T(0.0) - a), T(-100.0)) - max(log(a), T(-100.0));
 }
+
+// a: logit, b: target. wrong = σ(a) (1 - b) + σ(-a) b; both sigmoids, since 1 - σ(a) would lose its digits.
+JOIST_FUNCTION focal_weight(const FocalCrossEntropy& f, T b) {
+  return f.alpha < 0 ? T(1.0) : T(1.0 - f.alpha) + T(2.0 * f.alpha - 1.0) * b;
+}
+JOIST_FUNCTION focal_wrong(T a, T b) {
+  return value(Sigmoid{}, a) * (T(1.0) - b) + value(Sigmoid{}, T(0.0) - a) * b;
+}
+// Derivative of wrong^gamma, without the factor d wrong.
+JOIST_FUNCTION focal_power_slope(const FocalCrossEntropy& f, T wrong) {
+  return f.gamma == 0 ? T(0.0) : T(f.gamma) * pow(wrong, f.gamma - 1.0);
+}
+JOIST_FUNCTION value(const FocalCrossEntropy& f, T a, T b) {
+  return focal_weight(f, b) * pow(focal_wrong(a, b), f.gamma) * value(BinaryCrossEntropy{}, a, b);
+}
+JOIST_FUNCTION slope_first(const FocalCrossEntropy& f, T a, T b) {
+  const T p = value(Sigmoid{}, a), n = value(Sigmoid{}, T(0.0) - a), wrong = p * (T(1.0) - b) + n * b;
+  return focal_weight(f, b) *
+         ((p * (T(1.0) - b) - n * b) * pow(wrong, f.gamma) +
+          value(BinaryCrossEntropy{}, a, b) * focal_power_slope(f, wrong) * p * n * (T(1.0) - b - b));
+}
+JOIST_FUNCTION slope_second(const FocalCrossEntropy& f, T a, T b) {
+  const T wrong = focal_wrong(a, b), entropy = value(BinaryCrossEntropy{}, a, b), power = pow(wrong, f.gamma);
+  const T weight_slope = f.alpha < 0 ? T(0.0) : T(2.0 * f.alpha - 1.0);
+  const T tilt = value(Sigmoid{}, T(0.0) - a) - value(Sigmoid{}, a);
+  return weight_slope * power * entropy +
+         focal_weight(f, b) * (entropy * focal_power_slope(f, wrong) * tilt - a * power);
+}

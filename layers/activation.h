@@ -13,6 +13,7 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/layers/init.h>
+#include <joist/layers/reshape.h>
 
 #include <utility>
 
@@ -25,9 +26,6 @@ struct Activation {
   auto fields() { return joist::fields(); }
 };
 
-struct IdentityLayer {
-  Tensor operator()(const Tensor& x) const { return x; }
-};
 struct ReLU {
   Tensor operator()(const Tensor& x) const { return relu(x); }
 };

@@ -80,7 +80,7 @@ Tensor weights_of(const Tensor& q, const Tensor& k, const Tensor& mask, bool cau
 }
 
 // [batch, length, heads · width] -> [batch, heads, length, width], a view.
-Tensor split(const Tensor& x, std::int64_t heads) {
+Tensor split_heads(const Tensor& x, std::int64_t heads) {
   return transpose(reshape(x, {x.shape(0), x.shape(1), heads, heads > 0 ? x.shape(2) / heads : 0}), 1, 2);
 }
 
@@ -174,12 +174,13 @@ AttentionOutput MultiheadAttention::operator()(const Tensor& query, const Tensor
   Tensor q, k, v;  // [batch, heads, length, width]
   if (one_input && in_proj_weight.defined()) {
     const std::vector<Tensor> parts =
-        chunk(split(linear(ordered(query), in_proj_weight, in_proj_bias), 3 * num_heads), 3, 1);
+        chunk(split_heads(linear(ordered(query), in_proj_weight, in_proj_bias), 3 * num_heads), 3, 1);
     q = parts[0], k = parts[1], v = parts[2];
   } else {
     const bool packed = in_proj_weight.defined();
     const auto projected = [&](const Tensor& x, const Parameter& weight, int i) {
-      return split(linear(ordered(x), packed ? part(in_proj_weight, i) : Tensor(weight), part(in_proj_bias, i)), num_heads);
+      return split_heads(linear(ordered(x), packed ? part(in_proj_weight, i) : Tensor(weight), part(in_proj_bias, i)),
+                         num_heads);
     };
     q = projected(query, q_proj_weight, 0);
     k = projected(key, k_proj_weight, 1);

@@ -1,7 +1,7 @@
 // The schemes that depend on the shape of a weight: fans, orthogonal and sparse matrices, identities.
 #include <joist/core/kernels.h>
 #include <joist/core/mode.h>
-#include <joist/core/ops/creation.h>
+#include <joist/core/ops.h>
 #include <joist/layers/init.h>
 
 #include <algorithm>

@@ -53,7 +53,8 @@ struct BatchNorm {
     const bool update = batch_statistics && training();
     if (update && num_batches_tracked.defined()) {
       std::int64_t& count = *num_batches_tracked.value().data<std::int64_t>();
-      now.momentum = 1 / static_cast<double>(++count);
+      if (!recomputing()) ++count;
+      now.momentum = 1 / static_cast<double>(count);
       num_batches_tracked.value().bump_version();
     }
     return batch_norm(x, weight, bias, running_mean, running_var, now, batch_statistics);

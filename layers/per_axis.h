@@ -1,8 +1,7 @@
 // Options of layers with one value per spatial axis.
 #pragma once
 
-#include <joist/core/ops/convolution.h>
-#include <joist/core/shape.h>
+#include <joist/core/ops.h>
 
 #include <initializer_list>
 

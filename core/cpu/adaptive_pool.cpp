@@ -132,7 +132,7 @@ void maximum(const Array& x, const Out& out, const Array& index) {
         std::int64_t position = -1;
         for_each_inside(ranges, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
           const T value = from[in.offset(i, j, k)];
-          if (position >= 0 && !(value > best || (std::isnan(value) && !std::isnan(best)))) return;
+          if (position >= 0 && !(value > best || std::isnan(value))) return;
           best = value;
           position = (i * in.length[1] + j) * in.length[2] + k;
         });

@@ -69,24 +69,27 @@ void transform(const Array& x, int axis, bool inverse, double scale, const Out& 
   const Transform plan(n, inverse);
   const std::int64_t xs = x.strides()[axis], ys = y.array.strides()[axis];
   const std::int64_t xi = x.strides()[-1], yi = y.array.strides()[-1];
-  const Array xr = x.sliced(-1, 0, 1), yr = y.array.sliced(-1, 0, 1);
+  const Shape first = x.shape().with(-1, 1).with(axis, 1);
+  const Array x_lines = x.strided(first, x.strides()), y_lines = y.array.strided(first, y.array.strides());
+  const StridedAxes lines(first, {&y_lines, &x_lines});
   with_floating(x.dtype(), "fft", [&]<class T>(T) {
-    const T* from = x.data<T>();
-    T* to = y.array.data<T>();
-    for_each_line(xr.shape(), axis, {&yr, &xr}, std::max<std::int64_t>(1, 2048 / n), [&](const auto& at) {
-      thread_local std::vector<Complex> work, result;
-      work.resize(plan.length());
-      result.resize(plan.length());
-      for (std::int64_t k = 0; k < n; ++k) {
-        const T* element = from + at[1] + k * xs;
-        work[static_cast<std::size_t>(k)] = {static_cast<double>(element[0]), static_cast<double>(element[xi])};
-      }
-      plan.run(work.data(), result.data());
-      for (std::int64_t k = 0; k < n; ++k) {
-        T* element = to + at[0] + k * ys;
-        const Complex value = scale * result[static_cast<std::size_t>(k)];
-        element[0] = static_cast<T>(value.real()) + (y.accumulate ? element[0] : T(0));
-        element[yi] = static_cast<T>(value.imag()) + (y.accumulate ? element[yi] : T(0));
+    parallel_for(lines.elements(), std::max<std::int64_t>(1, 2048 / n), [&](std::int64_t begin, std::int64_t end) {
+      const Transform own = plan;  // kissfft writes to memory of its own while it transforms
+      std::vector<Complex> work(own.length()), result(own.length());
+      for (std::int64_t line = begin; line < end; ++line) {
+        const StridedAxes::Offsets at = lines.offsets(line);
+        const T* from = x.data<T>() + at[1];
+        T* to = y.array.data<T>() + at[0];
+        for (std::int64_t k = 0; k < n; ++k)
+          work[static_cast<std::size_t>(k)] = {static_cast<double>(from[k * xs]),
+                                               static_cast<double>(from[k * xs + xi])};
+        own.run(work.data(), result.data());
+        for (std::int64_t k = 0; k < n; ++k) {
+          const Complex value = scale * result[static_cast<std::size_t>(k)];
+          T &real = to[k * ys], &imaginary = to[k * ys + yi];
+          real = static_cast<T>(value.real()) + (y.accumulate ? real : T(0));
+          imaginary = static_cast<T>(value.imag()) + (y.accumulate ? imaginary : T(0));
+        }
       }
     });
   });

@@ -1,8 +1,9 @@
-#include <algorithm>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/indexing.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/parallel.h>
+
+#include <algorithm>
 
 namespace joist {
 namespace {

@@ -184,6 +184,28 @@ void extreme(const Array& x, int axis, const Out& out, const Array& index) {
   });
 }
 
+void matrix_product(const Array& a, const Array& b, const Array& bias, const Out& out) {
+  // For each element of y the row of a and the column of b that make it.
+  const auto first_of = [&](const Array& x, int axis) {
+    return x.strided(x.shape().with(axis, 1), x.strides()).expanded(out.array.shape());
+  };
+  const Array rows = first_of(a, -1), columns = first_of(b, -2);
+  const std::int64_t depth = a.shape(-1), along = a.strides()[-1], down = b.strides()[-2];
+  write_or_add(out, [&](const Array& y) {
+    const Array shift = bias.defined() ? bias.expanded(y.shape()) : columns;
+    with_integer(y.dtype(), "matmul", [&]<class T>(T) {
+      const T *p = a.data<T>(), *q = b.data<T>(), *extra = shift.data<T>();
+      T* to = y.data<T>();
+      for_each_element(y.shape(), {&y, &rows, &columns, &shift}, [&](const StridedAxes::Offsets& at) {
+        std::uint64_t total = bias.defined() ? static_cast<std::uint64_t>(extra[at[3]]) : 0;
+        for (std::int64_t k = 0; k < depth; ++k)
+          total += static_cast<std::uint64_t>(p[at[1] + k * along]) * static_cast<std::uint64_t>(q[at[2] + k * down]);
+        to[at[0]] = static_cast<T>(total);
+      });
+    });
+  });
+}
+
 }  // namespace
 
 void fill_integers(Kernels& table) {
@@ -192,6 +214,7 @@ void fill_integers(Kernels& table) {
   table.reduction.sum = sum;
   table.reduction.maximum = extreme<true>;
   table.reduction.minimum = extreme<false>;
+  table.matmul.product = matrix_product;
 }
 
 }  // namespace joist

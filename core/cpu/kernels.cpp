@@ -27,6 +27,10 @@ const Kernels& double_kernels() {
     filled.elementwise.fill = cpu_kernels().elementwise.fill.pointer();
     filled.elementwise.copy = cpu_kernels().elementwise.copy.pointer();
     filled.indexing.take_rows = cpu_kernels().indexing.take_rows.pointer();
+    filled.indexing.gather = cpu_kernels().indexing.gather.pointer();
+    filled.indexing.scatter = cpu_kernels().indexing.scatter.pointer();
+    filled.reduction.product = cpu_kernels().reduction.product.pointer();
+    filled.reduction.product_backward = cpu_kernels().reduction.product_backward.pointer();
     return filled;
   }();
   return table;

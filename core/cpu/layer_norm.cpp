@@ -9,10 +9,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <joist/core/cpu/layer_norm.cpp>
-// clang-format off: the order matters
+// clang-format off
+#include <hwy/foreach_target.h>  // before the other
 #include <joist/core/cpu/simd-inl.h>
-
-#include <hwy/foreach_target.h>
 // clang-format on
 
 #ifndef JOIST_CORE_CPU_LAYER_NORM

@@ -46,14 +46,20 @@ void multiply_tile(const PanelProduct& t) {
     }
   }
   const float* b = t.panel;
+  // Every fourth row has a pointer; one for each would be more than there are registers.
+  const float* top[(most_rows + 3) / 4];
+  for (int i = 0; i < (rows + 3) / 4; ++i) top[i] = t.a + 4 * i * t.a_row;
   for (std::int64_t k = 0; k < t.depth; ++k, b += 2 * width) {
     const Lanes b0 = load(b), b1 = load(b + width);
 #pragma GCC unroll 12
     for (int r = 0; r < rows; ++r) {
-      const Lanes a(t.a[r * t.a_row + k]);
+      if (r % 4 == 0) asm("" : "+r"(top[r / 4]));  // that the compiler keeps these pointers
+      const Lanes a(top[r / 4][r % 4 * t.a_row]);
       sums[r][0] = multiply_add(a, b0, sums[r][0]);
       sums[r][1] = multiply_add(a, b1, sums[r][1]);
     }
+#pragma GCC unroll 3
+    for (int i = 0; i < (rows + 3) / 4; ++i) ++top[i];
   }
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r) {
@@ -74,30 +80,31 @@ void multiply_rows(int wanted, const PanelProduct& tile) {
   if constexpr (rows > 1) multiply_rows<rows - 1>(wanted, tile);
 }
 
-// One panel; the rows fall into tiles of nearly equal height.
-void multiply_panel(const PanelProduct& whole, std::int64_t rows) {
+// A part of k for one panel; the rows fall into tiles of nearly equal height.
+void multiply_block(const PanelProduct& block_of_panel, std::int64_t rows) {
   const std::int64_t tiles = (rows + most_rows - 1) / most_rows;
-  for (std::int64_t k = 0; k == 0 || k < whole.depth; k += block)
-    for (std::int64_t i = 0; i < tiles; ++i) {
-      const std::int64_t first = rows * i / tiles, last = rows * (i + 1) / tiles;
-      PanelProduct tile = whole;
-      tile.a += first * whole.a_row + k;
-      tile.panel += k * panel_width();
-      tile.y += first * whole.y_row;
-      tile.depth = std::min(block, whole.depth - k);
-      tile.accumulate = whole.accumulate || k > 0;
-      multiply_rows<most_rows>(static_cast<int>(last - first), tile);
-    }
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const std::int64_t first = rows * i / tiles, last = rows * (i + 1) / tiles;
+    PanelProduct tile = block_of_panel;
+    tile.a += first * tile.a_row;
+    tile.y += first * tile.y_row;
+    multiply_rows<most_rows>(static_cast<int>(last - first), tile);
+  }
 }
 
+// Block after block of k, so that a's part stays in the first-level cache for all panels.
 void multiply_panels(const PanelProduct& whole, std::int64_t rows, std::int64_t first, std::int64_t last) {
-  for (std::int64_t panel = first; panel < last; ++panel) {
-    PanelProduct one = whole;
-    one.panel += panel * whole.depth * panel_width();
-    one.y += panel * panel_width();
-    one.columns = std::min(panel_width(), whole.columns - panel * panel_width());
-    multiply_panel(one, rows);
-  }
+  for (std::int64_t k = 0; k == 0 || k < whole.depth; k += block)
+    for (std::int64_t panel = first; panel < last; ++panel) {
+      PanelProduct one = whole;
+      one.a += k;
+      one.panel += (panel * whole.depth + k) * panel_width();
+      one.y += panel * panel_width();
+      one.depth = std::min(block, whole.depth - k);
+      one.columns = std::min(panel_width(), whole.columns - panel * panel_width());
+      one.accumulate = whole.accumulate || k > 0;
+      multiply_block(one, rows);
+    }
 }
 
 }  // namespace

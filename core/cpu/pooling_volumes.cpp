@@ -84,7 +84,7 @@ void max_pool_planes(const Array& x, const PoolOptions& options, const Out& out,
       std::int64_t position = -1;
       for_each_under(axes, a, b, c, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
         const float value = from[in.offset(i, j, k)];
-        if (position >= 0 && !(value > best || (std::isnan(value) && !std::isnan(best)))) return;
+        if (position >= 0 && !(value > best || std::isnan(value))) return;
         best = value;
         position = (i * in.length[1] + j) * in.length[2] + k;
       });

@@ -79,7 +79,7 @@ class Backward {
   void step(std::int64_t t) const {
     const std::int64_t rows = walk_.rows(t), row = t * walk_.batch;
     if (projected_) unproject(t);
-    over_columns(walk_.hidden, 8 * rows,
+    over_columns(walk_.hidden, 32 * rows,
                  [&](auto, auto, auto first, auto last) { cell_backward(cell_step(t, first, last)); });
     if (candidate_.panels() > 0)
       over_columns(walk_.hidden, rows * walk_.hidden, [&](auto begin, auto end, auto first, auto last) {

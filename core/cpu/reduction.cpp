@@ -1,12 +1,12 @@
+#include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/kernels.h>
+#include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/product.h>
 #include <joist/core/cpu/reduction.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
-#include <joist/core/cpu/copy.h>
-#include <joist/core/cpu/kernels.h>
-#include <joist/core/cpu/parallel.h>
-#include <joist/core/cpu/product.h>
 
 namespace joist {
 namespace {

@@ -1,8 +1,9 @@
 // Sums over axes of an array, or of a function of several arrays that is never stored.
 #pragma once
 
-#include <initializer_list>
 #include <joist/core/cpu/tiles.h>
+
+#include <initializer_list>
 
 namespace joist {
 

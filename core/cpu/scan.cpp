@@ -74,23 +74,22 @@ void product_backward(const Array& x, const Array& dy, int axis, const Out& out)
   with_floating(x.dtype(), "cumprod", [&]<class T>(T) {
     const std::int64_t n = x.shape(axis);
     const std::int64_t ds = dx.strides()[axis], xs = x.strides()[axis], ys = dy.strides()[axis];
-    for_each_line(
-        x.shape(), axis, {&dx, &x, &dy}, lines_per_thread(n), [&](const StridedAxes::Offsets& at) {
-          T* to = dx.data<T>() + at[0];
-          const T *from = x.data<T>() + at[1], *slope = dy.data<T>() + at[2];
-          std::vector<double> behind(static_cast<std::size_t>(n));
-          double total = 0;
-          for (std::int64_t i = n - 1; i >= 0; --i) {
-            const double next = i + 1 < n ? static_cast<double>(from[(i + 1) * xs]) * total : 0;
-            total = static_cast<double>(slope[i * ys]) + next;
-            behind[static_cast<std::size_t>(i)] = total;
-          }
-          double before = 1;
-          for (std::int64_t i = 0; i < n; ++i) {
-            write<T>(to[i * ds], before * behind[static_cast<std::size_t>(i)], out.accumulate);
-            before *= static_cast<double>(from[i * xs]);
-          }
-        });
+    for_each_line(x.shape(), axis, {&dx, &x, &dy}, lines_per_thread(n), [&](const StridedAxes::Offsets& at) {
+      T* to = dx.data<T>() + at[0];
+      const T *from = x.data<T>() + at[1], *slope = dy.data<T>() + at[2];
+      std::vector<double> behind(static_cast<std::size_t>(n));
+      double total = 0;
+      for (std::int64_t i = n - 1; i >= 0; --i) {
+        const double next = i + 1 < n ? static_cast<double>(from[(i + 1) * xs]) * total : 0;
+        total = static_cast<double>(slope[i * ys]) + next;
+        behind[static_cast<std::size_t>(i)] = total;
+      }
+      double before = 1;
+      for (std::int64_t i = 0; i < n; ++i) {
+        write<T>(to[i * ds], before * behind[static_cast<std::size_t>(i)], out.accumulate);
+        before *= static_cast<double>(from[i * xs]);
+      }
+    });
   });
 }
 
@@ -123,22 +122,19 @@ void log_sum_exp_backward(const Array& x, const Array& y, const Array& dy, int a
     constexpr T nothing = -std::numeric_limits<T>::infinity();
     const std::int64_t n = x.shape(axis), ds = dx.strides()[axis], xs = x.strides()[axis];
     const std::int64_t ys = y.strides()[axis], gs = dy.strides()[axis];
-    for_each_line(
-        x.shape(), axis, {&dx, &x, &y, &dy}, lines_per_thread(n), [&](const StridedAxes::Offsets& at) {
-          T* to = dx.data<T>() + at[0];
-          const T *from = x.data<T>() + at[1], *result = y.data<T>() + at[2], *slope = dy.data<T>() + at[3];
-          double total = 0;
-          for (std::int64_t i = n - 1; i >= 0; --i) {
-            const double own = static_cast<double>(result[i * ys]);
-            if (i + 1 < n && total != 0)
-              total *= result[i * ys] == nothing ? 0 : std::exp(own - static_cast<double>(result[(i + 1) * ys]));
-            total += static_cast<double>(slope[i * gs]);
-            const double value = from[i * xs] == nothing
-                                     ? 0
-                                     : std::exp(static_cast<double>(from[i * xs]) - own) * total;
-            write<T>(to[i * ds], value, out.accumulate);
-          }
-        });
+    for_each_line(x.shape(), axis, {&dx, &x, &y, &dy}, lines_per_thread(n), [&](const StridedAxes::Offsets& at) {
+      T* to = dx.data<T>() + at[0];
+      const T *from = x.data<T>() + at[1], *result = y.data<T>() + at[2], *slope = dy.data<T>() + at[3];
+      double total = 0;
+      for (std::int64_t i = n - 1; i >= 0; --i) {
+        const double own = static_cast<double>(result[i * ys]);
+        if (i + 1 < n && total != 0)
+          total *= result[i * ys] == nothing ? 0 : std::exp(own - static_cast<double>(result[(i + 1) * ys]));
+        total += static_cast<double>(slope[i * gs]);
+        const double value = from[i * xs] == nothing ? 0 : std::exp(static_cast<double>(from[i * xs]) - own) * total;
+        write<T>(to[i * ds], value, out.accumulate);
+      }
+    });
   });
 }
 

@@ -20,24 +20,24 @@ void sort(const Array& x, int axis, bool descending, const Array& y, const Array
   with_number(x.dtype(), "sort", [&]<class T>(T) {
     const std::int64_t n = x.shape(axis);
     const std::int64_t ys = y.strides()[axis], xs = x.strides()[axis], is = index.strides()[axis];
-    for_each_line(
-        x.shape(), axis, {&y, &x, &index}, 1024 / std::max<std::int64_t>(1, n), [&](const StridedAxes::Offsets& at) {
-          const T* from = x.data<T>() + at[1];
-          std::vector<std::pair<T, std::int64_t>> line(static_cast<std::size_t>(n));
-          for (std::int64_t i = 0; i < n; ++i) line[static_cast<std::size_t>(i)] = {from[i * xs], i};
-          // The places break ties, which makes any sort a stable one.
-          std::sort(line.begin(), line.end(), [descending](const auto& a, const auto& b) {
-            if (before(a.first, b.first)) return !descending;
-            if (before(b.first, a.first)) return descending;
-            return a.second < b.second;
-          });
-          T* to = y.data<T>() + at[0];
-          auto* where = index.data<std::int64_t>() + at[2];
-          for (std::int64_t i = 0; i < n; ++i) {
-            to[i * ys] = line[static_cast<std::size_t>(i)].first;
-            where[i * is] = line[static_cast<std::size_t>(i)].second;
-          }
-        });
+    for_each_line(x.shape(), axis, {&y, &x, &index}, 1024 / std::max<std::int64_t>(1, n),
+                  [&](const StridedAxes::Offsets& at) {
+                    const T* from = x.data<T>() + at[1];
+                    std::vector<std::pair<T, std::int64_t>> line(static_cast<std::size_t>(n));
+                    for (std::int64_t i = 0; i < n; ++i) line[static_cast<std::size_t>(i)] = {from[i * xs], i};
+                    // The places break ties, which makes any sort a stable one.
+                    std::sort(line.begin(), line.end(), [descending](const auto& a, const auto& b) {
+                      if (before(a.first, b.first)) return !descending;
+                      if (before(b.first, a.first)) return descending;
+                      return a.second < b.second;
+                    });
+                    T* to = y.data<T>() + at[0];
+                    auto* where = index.data<std::int64_t>() + at[2];
+                    for (std::int64_t i = 0; i < n; ++i) {
+                      to[i * ys] = line[static_cast<std::size_t>(i)].first;
+                      where[i * is] = line[static_cast<std::size_t>(i)].second;
+                    }
+                  });
   });
 }
 

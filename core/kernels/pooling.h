@@ -16,8 +16,8 @@ struct PoolOptions {
 };
 
 struct PoolKernels {
-  /// index (int32, y's shape): position row * width + column of each maximum in its input plane; the first of equals, -1
-  /// where dilation leaves a window without any element.
+  /// index (int32, y's shape): position row * width + column of each maximum in its input plane; the first of equals,
+  /// the last NaN, -1 where dilation leaves a window without any element.
   Kernel<void(const Array& x, const PoolOptions&, const Out& y, const Array& index)> maximum{"max_pool"};
   Kernel<void(const Array& dy, const Array& index, const PoolOptions&, const Out& dx)> maximum_backward{
       "max_pool_backward"};

@@ -114,7 +114,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
       side_by_side
           ? Array::empty({shape[0], shape[2], shape[1], shape[3]}, q.dtype(), q.device()).permuted({0, 2, 1, 3})
           : Array::empty(shape, q.dtype(), q.device());
-  const Array log_sum = Array::empty(rows, q.dtype(), q.device());
+  const Array log_sum = Array::empty(rows, is_half(q.dtype()) ? Dtype::float32 : q.dtype(), q.device());
   const auto value_of = [](const Tensor& x) { return x.defined() ? x.value() : Array(); };
   const AttentionArguments arguments{four_q.value(), four_k.value(), four_v.value(), value_of(full_mask),
                                      value_of(slopes)};

@@ -31,7 +31,8 @@ struct ReducedAxes {
       count *= shape[axis];
       kept[axis] = 1;
     }
-    for (int i = static_cast<int>(list.size()) - 1; i >= 0; --i) dropped = dropped.without(list[static_cast<std::size_t>(i)]);
+    for (int i = static_cast<int>(list.size()) - 1; i >= 0; --i)
+      dropped = dropped.without(list[static_cast<std::size_t>(i)]);
   }
   const Shape& result(bool keep_axes) const { return keep_axes ? kept : dropped; }
 };

@@ -185,11 +185,12 @@ Tensor einsum(std::string_view given, std::span<const Tensor> operands) {
       const std::int64_t own = term.x.shape(static_cast<int>(k));
       if (own != length && own != 1 && length != 1) {
         const bool dotted = is_ellipsis(term.labels[k]);
-        throw ShapeError({.where = "einsum",
-                          .what = (dotted ? std::string("an axis of \"...\"") : std::string("the label '") + term.labels[k] + "'") +
-                                  " has lengths " + std::to_string(length) + " and " + std::to_string(own) + " in \"" +
-                                  std::string(given) + "\", operand " + operands[i].shape().text(),
-                          .expected = "one length for each label"});
+        throw ShapeError(
+            {.where = "einsum",
+             .what = (dotted ? std::string("an axis of \"...\"") : std::string("the label '") + term.labels[k] + "'") +
+                     " has lengths " + std::to_string(length) + " and " + std::to_string(own) + " in \"" +
+                     std::string(given) + "\", operand " + operands[i].shape().text(),
+             .expected = "one length for each label"});
       }
       length = length == 1 ? own : length;
     }

@@ -61,13 +61,13 @@ Tensor shared_extreme(const char* op, const Tensor& x, std::span<const int> axes
   Array y = x.value();
   for (const int axis : over.list) y = chosen(y, axis, largest).first;
   const ExtremeAttribute attribute{over.kept, largest, true};
-  const Tensor result = record(
-      {Op::maximum_of_axis, attribute}, {x}, y,
-      [x = saved(x), y = saved(y), list = over.list](const Array& dy, Node& node) {
-        const Tensor equal = to(eq(Tensor(x.get()), Tensor(y.get())), dy.dtype());
-        const Tensor share = Tensor(dy) / sum(equal, list, true);
-        kernels_of<ElementwiseKernels>(dy).binary(Multiply{}, equal.value(), share.value(), node.slot(0));
-      });
+  const Tensor result =
+      record({Op::maximum_of_axis, attribute}, {x}, y,
+             [x = saved(x), y = saved(y), list = over.list](const Array& dy, Node& node) {
+               const Tensor equal = to(eq(Tensor(x.get()), Tensor(y.get())), dy.dtype());
+               const Tensor share = Tensor(dy) / sum(equal, list, true);
+               kernels_of<ElementwiseKernels>(dy).binary(Multiply{}, equal.value(), share.value(), node.slot(0));
+             });
   return reshape(result, over.result(keep_axes));
 }
 

@@ -37,8 +37,7 @@ Range range_of(const char* op, const Tensor& x, std::int64_t bins, double low, d
                       .what = "a tensor of " + std::string(name_of(x.dtype())),
                       .expected = "a floating-point tensor",
                       .remedy = "convert with to(x, Dtype::float32)"});
-  if (bins < 1)
-    throw UsageError({.where = op, .what = std::to_string(bins) + " bins", .expected = "at least 1"});
+  if (bins < 1) throw UsageError({.where = op, .what = std::to_string(bins) + " bins", .expected = "at least 1"});
   if (low == high && x.value().elements() > 0) {
     low = min(x).item();
     high = max(x).item();
@@ -66,7 +65,8 @@ Tensor bincount(const Tensor& given, const Tensor& weights, std::int64_t least) 
                       .what = "input " + given.shape().text() + ", weights " + weights.shape().text(),
                       .expected = "a weight for each element"});
   if (least < 0)
-    throw UsageError({.where = "bincount", .what = "at least " + std::to_string(least) + " bins", .expected = "0 or more"});
+    throw UsageError(
+        {.where = "bincount", .what = "at least " + std::to_string(least) + " bins", .expected = "0 or more"});
   const Quiet quiet;
   const Tensor x = to(given, Dtype::int64);
   const bool some = x.shape(0) > 0;
@@ -104,8 +104,8 @@ Histogram histogram(const Tensor& given, const Tensor& edges, const Tensor& give
   const std::int64_t bins = edges.shape(0) - 1;
   const Tensor low = select(bounds, 0, 0), high = select(bounds, 0, bins);
   const Tensor inside = logical_and(ge(x, low), le(x, high)), chosen = masked_select(x, inside);
-  const Tensor weights = given_weights.defined() ? masked_select(to(ravel(given_weights.detach()), x.dtype()), inside)
-                                                 : ones_like(chosen);
+  const Tensor weights =
+      given_weights.defined() ? masked_select(to(ravel(given_weights.detach()), x.dtype()), inside) : ones_like(chosen);
   const Tensor place = searchsorted(bounds, chosen, true) - 1.0;
   const Tensor last = where(lt(place, static_cast<double>(bins)), place, static_cast<double>(bins - 1));
   Tensor counts = counted(last, weights, bins);
@@ -116,7 +116,8 @@ Histogram histogram(const Tensor& given, const Tensor& edges, const Tensor& give
 Histogram histogram(const Tensor& x, std::int64_t bins, double given_low, double given_high, const Tensor& weights,
                     bool density) {
   const bool nothing = x.value().elements() == 0 && given_low == given_high;
-  const auto [low, high] = range_of("histogram", x.detach(), bins, nothing ? 0 : given_low, nothing ? 1 : given_high, 0.5);
+  const auto [low, high] =
+      range_of("histogram", x.detach(), bins, nothing ? 0 : given_low, nothing ? 1 : given_high, 0.5);
   return histogram(x, linspace(low, high, bins + 1, x.dtype(), x.device()), weights, density);
 }
 

@@ -20,15 +20,31 @@ void for_each_of(const Array& index, Visit&& visit) {
   for_each_index(index.shape(), [&](const Shape& at) { visit(at, values[offset_of(at, index.strides())]); });
 }
 
+// Whether all indices that the host can read lie in [least, length): one pass over the memory, however often the index
+// is expanded.
+bool all_within(const Array& index, std::int64_t least, std::int64_t length) {
+  if (!index.device().on_host() || index.elements() == 0) return true;
+  Array once = index;
+  for (int axis = 0; axis < index.rank(); ++axis)
+    if (index.strides()[axis] == 0) once = once.sliced(axis, 0, 1);
+  bool within = true;
+  const auto* values = index.data<std::int64_t>();
+  if (once.is_dense()) {
+    for (std::int64_t i = 0; i < once.elements(); ++i) within = within && values[i] >= least && values[i] < length;
+  } else {
+    for_each_of(once, [&](const Shape&, std::int64_t value) { within = within && value >= least && value < length; });
+  }
+  return within;
+}
+
 [[noreturn]] void refuse_index(const char* op, std::int64_t index, const Shape& position, std::int64_t least,
                                std::int64_t length, const Shape& input) {
   throw DataError({.where = op,
                    .what = "index " + std::to_string(index) + " at position " +
                            (position.rank() == 1 ? std::to_string(position[0]) : position.text()),
-                   .expected = length == 0
-                                   ? "no index: input " + input.text() + " has no elements there"
-                                   : std::to_string(least) + " to " + std::to_string(length - 1) + " for input " +
-                                         input.text()});
+                   .expected = length == 0 ? "no index: input " + input.text() + " has no elements there"
+                                           : std::to_string(least) + " to " + std::to_string(length - 1) +
+                                                 " for input " + input.text()});
 }
 
 void require_int64(const char* op, const Array& index) {
@@ -50,6 +66,7 @@ void require_index_vector(const char* op, const Tensor& x, const Shape& index) {
 
 void require_indices(const char* op, const Array& index, std::int64_t length, const Shape& input) {
   require_int64(op, index);
+  if (all_within(index, 0, length)) return;
   for_each_of(index, [&](const Shape& at, std::int64_t value) {
     if (value < 0 || value >= length) refuse_index(op, value, at, 0, length, input);
   });
@@ -57,12 +74,10 @@ void require_indices(const char* op, const Array& index, std::int64_t length, co
 
 Array wrapped_indices(const char* op, const Array& index, std::int64_t length, const Shape& input) {
   require_int64(op, index);
-  bool negative = false;
+  if (all_within(index, 0, length)) return index;
   for_each_of(index, [&](const Shape& at, std::int64_t value) {
     if (value < -length || value >= length) refuse_index(op, value, at, -length, length, input);
-    negative = negative || value < 0;
   });
-  if (!negative) return index;
   const Array result = Array::empty(index.shape(), Dtype::int64, index.device());
   auto* to = result.data<std::int64_t>();
   for_each_of(index, [&](const Shape&, std::int64_t value) { *to++ = value < 0 ? value + length : value; });
@@ -93,22 +108,33 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   require_index_vector("index_select", x, index.shape());
   const int at = x.shape().axis(axis);
   if (at == 0) return index_select(x, index.value());
-  return movedim(index_select(movedim(x, at, 0), index.value()), 0, at);
+  require_same_device("index_select", x, index);
+  require_indices("index_select", index.value(), x.shape(at), x.shape());
+  // The same positions for every line along the axis.
+  const Shape shape = x.shape().with(at, index.shape(0));
+  Strides strides = Shape::filled(x.rank(), 0);
+  strides[at] = index.value().strides()[0];
+  const Array wide = index.value().strided(shape, strides);
+  Array y = Array::empty(shape, x.dtype(), x.device());
+  kernels_of<IndexingKernels>(x.value()).gather(x.value(), at, wide, {y, false});
+  return record({Op::gather, AxisAttribute{at}}, {x, index}, std::move(y),
+                [index = saved(wide), at](const Array& dy, Node& node) { place_along(dy, at, index, node.slot(0)); });
 }
 
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   require_same_device("gather", x, index);
   // A tensor without axes counts as a vector of one.
-  if (x.rank() == 0) return reshape(gather(reshape(x, {1}), 0, reshape(index, {index.value().elements()})), index.shape());
+  if (x.rank() == 0)
+    return reshape(gather(reshape(x, {1}), 0, reshape(index, {index.value().elements()})), index.shape());
   const int at = x.shape().axis(axis);
   bool fits = index.rank() == x.rank();
   for (int i = 0; fits && i < x.rank(); ++i) fits = i == at || index.shape(i) <= x.shape(i);
   if (!fits)
-    throw ShapeError({.where = "gather",
-                      .what = "input " + x.shape().text() + ", index " + index.shape().text() + ", axis " +
-                              std::to_string(axis),
-                      .expected = "an index of as many axes, no longer than the input on all but that axis",
-                      .remedy = "take_along_dim() broadcasts"});
+    throw ShapeError(
+        {.where = "gather",
+         .what = "input " + x.shape().text() + ", index " + index.shape().text() + ", axis " + std::to_string(axis),
+         .expected = "an index of as many axes, no longer than the input on all but that axis",
+         .remedy = "take_along_dim() broadcasts"});
   require_indices("gather", index.value(), x.shape(at), x.shape());
   Array y = Array::empty(index.shape(), x.dtype(), x.device());
   kernels_of<IndexingKernels>(x.value()).gather(x.value(), at, index.value(), {y, false});

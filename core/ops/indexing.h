@@ -30,10 +30,10 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& sou
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, double value);
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source);
 
-enum class Reduce { sum, prod, mean, amax, amin };
+enum class ScatterReduction { sum, prod, mean, amax, amin };
 /// x combined with all of source that goes to the same element. Without include_self x's elements count only where
 /// nothing goes. amax and amin share the gradient evenly among equals.
-Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tensor& source, Reduce reduce,
+Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tensor& source, ScatterReduction reduce,
                       bool include_self = true);
 
 /// Elements of the flattened tensor (index's shape); negative indices count from the end.

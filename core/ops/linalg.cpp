@@ -164,18 +164,30 @@ Tensor det(const Tensor& a) {
   });
 }
 
+namespace {
+
+// a⁻ᵀ; infinite for singular matrices, as the slope of the logarithm at 0.
+Tensor slope_of_logdet(const Tensor& a) {
+  try {
+    return inverse(turned(a));
+  } catch (const DataError&) {
+    return cofactors(a) / as_column(as_column(det(a)));
+  }
+}
+
+}  // namespace
+
 SignAndLogarithm slogdet(const Tensor& a) {
   require_square("slogdet", a);
   const Shape batch = batch_of(a);
   Array sign = Array::empty(batch, a.dtype(), a.device()), logarithm = Array::empty(batch, a.dtype(), a.device());
   table_of(a).determinant(a.value(), sign, logarithm);
-  const auto results = record({Op::determinant}, std::span(&a, 1), {sign, logarithm},
-                              [a = saved(a)](std::span<const Array> dys, Node& node) {
-                                const NoGradient off;
-                                const Tensor across = turned(Tensor(a));
-                                if (!dys[1].defined()) return node.give(0, zeros_like(Tensor(a)).value());
-                                node.give(0, (inverse(across) * as_column(as_column(Tensor(dys[1])))).value());
-                              });
+  const auto results = record(
+      {Op::determinant}, std::span(&a, 1), {sign, logarithm}, [a = saved(a)](std::span<const Array> dys, Node& node) {
+        const NoGradient off;
+        if (!dys[1].defined()) return node.give(0, zeros_like(Tensor(a)).value());
+        node.give(0, (slope_of_logdet(Tensor(a)) * as_column(as_column(Tensor(dys[1])))).value());
+      });
   return {results[0], results[1]};
 }
 

@@ -64,8 +64,8 @@ Tensor svdvals(const Tensor& a);
 struct EigenPairs {
   Tensor values, vectors;  ///< [..., n] ascending; [..., n, n], one vector per column
 };
-/// a symmetric: only the lower (or upper) triangle is read. Gradients reach the vectors only where values differ.
-/// DataError: not finite.
+/// a symmetric: only the lower (or upper) triangle is read; the gradient is symmetric and reaches the vectors only
+/// where values differ. DataError: not finite.
 EigenPairs eigh(const Tensor& a, bool upper = false);
 Tensor eigvalsh(const Tensor& a, bool upper = false);
 

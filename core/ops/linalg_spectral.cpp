@@ -1,7 +1,7 @@
 // svd:   a = u diag(s) vᵀ     da = u ((F∘(uᵀdu - duᵀu)) s + s (F∘(vᵀdv - dvᵀv)) + diag(ds)) vᵀ
 //                                  + (1 - u uᵀ) du s⁻¹ vᵀ + u s⁻¹ dvᵀ (1 - v vᵀ),   F_ij = 1 / (s_j² - s_i²), i ≠ j
 //                             (Townsend 2016, "Differentiating the singular value decomposition")
-// eigh:  a v = v diag(w)      da = v (diag(dw) + (vᵀdv) ∘ E) vᵀ,   E_ij = 1 / (w_j - w_i), i ≠ j
+// eigh:  a v = v diag(w)      da = sym(v (diag(dw) + (vᵀdv) ∘ E) vᵀ),   E_ij = 1 / (w_j - w_i), i ≠ j
 // pinv:  p = a⁺               da = -pᵀ dp pᵀ + (1 - a p) dpᵀ p pᵀ + pᵀ p dpᵀ (1 - p a)   (Golub & Pereyra 1973, "The
 //                             differentiation of pseudo-inverses and nonlinear least squares problems …")
 // |a|F:  y = √Σ a²            da = dy a / y, 0 where y is 0
@@ -148,7 +148,8 @@ EigenPairs eigh(const Tensor& given, bool upper) {
                                   return node.give(0, matmul(Tensor(v) * as_row(Tensor(dys[0])), across).value());
                                 Tensor inner = matmul(across, Tensor(dys[1])) * inverse_differences(Tensor(w));
                                 if (dys[0].defined()) inner = inner + diagonal_matrix(Tensor(dys[0]));
-                                node.give(0, matmul(matmul(Tensor(v), inner), across).value());
+                                const Tensor da = matmul(matmul(Tensor(v), inner), across);
+                                node.give(0, ((da + turned(da)) * 0.5).value());
                               });
   return {results[0], results[1]};
 }

@@ -75,12 +75,9 @@ Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target, c
 Tensor sigmoid_focal_loss(const Tensor& logits, const Tensor& target, const FocalOptions& options) {
   require_same_shape("sigmoid_focal_loss", logits, target);
   require_option("sigmoid_focal_loss", options.alpha <= 1, "alpha", options.alpha, "at most 1; negative: no weighting");
-  const Tensor t = as_numbers(target, logits);
-  const Tensor p = sigmoid(logits);
-  const Tensor wrong = p + t - p * t * 2.0;  // 1 - p_t
-  Tensor losses = binary_cross_entropy_with_logits(logits, t) * pow(wrong, options.gamma);
-  if (options.alpha >= 0) losses = losses * (t * (2 * options.alpha - 1) + (1 - options.alpha));
-  return reduced(losses, options.reduction);
+  require_option("sigmoid_focal_loss", options.gamma >= 0, "gamma", options.gamma, "0 or more");
+  return reduced(apply(FocalCrossEntropy{options.alpha, options.gamma}, logits, as_numbers(target, logits)),
+                 options.reduction);
 }
 
 Tensor quality_focal_loss(const Tensor& logits, const Tensor& target, double beta, Reduction reduction) {

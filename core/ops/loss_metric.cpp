@@ -25,7 +25,7 @@ Tensor root(const Tensor& x) {
 }
 
 // p-norm over the last axis, which goes.
-Tensor norm(const Tensor& x, double p) {
+Tensor row_norm(const Tensor& x, double p) {
   if (p == 2) return root(sum(square(x), {-1}));
   const Tensor size = abs(x);
   if (p == 1) return sum(size, {-1});
@@ -58,7 +58,10 @@ void require_triplet(const char* op, const Tensor& anchor, const Tensor& positiv
 }
 
 // Rows divided by their lengths; a row of zeros stays.
-Tensor normalized(const Tensor& x) { return x / clamp_min(root(sum(square(x), {-1}, true)), 1e-12); }
+Tensor normalized(const Tensor& x) {
+  const Tensor length = root(sum(square(x), {-1}, true));
+  return x / where(eq(length, 0), 1.0, length);
+}
 
 void require_rows(const char* op, const Tensor& x, const Tensor& other) {
   require_same_device(op, x, other);
@@ -90,7 +93,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
   require_triplet(op, anchor, positive, negative);
   require_option(op, options.p > 0, "p", options.p, "a number above 0");
   require_option(op, options.margin > 0, "margin", options.margin, "a number above 0");
-  const auto distance = [&](const Tensor& a, const Tensor& b) { return norm(a - b + options.eps, options.p); };
+  const auto distance = [&](const Tensor& a, const Tensor& b) { return row_norm(a - b + options.eps, options.p); };
   return triplet(distance(anchor, positive), distance(anchor, negative),
                  options.swap ? distance(positive, negative) : Tensor(), options.margin, options.reduction);
 }
@@ -101,7 +104,7 @@ Tensor triplet_margin_with_distance_loss(const Tensor& anchor, const Tensor& pos
   require_triplet(op, anchor, positive, negative);
   require_option(op, options.margin > 0, "margin", options.margin, "a number above 0");
   const auto distance =
-      options.distance ? options.distance : [](const Tensor& a, const Tensor& b) { return norm(a - b + 1e-6, 2); };
+      options.distance ? options.distance : [](const Tensor& a, const Tensor& b) { return row_norm(a - b + 1e-6, 2); };
   return triplet(distance(anchor, positive), distance(anchor, negative),
                  options.swap ? distance(positive, negative) : Tensor(), options.margin, options.reduction);
 }

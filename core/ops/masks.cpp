@@ -141,10 +141,10 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source)
   const auto places = places_of(expand(mask, x.shape()));
   const auto count = static_cast<std::int64_t>(places.size());
   if (source.value().elements() < count)
-    throw ShapeError({.where = "masked_scatter",
-                      .what = "source of shape " + source.shape().text() + " for " + std::to_string(count) +
-                              " elements of the mask",
-                      .expected = "at least as many elements"});
+    throw ShapeError(
+        {.where = "masked_scatter",
+         .what = "source of shape " + source.shape().text() + " for " + std::to_string(count) + " elements of the mask",
+         .expected = "at least as many elements"});
   return reshape(scatter(ravel(x), 0, vector_of(places, x.device()), ravel(source)), x.shape());
 }
 

@@ -51,8 +51,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const Tensor row = a.rank() == 1 ? squeeze(y, -2) : y;
     return b.rank() == 1 ? squeeze(row, -1) : row;
   }
-  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2))
-    refuse_inner("matmul", a, b);
+  if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2)) refuse_inner("matmul", a, b);
   const Tables table(a.value());
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
   Shape shape = broadcast(leading_a, leading_b, "matmul");

@@ -19,13 +19,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Tensor& bias = {});
 
 // ---- for fixed ranks ------------------------------------------------------------------------------------------------
-Tensor mm(const Tensor& a, const Tensor& b);      ///< [m, k] · [k, n]
-Tensor bmm(const Tensor& a, const Tensor& b);     ///< [batch, m, k] · [batch, k, n], no broadcasting
-Tensor mv(const Tensor& a, const Tensor& x);      ///< [m, k] · [k]
-Tensor dot(const Tensor& a, const Tensor& b);     ///< [n] · [n]
-Tensor vdot(const Tensor& a, const Tensor& b);    ///< the same (numbers are real)
-Tensor outer(const Tensor& a, const Tensor& b);   ///< [m], [n] -> [m, n]
-Tensor inner(const Tensor& a, const Tensor& b);   ///< sum over the last axes: [..., n], [..., n] -> [..., ...]
+Tensor mm(const Tensor& a, const Tensor& b);     ///< [m, k] · [k, n]
+Tensor bmm(const Tensor& a, const Tensor& b);    ///< [batch, m, k] · [batch, k, n], no broadcasting
+Tensor mv(const Tensor& a, const Tensor& x);     ///< [m, k] · [k]
+Tensor dot(const Tensor& a, const Tensor& b);    ///< [n] · [n]
+Tensor vdot(const Tensor& a, const Tensor& b);   ///< the same (numbers are real)
+Tensor outer(const Tensor& a, const Tensor& b);  ///< [m], [n] -> [m, n]
+Tensor inner(const Tensor& a, const Tensor& b);  ///< sum over the last axes: [..., n], [..., n] -> [..., ...]
 
 /// beta · x + alpha · product, x broadcast to it: of matrices; of batches; of batches summed up; of a matrix and a
 /// vector; of two vectors.

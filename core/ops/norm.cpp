@@ -74,10 +74,11 @@ Tensor vector_norm(const Tensor& x, double p, std::span<const int> given, bool k
     const Quiet quiet;
     y = norm_of(x.detach(), p, over.list).value();
   }
-  const Tensor result = record({Op::norm, NormAttribute{p, over.kept}}, {x}, y,
-                               [p, list = over.list, x = saved(x), y = saved(y)](const Array& dy, Node& node) {
-                                 node.give(0, norm_gradient(Tensor(x.get()), Tensor(y.get()), Tensor(dy), p, list).value());
-                               });
+  const Tensor result =
+      record({Op::norm, NormAttribute{p, over.kept}}, {x}, y,
+             [p, list = over.list, x = saved(x), y = saved(y)](const Array& dy, Node& node) {
+               node.give(0, norm_gradient(Tensor(x.get()), Tensor(y.get()), Tensor(dy), p, list).value());
+             });
   return reshape(result, over.result(keep_axes));
 }
 Tensor vector_norm(const Tensor& x, double p) { return vector_norm(x, p, {}); }

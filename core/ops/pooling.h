@@ -15,7 +15,8 @@ namespace joist {
 Tensor max_pool1d(const Tensor& x, const PoolOptions& options);
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 Tensor max_pool3d(const Tensor& x, const PoolOptions& options);
-/// Also the position (int64) of each maximum in its line, plane or volume, counted row-major; the first of equals.
+/// Also the position (int64) of each maximum in its line, plane or volume, counted row-major; the first of equals, the
+/// last NaN.
 std::pair<Tensor, Tensor> max_pool1d_with_indices(const Tensor& x, const PoolOptions& options);
 std::pair<Tensor, Tensor> max_pool2d_with_indices(const Tensor& x, const PoolOptions& options);
 std::pair<Tensor, Tensor> max_pool3d_with_indices(const Tensor& x, const PoolOptions& options);
@@ -44,6 +45,15 @@ Tensor adaptive_max_pool3d(const Tensor& x, const Shape& output_size);
 std::pair<Tensor, Tensor> adaptive_max_pool1d_with_indices(const Tensor& x, const Shape& output_size);
 std::pair<Tensor, Tensor> adaptive_max_pool2d_with_indices(const Tensor& x, const Shape& output_size);
 std::pair<Tensor, Tensor> adaptive_max_pool3d_with_indices(const Tensor& x, const Shape& output_size);
+
+struct FractionalPoolOptions {
+  Shape kernel{2};
+  Shape output_size{};      ///< lengths, or
+  double output_ratio = 0;  ///< this share of the input's, between 0 and 1
+};
+/// Maximum over windows at pseudo-random places (Graham 2014): samples [batch, channel, 2] in [0, 1) place them along
+/// width and height; undefined: drawn by the thread's key. Host only.
+Tensor fractional_max_pool2d(const Tensor& x, const FractionalPoolOptions& options, const Tensor& samples = {});
 
 /// Mean over height and width -> [batch, channel, 1, 1].
 Tensor global_average_pool(const Tensor& x);

@@ -88,13 +88,15 @@ Tensor unflatten(const Tensor& x, int axis, const Shape& lengths) {
   const int at = x.shape().axis(axis);
   std::int64_t known = 1;
   int unknown = -1;
-  for (int i = 0; i < lengths.rank(); ++i) lengths[i] == -1 ? static_cast<void>(unknown = i) : static_cast<void>(known *= lengths[i]);
+  for (int i = 0; i < lengths.rank(); ++i)
+    lengths[i] == -1 ? static_cast<void>(unknown = i) : static_cast<void>(known *= lengths[i]);
   Shape whole = lengths;
   if (unknown >= 0 && known > 0 && x.shape(at) % known == 0) whole[unknown] = x.shape(at) / known;
   if (lengths.rank() == 0 || (unknown >= 0 && whole[unknown] == -1) || whole.elements() != x.shape(at))
-    throw ShapeError({.where = "unflatten",
-                      .what = "axis " + std::to_string(axis) + " of shape " + x.shape().text() + " as " + lengths.text(),
-                      .expected = "lengths whose product is " + std::to_string(x.shape(at))});
+    throw ShapeError(
+        {.where = "unflatten",
+         .what = "axis " + std::to_string(axis) + " of shape " + x.shape().text() + " as " + lengths.text(),
+         .expected = "lengths whose product is " + std::to_string(x.shape(at))});
   std::vector<std::int64_t> result(x.shape().begin(), x.shape().begin() + at);
   result.insert(result.end(), whole.begin(), whole.end());
   result.insert(result.end(), x.shape().begin() + at + 1, x.shape().end());
@@ -197,6 +199,11 @@ Tensor expand(const Tensor& x, const Shape& wanted) {
   Shape shape = wanted;
   for (int i = 1; i <= std::min(shape.rank(), x.rank()); ++i)
     if (shape[-i] == -1) shape[-i] = x.shape(-i);
+  for (const std::int64_t length : shape)
+    if (length < 0)
+      throw ShapeError({.where = "expand",
+                        .what = "shape " + x.shape().text() + " to " + wanted.text(),
+                        .expected = "lengths of at least 0, or -1 for an axis that the input has"});
   Array y = x.value().expanded(shape);
   return record({Op::expand, ShapeAttribute{shape}}, {x}, std::move(y),
                 [rank = shape.rank()](const Array& dy, Node& node) {

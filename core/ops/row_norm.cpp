@@ -3,6 +3,7 @@
 // RMS normalization: the same without the means. Groups of channels are rows; instances are channels of one picture.
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/normalization.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/check.h>
@@ -22,8 +23,9 @@ Tensor normalized_rows(const Tensor& rows, const Tensor& weight, const Tensor& b
   const auto& table = kernels_of<LayerNormKernels>(rows.value());
   const std::int64_t count = rows.shape(0);
   Array y = Array::like(rows.value());
-  const Array mean = options.root ? Array() : Array::empty({count}, rows.dtype(), rows.device());
-  const Array inverse_deviation = Array::empty({count}, rows.dtype(), rows.device());
+  const Dtype wide = is_half(rows.dtype()) ? Dtype::float32 : rows.dtype();
+  const Array mean = options.root ? Array() : Array::empty({count}, wide, rows.device());
+  const Array inverse_deviation = Array::empty({count}, wide, rows.device());
   const auto value_of = [](const Tensor& t) { return t.defined() ? t.value() : Array(); };
   table.forward(rows.value(), value_of(weight), value_of(bias), options, {y, false}, mean, inverse_deviation);
   return record({Op::layer_norm, options}, {rows, weight, bias}, std::move(y),
@@ -170,7 +172,7 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& 
   }
   const Tensor rows = reshape(x, {1, batch * channels, values});
   const Tensor y = batch_norm(rows, {}, {}, means, variances, batch_options, true);
-  if (running_mean.defined() && batch > 0) {
+  if (running_mean.defined() && batch > 0 && !recomputing()) {
     const NoGradient off;
     const auto& elementwise = kernels_of<ElementwiseKernels>(x.value());
     for (const auto& [own, all] : {std::pair{&running_mean, &means}, {&running_variance, &variances}}) {

@@ -41,18 +41,18 @@ ValuesIndices extreme(const Tensor& x, int axis, bool largest) {
   const int at = x.shape().axis(axis);
   Array y = Array::like(x.value()), index = Array::empty(x.shape(), Dtype::int64, x.device());
   if (y.elements() > 0) kernels_of<ScanKernels>(y).extreme(x.value(), at, largest, {y, false}, index);
-  const Tensor values = record(
-      {Op::cumulative_extreme, ExtremeAttribute{at, largest}}, {x}, std::move(y),
-      [at, index = saved(index)](const Array& dy, Node& node) { place_along(dy, at, index, node.slot(0)); });
+  const Tensor values =
+      record({Op::cumulative_extreme, ExtremeAttribute{at, largest}}, {x}, std::move(y),
+             [at, index = saved(index)](const Array& dy, Node& node) { place_along(dy, at, index, node.slot(0)); });
   return {values, Tensor(index)};
 }
 
 void require_places(const char* op, const Tensor& y, const Tensor& x, int axis) {
   if (x.rank() == 1 ? x.shape(0) != y.shape(axis) : x.shape() != y.shape())
-    throw ShapeError({.where = op,
-                      .what = "places " + x.shape().text() + " for values " + y.shape().text() + ", axis " +
-                              std::to_string(axis),
-                      .expected = "a place for each value along the axis, or places like the values"});
+    throw ShapeError(
+        {.where = op,
+         .what = "places " + x.shape().text() + " for values " + y.shape().text() + ", axis " + std::to_string(axis),
+         .expected = "a place for each value along the axis, or places like the values"});
 }
 
 // The areas between neighbours: their mean times the step.
@@ -79,9 +79,8 @@ Tensor cumsum(const Tensor& given, int axis) {
   return along(summable(given), axis, [](const Tensor& x, int at) {
     Array y = Array::like(x.value());
     kernels_of<ScanKernels>(y).sum(x.value(), at, false, {y, false});
-    return record({Op::cumulative_sum, AxisAttribute{at}}, {x}, std::move(y), [at](const Array& dy, Node& node) {
-      kernels_of<ScanKernels>(dy).sum(dy, at, true, node.slot(0));
-    });
+    return record({Op::cumulative_sum, AxisAttribute{at}}, {x}, std::move(y),
+                  [at](const Array& dy, Node& node) { kernels_of<ScanKernels>(dy).sum(dy, at, true, node.slot(0)); });
   });
 }
 

@@ -55,15 +55,16 @@ void require_fitting(const char* op, const Tensor& x, int axis, const Tensor& in
   require_indices(op, index.value(), x.shape(axis), x.shape());
 }
 
-// y = x with source put to, or added at, the index.
-Tensor scattered(const char* op, Scatter how, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
+// y = x with source put to, or added at, the index; recorded as Op::index_put where whole slices move.
+Tensor scattered(const char* op, Op recorded, Scatter how, const Tensor& x, int axis, const Tensor& index,
+                 const Tensor& source) {
   if (x.rank() == 0)
-    return reshape(scattered(op, how, reshape(x, {1}), 0, ravel(index), ravel(source)), Shape{});
+    return reshape(scattered(op, recorded, how, reshape(x, {1}), 0, ravel(index), ravel(source)), Shape{});
   const int at = x.shape().axis(axis);
   require_fitting(op, x, at, index, source);
   Array y = copied(x.value());
   kernels_of<IndexingKernels>(y).scatter(how, leading(source.value(), index.shape()), at, index.value(), y);
-  return record({Op::scatter, ScatterAttribute{at, how}}, {x, index, source}, std::move(y),
+  return record({recorded, ScatterAttribute{at, how}}, {x, index, source}, std::move(y),
                 [at, how, index = saved(index)](const Array& dy, Node& node) {
                   const auto& table = kernels_of<IndexingKernels>(dy);
                   const auto& elementwise = kernels_of<ElementwiseKernels>(dy);
@@ -106,26 +107,26 @@ void require_slices(const char* op, const Tensor& x, int axis, const Tensor& ind
 }  // namespace
 
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  return scattered("scatter", Scatter::replace, x, axis, index, source);
+  return scattered("scatter", Op::scatter, Scatter::replace, x, axis, index, source);
 }
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, double value) {
   return scatter(x, axis, index, expand(Tensor::full({}, value, x.dtype(), x.device()), index.shape()));
 }
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  return scattered("scatter_add", Scatter::add, x, axis, index, source);
+  return scattered("scatter_add", Op::scatter, Scatter::add, x, axis, index, source);
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source, double alpha) {
   const int at = x.shape().axis(axis);
   require_slices("index_add", x, at, index, source);
-  return scattered("index_add", Scatter::add, x, at, positions_like(index, x.shape(), at),
+  return scattered("index_add", Op::index_put, Scatter::add, x, at, positions_like(index, x.shape(), at),
                    alpha == 1 ? source : source * alpha);
 }
 
 Tensor index_copy(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
   const int at = x.shape().axis(axis);
   require_slices("index_copy", x, at, index, source);
-  return scattered("index_copy", Scatter::replace, x, at, positions_like(index, x.shape(), at), source);
+  return scattered("index_copy", Op::index_put, Scatter::replace, x, at, positions_like(index, x.shape(), at), source);
 }
 
 Tensor index_fill(const Tensor& x, int axis, const Tensor& index, double value) {
@@ -137,13 +138,13 @@ Tensor index_fill(const Tensor& x, int axis, const Tensor& index, double value) 
   return scatter(x, at, positions_like(wrapped, x.shape(), at), value);
 }
 
-Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tensor& source, Reduce reduce,
+Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tensor& source, ScatterReduction reduce,
                       bool include_self) {
   if (x.rank() == 0)
     return reshape(scatter_reduce(reshape(x, {1}), 0, ravel(index), ravel(source), reduce, include_self), Shape{});
   const int at = x.shape().axis(axis);
   require_fitting("scatter_reduce", x, at, index, source);
-  if (reduce == Reduce::sum && include_self) return scatter_add(x, at, index, source);
+  if (reduce == ScatterReduction::sum && include_self) return scatter_add(x, at, index, source);
   const Array& places = index.value();
   const Array given = leading(source.value(), index.shape());
   Tensor start = x.detach(), hit, count;
@@ -156,23 +157,26 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
     if (!include_self) {
       const bool floating = is_floating(x.dtype());
       constexpr double infinity = std::numeric_limits<double>::infinity();
-      if (!floating && (reduce == Reduce::amax || reduce == Reduce::amin)) {
+      if (!floating && (reduce == ScatterReduction::amax || reduce == ScatterReduction::amin)) {
         // Integers have no infinity: any source serves as the start.
         start = scattered(Scatter::replace, start.value(), given, at, places);
       } else {
-        start = masked_fill(start, hit, reduce == Reduce::prod ? 1 : reduce == Reduce::amax ? -infinity
-                                                                 : reduce == Reduce::amin ? infinity : 0);
+        start = masked_fill(start, hit,
+                            reduce == ScatterReduction::prod   ? 1
+                            : reduce == ScatterReduction::amax ? -infinity
+                            : reduce == ScatterReduction::amin ? infinity
+                                                               : 0);
       }
     } else {
       count = count + 1;
     }
-    const Scatter how = reduce == Reduce::prod   ? Scatter::multiply
-                        : reduce == Reduce::amax ? Scatter::maximum
-                        : reduce == Reduce::amin ? Scatter::minimum
-                                                 : Scatter::add;
+    const Scatter how = reduce == ScatterReduction::prod   ? Scatter::multiply
+                        : reduce == ScatterReduction::amax ? Scatter::maximum
+                        : reduce == ScatterReduction::amin ? Scatter::minimum
+                                                           : Scatter::add;
     y = scattered(how, start.value(), given, at, places);
     count = maximum(count, ones_like(count));
-    if (reduce == Reduce::mean) y = is_floating(x.dtype()) ? y / count : floor_divide(y, count);
+    if (reduce == ScatterReduction::mean) y = is_floating(x.dtype()) ? y / count : floor_divide(y, count);
   }
   const auto backward = [=, kept_x = saved(x), index = saved(index), given = saved(source), y = saved(y)](
                             const Array& dy_array, Node& node) {
@@ -180,21 +184,22 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
     const Tensor values(leading(given.get(), positions.shape()));
     Tensor dx, ds;
     switch (reduce) {
-      case Reduce::sum:
+      case ScatterReduction::sum:
         dx = dy;
         ds = gather(dy, at, positions);
         break;
-      case Reduce::mean:
+      case ScatterReduction::mean:
         dx = dy / count;
         ds = gather(dx, at, positions);
         break;
-      case Reduce::prod: {
+      case ScatterReduction::prod: {
         const Tensor begin = include_self ? self : masked_fill(self, hit, 1);
         const auto times = [&](const Tensor& first, const Tensor& factors) {
           return scattered(Scatter::multiply, first.value(), factors.value(), at, positions.value());
         };
         dx = dy * times(ones_like(begin), values);
-        // Of an element that is the only 0 the others' product, of any other the whole divided by it (0 if there is a 0).
+        // Of an element that is the only 0 the others' product, of any other the whole divided by it (0 if there is a
+        // 0).
         const Tensor zero = eq(values, 0), numbers = to(zero, values.dtype());
         const Tensor zeros_there = gather(
             scattered(Scatter::add, zeros_like(self).value(), numbers.value(), at, positions.value()), at, positions);
@@ -204,13 +209,12 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& index, const Tens
         ds = where(only, others, share);
         break;
       }
-      case Reduce::amax:
-      case Reduce::amin: {
+      case ScatterReduction::amax:
+      case ScatterReduction::amin: {
         Tensor is_result = to(eq(self, result), dy.dtype());
         if (!include_self) is_result = masked_fill(is_result, hit, 0);
         const Tensor source_is = to(eq(values, gather(result, at, positions)), dy.dtype());
-        const Tensor winners =
-            scattered(Scatter::add, is_result.value(), source_is.value(), at, positions.value());
+        const Tensor winners = scattered(Scatter::add, is_result.value(), source_is.value(), at, positions.value());
         const Tensor share = dy / winners;
         dx = is_result * share;
         ds = source_is * gather(share, at, positions);

@@ -19,10 +19,10 @@ struct SortAttribute {
 
 [[noreturn]] void refuse_k(const char* op, std::int64_t k, std::int64_t least, int axis, const Tensor& x) {
   const std::int64_t length = x.rank() == 0 ? 1 : x.shape(axis);
-  throw UsageError({.where = op,
-                    .what = "k " + std::to_string(k) + " for axis " + std::to_string(axis) + " of input " +
-                            x.shape().text(),
-                    .expected = std::to_string(least) + " to " + std::to_string(length)});
+  throw UsageError(
+      {.where = op,
+       .what = "k " + std::to_string(k) + " for axis " + std::to_string(axis) + " of input " + x.shape().text(),
+       .expected = std::to_string(least) + " to " + std::to_string(length)});
 }
 
 ValuesIndices without_axes(const ValuesIndices& one) {
@@ -36,9 +36,9 @@ ValuesIndices sort(const Tensor& x, int axis, bool descending) {
   const int at = x.shape().axis(axis);
   Array y = Array::like(x.value()), index = Array::empty(x.shape(), Dtype::int64, x.device());
   kernels_of<SortingKernels>(y).sort(x.value(), at, descending, y, index);
-  const Tensor values = record(
-      {Op::sort, SortAttribute{at, descending}}, {x}, std::move(y),
-      [at, index = saved(index)](const Array& dy, Node& node) { place_along(dy, at, index, node.slot(0)); });
+  const Tensor values =
+      record({Op::sort, SortAttribute{at, descending}}, {x}, std::move(y),
+             [at, index = saved(index)](const Array& dy, Node& node) { place_along(dy, at, index, node.slot(0)); });
   return {values, Tensor(index)};
 }
 
@@ -94,9 +94,8 @@ Tensor searchsorted(const Tensor& sequence, double value, bool right) {
 
 Tensor bucketize(const Tensor& values, const Tensor& boundaries, bool right) {
   if (boundaries.rank() != 1)
-    throw ShapeError({.where = "bucketize",
-                      .what = "boundaries of shape " + boundaries.shape().text(),
-                      .expected = "a vector [n]"});
+    throw ShapeError(
+        {.where = "bucketize", .what = "boundaries of shape " + boundaries.shape().text(), .expected = "a vector [n]"});
   return searchsorted(boundaries, values, right);
 }
 

@@ -82,17 +82,15 @@ Tensor middle_of_all(const char* op, const Tensor& x, bool skip_nan) {
   if (x.value().elements() == 0)
     return Tensor::full({}, std::numeric_limits<double>::quiet_NaN(), x.dtype(), x.device());
   const Tensor flat = ravel(x);
-  Tensor weights;
+  Tensor equal, weights;
   {
     const Quiet quiet;
-    const Tensor value = middle(op, flat.detach(), 0, true, skip_nan).values;
-    const Tensor nan = isnan(value);
-    const Tensor equal = logical_or(eq(flat.detach(), value), logical_and(isnan(flat.detach()), nan));
+    const Tensor numbers = flat.detach(), value = middle(op, numbers, 0, true, skip_nan).values;
     if (!is_floating(x.dtype())) return reshape(value, Shape{});
+    equal = logical_or(eq(numbers, value), logical_and(isnan(numbers), isnan(value)));
     weights = to(equal, x.dtype()) / to(sum(equal), x.dtype());
-    if (nan.item() != 0) return sum(where(equal, flat, 0.0) * weights);
   }
-  return sum(where(gt(weights, 0), flat, 0.0) * weights);
+  return sum(where(equal, flat, 0.0) * weights);
 }
 
 Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis, bool keep_axes,
@@ -101,10 +99,12 @@ Tensor quantiles(const char* op, const Tensor& given, const Tensor& q, int axis,
   const Tensor x = given.rank() == 0 ? reshape(given, {1}) : given;
   const int at = x.shape().axis(axis);
   const std::int64_t n = x.shape(at);
-  if (q.rank() > 1 || q.dtype() != x.dtype())
-    throw ShapeError({.where = op,
-                      .what = "q of shape " + q.shape().text() + " and type " + std::string(name_of(q.dtype())),
-                      .expected = "one number or a vector of the input's type, " + std::string(name_of(x.dtype()))});
+  if (q.dtype() != x.dtype())
+    throw DtypeError({.where = op,
+                      .what = std::string(name_of(q.dtype())) + " q for an input of " + std::string(name_of(x.dtype())),
+                      .expected = "one element type"});
+  if (q.rank() > 1)
+    throw ShapeError({.where = op, .what = "q of shape " + q.shape().text(), .expected = "one number or a vector"});
   if (n == 0) throw ShapeError({.where = op, .what = "input " + x.shape().text(), .expected = "at least one element"});
   const Tensor sorted = movedim(sort(x, at).values, at, -1);
   std::vector<Tensor> results;

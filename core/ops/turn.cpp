@@ -51,8 +51,7 @@ Tensor rolled(const Tensor& x, const Shape& shifts) {
   roll_into(x.value(), shifts, 0, {y, false});
   return record({Op::roll, RollAttribute{shifts}}, {x}, std::move(y), [shifts](const Array& dy, Node& node) {
     Shape back = shifts;
-    for (int axis = 0; axis < back.rank(); ++axis)
-      back[axis] = shifts[axis] == 0 ? 0 : dy.shape(axis) - shifts[axis];
+    for (int axis = 0; axis < back.rank(); ++axis) back[axis] = shifts[axis] == 0 ? 0 : dy.shape(axis) - shifts[axis];
     roll_into(dy, back, 0, node.slot(0));
   });
 }
@@ -83,9 +82,8 @@ Tensor flip(const Tensor& x, std::span<const int> axes) {
   for (const int axis : axes) {
     bool& flipped = which.flipped[static_cast<std::size_t>(x.shape().axis(axis))];
     if (flipped)
-      throw ShapeError({.where = "flip",
-                        .what = "axis " + std::to_string(axis) + " stands twice",
-                        .expected = "different axes"});
+      throw ShapeError(
+          {.where = "flip", .what = "axis " + std::to_string(axis) + " stands twice", .expected = "different axes"});
     flipped = true;
   }
   Array y = Array::like(x.value());

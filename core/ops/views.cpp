@@ -24,7 +24,7 @@ std::vector<Tensor> parts_between(const Tensor& x, int axis, std::vector<std::in
   std::vector<Array> parts;
   for (std::size_t i = 0; i + 1 < bounds.size(); ++i) parts.push_back(x.value().sliced(axis, bounds[i], bounds[i + 1]));
   if (parts.empty()) return {};
-  const SliceAttribute attribute{axis, 0, x.shape(axis), parts[0].shape(axis)};
+  const SliceAttribute attribute{axis, 0, x.shape(axis), parts.size() == 1 ? 1 : parts[0].shape(axis)};
   return record({Op::slice, attribute}, std::span(&x, 1), std::move(parts),
                 [axis, bounds = std::move(bounds)](std::span<const Array> dys, Node& node) {
                   const Out dx = node.slot(0);
@@ -95,8 +95,7 @@ Tensor select(const Tensor& x, int axis, std::int64_t index) {
                      .what = "index " + std::to_string(index) + " of axis " + std::to_string(axis) + " of shape " +
                              x.shape().text(),
                      .expected = std::to_string(-length) + " to " + std::to_string(length - 1)});
-  return part_of({Op::view, SliceAttribute{at, position, position + 1, 1}}, x,
-                 [at, position](const Array& from) { return from.selected(at, position); });
+  return squeeze(slice(x, at, position, position + 1), at);
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int axis) {
@@ -141,7 +140,8 @@ std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> sizes, 
 std::vector<Tensor> tensor_split(const Tensor& x, int sections, int axis) {
   const int at = x.shape().axis(axis);
   if (sections < 1)
-    throw ShapeError({.where = "tensor_split", .what = std::to_string(sections) + " sections", .expected = "at least 1"});
+    throw ShapeError(
+        {.where = "tensor_split", .what = std::to_string(sections) + " sections", .expected = "at least 1"});
   const std::int64_t least = x.shape(at) / sections, longer = x.shape(at) % sections;
   std::vector<std::int64_t> bounds{0};
   for (int i = 0; i < sections; ++i) bounds.push_back(bounds.back() + least + (i < longer ? 1 : 0));
@@ -194,9 +194,8 @@ Tensor unfold_axis(const Tensor& x, int axis, std::int64_t size, std::int64_t st
 Tensor diagonal(const Tensor& x, std::int64_t offset, int axis1, int axis2) {
   const int first = x.shape().axis(axis1), second = x.shape().axis(axis2);
   if (first == second) refuse_same_axis("diagonal", x, axis1, axis2);
-  return part_of({Op::view, SliceAttribute{first, offset, second, 1}}, x, [=](const Array& from) {
-    return diagonal_of(from, offset, first, second);
-  });
+  return part_of({Op::view, SliceAttribute{first, offset, second, 1}}, x,
+                 [=](const Array& from) { return diagonal_of(from, offset, first, second); });
 }
 
 Tensor diag(const Tensor& x, std::int64_t offset) {

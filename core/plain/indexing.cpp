@@ -16,8 +16,7 @@ void take_rows_backward(const Array& dy, const Array& index, const Out& dx) {
 }
 
 void gather(const Array& x, int axis, const Array& index, const Out& y) {
-  for_each_index(index.shape(),
-                 [&](const Shape& i) { put(y, i, at(x, i.with(axis, at<std::int64_t>(index, i)))); });
+  for_each_index(index.shape(), [&](const Shape& i) { put(y, i, at(x, i.with(axis, at<std::int64_t>(index, i)))); });
 }
 
 void scatter(Scatter how, const Array& source, int axis, const Array& index, const Array& y) {

@@ -37,12 +37,15 @@ Shape index_at(std::int64_t position, const Shape& out, const Shape& shape) {
   return index;
 }
 
+// The first of equals stays, the last NaN wins (as in PyTorch's pooling).
+bool wins(double challenger, double best) { return challenger > best || std::isnan(challenger); }
+
 void maximum(const Array& x, const PoolOptions& options, const Out& y, const Array& index) {
   for_each_index(y.array.shape(), [&](const Shape& o) {
     double best = -std::numeric_limits<double>::infinity();
     std::int64_t position = -1;
     for_each_under(x.shape(), options, o, true, [&](const Shape& i) {
-      if (position >= 0 && !beats(at(x, i), best)) return;
+      if (position >= 0 && !wins(at(x, i), best)) return;
       best = at(x, i);
       position = position_of(i, x.shape());
     });
@@ -131,7 +134,7 @@ void adaptive_maximum(const Array& x, const Out& y, const Array& index) {
     double best = 0;
     std::int64_t position = -1;
     for_each_part(x.shape(), y.array.shape(), o, [&](const Shape& i) {
-      if (position >= 0 && !beats(at(x, i), best)) return;
+      if (position >= 0 && !wins(at(x, i), best)) return;
       best = at(x, i);
       position = position_of(i, x.shape());
     });

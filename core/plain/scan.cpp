@@ -55,7 +55,7 @@ void log_sum_exp(const Array& x, int axis, const Out& y) {
     }
     if (std::isfinite(largest))
       for (std::int64_t k = 0; k <= place; ++k) total += std::exp(at(x, i.with(axis, k)) - largest);
-    at(result, i) = broken                  ? std::numeric_limits<double>::quiet_NaN()
+    at(result, i) = broken                   ? std::numeric_limits<double>::quiet_NaN()
                     : std::isfinite(largest) ? largest + std::log(total)
                                              : largest;
   });

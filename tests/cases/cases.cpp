@@ -50,7 +50,10 @@ const std::vector<Family>& families() {
       resize_cases(),
       reduction_cases(),
       reshape_cases(),
+      view_cases(),
       indexing_cases(),
+      sorting_cases(),
+      scan_cases(),
       softmax_cases(),
       loss_cases(),
       classification_loss_cases(),
@@ -72,6 +75,12 @@ const std::vector<Family>& families() {
       attention_layer_cases(),
       embedding_cases(),
       row_norm_cases(),
+      convolution_axes_cases(),
+      windows_cases(),
+      pooling_axes_cases(),
+      resample_cases(),
+      detection_cases(),
+      layers_convolution_cases(),
       composition_cases(),
   };
   return all;

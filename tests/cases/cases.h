@@ -80,7 +80,10 @@ Family pooling_cases();
 Family resize_cases();
 Family reduction_cases();
 Family reshape_cases();
+Family view_cases();
 Family indexing_cases();
+Family sorting_cases();
+Family scan_cases();
 Family softmax_cases();
 Family loss_cases();
 Family classification_loss_cases();
@@ -102,6 +105,12 @@ Family attention_cases();
 Family attention_layer_cases();
 Family embedding_cases();
 Family row_norm_cases();
+Family convolution_axes_cases();
+Family windows_cases();
+Family pooling_axes_cases();
+Family resample_cases();
+Family detection_cases();
+Family layers_convolution_cases();
 Family composition_cases();  ///< several operations: shared results, views, blocks of models
 
 /// All of the above.

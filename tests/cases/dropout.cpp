@@ -22,6 +22,29 @@ Family dropout_cases() {
   drop("empty", uniform({0, 7}), 0.5);
   drop("large", uniform({70001}), 0.3).large = true;
   drop("large_channels_last", in(Layout::channels_last, uniform({2, 37, 21, 23})), 0.3).large = true;
+
+  // By the thread's key: each run starts from the same seed.
+  const auto seeded = [&](const std::string& name, const Input& x, auto run) -> Case& {
+    return family.cases.emplace_back(Case{name, {x}, [run](auto t) {
+                                            manual_seed(5);
+                                            return run(t[0]);
+                                          }});
+  };
+  const Input picture = uniform({3, 5, 3, 4});
+  seeded("dropout_training", uniform({9, 7}), [](const Tensor& x) { return dropout(x, 0.4) + dropout(x, 0.4); });
+  seeded("dropout_evaluation", uniform({9, 7}), [](const Tensor& x) { return dropout(x, 0.4, false) * 2.0; });
+  seeded("dropout_everything", uniform({9, 7}), [](const Tensor& x) { return dropout(x, 1); });
+  seeded("dropout1d", uniform({3, 5, 4}), [](const Tensor& x) { return dropout1d(x, 0.4); });
+  seeded("dropout2d", picture, [](const Tensor& x) { return dropout2d(x, 0.4); });
+  seeded("dropout2d_channels_last", in(Layout::channels_last, picture), [](const Tensor& x) { return dropout2d(x); });
+  seeded("dropout2d_everything", picture, [](const Tensor& x) { return dropout2d(x, 1); });
+  seeded("dropout3d", uniform({2, 5, 2, 3, 2}), [](const Tensor& x) { return dropout3d(x, 0.4); });
+  seeded("alpha_dropout", uniform({9, 7}), [](const Tensor& x) { return alpha_dropout(x, 0.3); });
+  seeded("feature_alpha_dropout", picture, [](const Tensor& x) { return feature_alpha_dropout(x, 0.3); });
+  seeded("drop_path", uniform({7, 3, 2}), [](const Tensor& x) { return drop_path(x, 0.3); });
+  seeded("drop_path_large", in(Layout::channels_last, uniform({9, 37, 21, 23})), [](const Tensor& x) {
+    return drop_path(x, 0.3);
+  }).large = true;
   return family;
 }
 

@@ -21,6 +21,7 @@ Family fourier_cases() {
   one_axis("twice_prime", uniform({142, 2}));
   one_axis("large", uniform({5, 1009, 2}), {}, true);
   one_axis("large_power", uniform({9, 1024, 2}), {}, true);
+  one_axis("large_sevens", uniform({40, 343, 2}), {}, true);  // a radix whose scratch memory kissfft keeps
   one_axis("cut", uniform({2, 9, 2}), {.n = 6});
   one_axis("filled", uniform({2, 5, 2}), {.n = 11});
   one_axis("first_axis", uniform({6, 4, 2}), {.axis = 0});

@@ -114,13 +114,22 @@ void binary(std::vector<Case>& cases) {
       [](auto t) { return binary_cross_entropy(t[0], t[1], {.reduction = Reduction::sum}); });
 
   const Input hot = classes_at(shape, {1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0});
-  add("sigmoid_focal_loss_none", {uniform(shape, -6, 6), constant(share(shape))},
+  add("sigmoid_focal_loss_none", {uniform(shape, -6, 6), share(shape)},
       [](auto t) { return sigmoid_focal_loss(t[0], t[1]); });
   add("sigmoid_focal_loss_labels", {uniform(shape, -6, 6), hot}, [](auto t) {
     return sigmoid_focal_loss(t[0], t[1], {.alpha = 0.6, .gamma = 1.5, .reduction = Reduction::mean});
   });
   add("sigmoid_focal_loss_no_alpha", {uniform(shape, -6, 6), hot},
       [](auto t) { return sigmoid_focal_loss(t[0], t[1], {.alpha = -1, .reduction = Reduction::sum}); });
+  add("sigmoid_focal_loss_gamma_zero", {uniform(shape, -6, 6), hot},
+      [](auto t) { return sigmoid_focal_loss(t[0], t[1], {.gamma = 0}); });
+  add("sigmoid_focal_loss_spaced", {in(Layout::spaced, uniform(shape, -30, 30)), in(Layout::transposed, share(shape))},
+      [](auto t) { return sigmoid_focal_loss(t[0], t[1], {.gamma = 3}); });
+  add("sigmoid_focal_loss_no_rows", {uniform({0, 5}), share({0, 5})},
+      [](auto t) { return sigmoid_focal_loss(t[0], t[1]); });
+  add("sigmoid_focal_loss_large", {uniform({501, 83}, -6, 6), constant(share({501, 83}))},
+      [](auto t) { return sigmoid_focal_loss(t[0], t[1]); });
+  cases.back().large = true;
   add("quality_focal_loss_none", {uniform(shape, -6, 6), share(shape)},
       [](auto t) { return quality_focal_loss(t[0], t[1]); });
   const Input quality = constant(of_values({2, 4}, {0, 0.25, 0, 0.875, 0.5, 0, 0, 1}));

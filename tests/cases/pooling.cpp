@@ -46,6 +46,10 @@ Family pooling_cases() {
   values[0] = values[17] = values[64] = values[65] = values[179] = std::numeric_limits<double>::quiet_NaN();
   maximum("nan", of_values({2, 3, 6, 5}, values), stem).differentiable = false;
   maximum("nan_channels_last", in(Layout::channels_last, of_values({2, 3, 6, 5}, values)), stem).differentiable = false;
+  values[65] = values[66] = values[70] = std::numeric_limits<double>::quiet_NaN();  // several in one window
+  maximum("nan_twice", of_values({2, 3, 6, 5}, values), stem).differentiable = false;
+  maximum("nan_twice_channels_last", in(Layout::channels_last, of_values({2, 3, 6, 5}, values)), stem).differentiable =
+      false;
   average("inside", uniform({2, 3, 7, 6}), inside);
   average("inside_channels_last", last({2, 3, 7, 6}), inside_pyramid);
   cases.push_back({"global", {uniform({2, 3, 4, 5})}, [](auto t) { return global_average_pool(t[0]); }});

@@ -75,6 +75,31 @@ TEST(FourierErrors, OfShortTimeTransforms) {
   expect<UsageError>([] { istft(zeros({3, 3, 2}), zeros({4}), {.n_fft = 4}); }, {"uncovered", "smaller hop"});
 }
 
+void expect_values(const Tensor& got, const std::vector<double>& wanted) {
+  const auto values = contiguous(to(got, Dtype::float64)).value().to_vector<double>();
+  ASSERT_EQ(values.size(), wanted.size());
+  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], wanted[i], 1e-7) << i;
+}
+
+TEST(Fourier, CountsFrequenciesAsNumPyDoes) {
+  expect_values(fftfreq(5), {0, 0.2, 0.4, -0.4, -0.2});
+  expect_values(fftfreq(4, 0.25), {0, 1, -2, -1});
+  expect_values(rfftfreq(5), {0, 0.2, 0.4});
+  expect_values(rfftfreq(6, 2), {0, 1.0 / 12, 2.0 / 12, 3.0 / 12});
+  expect_values(fftshift(fftfreq(5)), {-0.4, -0.2, 0, 0.2, 0.4});
+}
+
+// numpy.convolve's and scipy.signal.correlate's examples.
+TEST(Fourier, ConvolvesAndCorrelates) {
+  const Tensor a = tensor(std::vector<double>{1, 2, 3}, {3}), b = tensor(std::vector<double>{0, 1, 0.5}, {3});
+  expect_values(fft_convolve(a, b), {0, 1, 2.5, 4, 1.5});
+  expect_values(fft_convolve(a, b, ConvolveMode::same), {1, 2.5, 4});
+  expect_values(fft_convolve(a, b, ConvolveMode::valid), {2.5});
+  expect_values(fft_correlate(a, b), {0.5, 2, 3.5, 3, 0});
+  const Tensor longer = tensor(std::vector<double>{1, 2, 3, 4, 5}, {5});
+  expect_values(fft_correlate(longer, b, ConvolveMode::valid), {2 + 1.5, 3 + 2, 4 + 2.5});
+}
+
 // A wave of three turns is one number at frequency 3.
 TEST(Fourier, FindsAWave) {
   std::vector<double> wave;

@@ -1,6 +1,7 @@
 // What linear algebra refuses, and what its messages say.
 #include <joist/joist.h>
 
+#include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -104,6 +105,13 @@ TEST(LinalgErrors, CompleteQRHasNoGradientWhereItIsTall) {
   a.set_requires_grad(true);
   const Tensor loss = sum(qr(a, true).q);
   expect<UnsupportedError>([&] { loss.backward(); }, {"unsupported", "qr", "3", "2"});
+}
+
+TEST(LinalgEdges, TheLogarithmOfASingularDeterminantIsInfinitelySteep) {
+  Tensor a = tensor(std::vector<float>{1, 2, 2, 4}, {2, 2});
+  a.set_requires_grad(true);
+  slogdet(a).logabsdet.backward();
+  for (const float slope : a.gradient().to_vector<float>()) EXPECT_TRUE(std::isinf(slope));
 }
 
 TEST(LinalgHalf, GoesThroughFloat32) {

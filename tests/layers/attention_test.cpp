@@ -146,7 +146,7 @@ TEST(TransformerEncoder, OverfitsOneBatch) {
       {.layer = {.d_model = 8, .nhead = 2, .dim_feedforward = 16, .dropout = 0}, .num_layers = 2, .norm = true});
   const Tensor x = randn({6, 3, 8}), wanted = randn({6, 3, 8});
   double first = 0, last = 0;
-  for (int step = 0; step < 60; ++step) {
+  for (int step = 0; step < 100; ++step) {
     const Tensor loss = mean(square(model(x) - wanted));
     loss.backward();
     if (step == 0) first = loss.item();
@@ -155,7 +155,7 @@ TEST(TransformerEncoder, OverfitsOneBatch) {
       if (!field.trainable) continue;
       float* value = field.tensor.value().data<float>();
       const auto slope = field.tensor.gradient().to_vector<float>();
-      for (std::size_t i = 0; i < slope.size(); ++i) value[i] -= 0.1F * slope[i];
+      for (std::size_t i = 0; i < slope.size(); ++i) value[i] -= 0.5F * slope[i];
       field.tensor.clear_gradient();
     }
   }

@@ -1,6 +1,5 @@
-#include <joist/core/kernels/convolution.h>
-#include <joist/core/kernels/pooling.h>
 #include <joist/core/mode.h>
+#include <joist/core/ops.h>
 #include <joist/tools/training/receptive_field.h>
 
 #include <algorithm>
@@ -65,6 +64,18 @@ void resize(Axes& axes, const Shape& from, const Shape& to, double neighbours) {
     const auto at = static_cast<int>(i);
     axes[i].size += (neighbours - 1) * axes[i].stride;
     if (to[at] > 0) axes[i].stride *= static_cast<double>(from[at]) / static_cast<double>(to[at]);
+  }
+}
+
+// A window k that writes every s places takes ⌈k / s⌉ numbers of the input into one of the output.
+void enlarge(Axes& axes, const Shape& from, const Shape& to, std::span<const Tensor> inputs) {
+  if (inputs.size() < 2 || from.rank() == 0 || to.rank() == 0) return;
+  const Shape kernel = inputs[1].shape().without(0).without(0);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const auto at = static_cast<int>(i);
+    const double stride = std::max(1.0, std::round(static_cast<double>(to[at]) / static_cast<double>(from[at])));
+    axes[i].size += (std::ceil(static_cast<double>(option(kernel, i, axes.size())) / stride) - 1) * axes[i].stride;
+    axes[i].stride /= stride;
   }
 }
 
@@ -133,7 +144,7 @@ void ReceptiveFields::on_record(const Operation& operation, std::span<const Tens
       shown = true;
       break;
     case Op::convolution_transposed:
-      resize(axes, from, to, 2);
+      enlarge(axes, from, to, inputs);
       shown = true;
       break;
     case Op::max_pool:
@@ -169,10 +180,9 @@ void ReceptiveFields::on_record(const Operation& operation, std::span<const Tens
       }
       break;
     case Op::pad:
-      for (std::size_t i = 0; i < axes.size() && from.rank() > 0 && to.rank() > 0; ++i) {
-        const auto at = static_cast<int>(i);
-        axes[i].padding += static_cast<double>((to[at] - from[at]) / 2) * axes[i].stride;
-      }
+      if (const auto* pad = operation.attributes.as<PadOptions>(); pad && from.rank() > 0)
+        for (std::size_t i = 0; i < axes.size(); ++i)
+          axes[i].padding += static_cast<double>(pad->before[static_cast<int>(i) + 2]) * axes[i].stride;
       break;
     default: break;
   }
