@@ -108,7 +108,7 @@ MISTAKES = [
     ("core/checkpoint.cpp", "const Recomputing again(context);", ""),
     ("core/custom.cpp", "if (!out.accumulate) kernels_of<ElementwiseKernels>(out.array).fill(0.0, out.array);", ""),
     # operations: what backward is told
-    ("core/ops/normalization.cpp", "options, !training, node.slot(0)", "options, training, node.slot(0)"),
+    ("core/ops/normalization.cpp", "options, !training, dx, dgamma", "options, training, dx, dgamma"),
     ("core/ops/matmul.cpp", "table.matmul.product(dy.transposed(), x, {}, node.slot(1));",
      "table.matmul.product(x.get().transposed(), dy, {}, Out{node.slot(1).array.transposed(), false});"),
     ("core/ops/reshape.cpp", "back[static_cast<std::size_t>(forward[position])] = position;", "back[static_cast<std::size_t>(position)] = forward[position];"),
