@@ -167,7 +167,7 @@ JOIST_FUNCTION slope(const LogGamma&, T x) { return digamma(x); }
 JOIST_FUNCTION value(const Digamma&, T x) { return digamma(x); }
 JOIST_FUNCTION slope(const Digamma&, T x) { return trigamma(x); }
 
-JOIST_FUNCTION value(const Sign&, T x) { return slope(Absolute{}, x) + (x - x); }  // NaN stays
+JOIST_FUNCTION value(const Sign&, T x) { return slope(Absolute{}, x); }  // 0 of NaN, as in PyTorch
 JOIST_FUNCTION slope(const Sign&, T) { return T(0.0); }
 
 JOIST_FUNCTION value(const Floor&, T x) { return floor(x); }

@@ -19,7 +19,8 @@ namespace joist {
           X(maximum_of_axis) X(product) X(norm) X(logsumexp) X(cumulative_sum) X(cumulative_product)                  \
               X(log_cumulative_sum_exp) X(cumulative_extreme) X(sort) X(reshape) X(permute) X(slice) X(concat)        \
                   X(expand) X(view) X(pad) X(flip) X(roll) X(unfold) X(fold) X(take_rows) X(gather) X(scatter)        \
-                      X(index_put) X(softmax) X(log_softmax) X(sparsemax) X(cross_entropy) X(distribution_focal) X(complete_iou)   \
+                      X(index_put) X(softmax) X(log_softmax) X(sparsemax) X(cross_entropy) X(distribution_focal) \
+                          X(complete_iou) \
                           X(ctc_loss) X(dropout) X(resize_nearest) X(resample) X(grid_sample) X(roi_align)            \
                               X(recurrent) X(attention) X(cholesky) X(qr) X(svd) X(eigh) X(solve) X(triangular_solve) \
                                   X(determinant) X(inverse) X(fft) X(checkpointed) X(hooks) X(custom)

@@ -145,7 +145,7 @@ Tensor max_unpool(const char* op, const Tensor& x, const Tensor& indices, const 
     shape[2 + i] = output_size.rank() == 0 ? least : output_size[i];
     if (shape[2 + i] < 1 || std::abs(shape[2 + i] - least) >= stride[i])
       throw ShapeError({.where = op,
-                        .what = "input " + x.shape().text() + " to " + shape.text(),
+                        .what = "input " + x.shape().text() + " to the lengths " + output_size.text(),
                         .expected = "a length less than the stride away from " + std::to_string(least) + " on axis " +
                                     std::to_string(2 + i)});
   }

@@ -34,10 +34,10 @@ void product(const Array& x, int axis, const Out& y) {
 void product_backward(const Array& x, const Array& dy, int axis, const Out& dx) {
   const Array result = zeros(x.shape());
   for_each_place(x.shape(), axis, [&](const Shape& i, std::int64_t place) {
+    double others = 1;  // the product of x up to j, without x at the place
+    for (std::int64_t k = 0; k < place; ++k) others *= at(x, i.with(axis, k));
     for (std::int64_t j = place; j < x.shape(axis); ++j) {
-      double others = 1;
-      for (std::int64_t k = 0; k <= j; ++k)
-        if (k != place) others *= at(x, i.with(axis, k));
+      if (j != place) others *= at(x, i.with(axis, j));
       at(result, i) += at(dy, i.with(axis, j)) * others;
     }
   });

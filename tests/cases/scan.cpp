@@ -31,7 +31,7 @@ Family scan_cases() {
   each("transposed", in(Layout::transposed, uniform({5, 7})), 0);
   each("large", uniform({301, 83}, 0.7, 1.3), 1, true);
   each("large_columns", uniform({83, 301}, 0.7, 1.3), 0, true);
-  each("large_row", uniform({3, 20011}, 0.99, 1.01), 1, true);
+  each("large_row", uniform({3, 3001}, 0.99, 1.01), 1, true);
 
   const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
   const auto special = [&](const std::string& name, std::vector<Input> inputs, auto run, bool differentiable = true) {

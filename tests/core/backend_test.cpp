@@ -83,7 +83,8 @@ TEST(Cases, ReachEveryKernel) {
     if (!one->large) run_case(*one, use_reference(), {.start = StrictKernels::Start::nan});
   for (const cases::KernelCase& one : cases::kernel_cases())
     run_kernel_case(one, use_reference(), StrictKernels::Start::nan);
-  EXPECT_EQ(StrictKernels::called(), StrictKernels::all());
+  for (const std::string& name : StrictKernels::all())
+    EXPECT_TRUE(StrictKernels::called().contains(name)) << "no case reaches " << name;
 }
 
 // That a case's name is unique makes its random numbers its own.

@@ -48,7 +48,7 @@ TEST(LinalgErrors, WantMatrices) {
   square("eigvalsh", [](const Tensor& a) { eigvalsh(a); });
   square("solve", [](const Tensor& a) { solve(a, a); });
   square("solve_triangular", [](const Tensor& a) { solve_triangular(a, a, {}); });
-  square("matrix_power", [](const Tensor& a) { matrix_power(a, 2); });
+  expect<ShapeError>([&] { matrix_power(wide, 2); }, {"matrix_power", "[2, 3]", "[..., n, n]"});
   square("matrix_exp", [](const Tensor& a) { matrix_exp(a); });
   square("cond", [](const Tensor& a) { cond(a, 1); });
 }

@@ -13,7 +13,7 @@ template <class Thrown, class Run>
 void expect_error(const Run& run, std::initializer_list<const char*> parts) {
   try {
     static_cast<void>(run());
-    ADD_FAILURE() << "nothing was thrown";
+    ADD_FAILURE() << "nothing was thrown; wanted " << *parts.begin();
   } catch (const Thrown& error) {
     for (const char* part : parts)
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << "no \"" << part << "\" in\n"

@@ -144,7 +144,7 @@ TEST(Filters, KeepGrayGrayOrMakeItZero) {
 TEST(InspectCommand, ListsTheLayersOfAModel) {
   const std::string json = testing::TempDir() + "joist_layers.json";
   EXPECT_EQ(run({"inspect", "--model", "resnet18", "--size", "64", "--json", json}), 0);
-  const auto layers = read_json(json);
+  const auto layers = read_json(json).at("layers");
   bool found = false;
   for (const auto& layer : layers)
     if (layer["name"] == "layer4.1.conv2") {
