@@ -21,6 +21,7 @@ void add_normalizations(Table& table) {
                       c.number(4, "eps", 1e-5));
   });
   table.add("nn.functional.rms_norm", [](Call& c) {
+    if (c.has(3, "eps") && c.number(3, "eps") < 0) throw Unsupported("a negative epsilon");
     return rms_norm(c.tensor(0), c.shape(1, "normalized_shape"), c.maybe(2, "weight"), c.number(3, "eps", -1));
   });
   table.add("nn.functional.group_norm", [](Call& c) {
@@ -34,12 +35,13 @@ void add_normalizations(Table& table) {
                           .momentum = c.number(6, "momentum", 0.1),
                           .use_input_stats = c.flag(5, "use_input_stats", true)});
   });
-  table.add("nn.functional.batch_norm nn.functional.batch_norm.without_cudnn", [](Call& c) {
+  table.add("nn.functional.batch_norm", [](Call& c) {
     return batch_norm(
         c.tensor(0), c.maybe(3, "weight"), c.maybe(4, "bias"), c.maybe(1, "running_mean"), c.maybe(2, "running_var"),
         {.epsilon = c.number(7, "eps", 1e-5), .momentum = c.number(6, "momentum", 0.1)}, c.flag(5, "training", false));
   });
   table.add("nn.functional.local_response_norm", [](Call& c) {
+    if (!is_floating(c.tensor(0).dtype())) throw Unsupported("integers");
     return local_response_norm(c.tensor(0), c.integer(1, "size"), c.number(2, "alpha", 1e-4), c.number(3, "beta", 0.75),
                                c.number(4, "k", 1));
   });
