@@ -30,6 +30,7 @@ void add_slices(Table& table) {
   table.add("gather", [](Call& c) { return gather(c.tensor(0), c.axis(1, "dim"), c.tensor(2, "index")); });
   table.add("scatter", [](Call& c) {
     const Tensor x = c.tensor(0), index = c.tensor(2, "index");
+    if (c.has(-1, "reduce") && c.is_number(3, "value")) throw Unsupported("a number to be combined");
     if (c.has(-1, "reduce"))
       return scatter_reduce(x, c.axis(1, "dim"), index, c.tensor(3, "src"), reduce_of(c.text(-1, "reduce", "")));
     if (c.is_number(3, "value")) return scatter(x, c.axis(1, "dim"), index, c.number(3, "value"));

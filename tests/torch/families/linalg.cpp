@@ -18,9 +18,9 @@ RankTolerance tolerance_of(const Args& c) {
   return tolerance;
 }
 
-// PyTorch's backward for upper factors fills the triangle that is not read.
-void refuse_gradient_of_upper(const Call& c, const Tensor& factor) {
-  if (c.flag(-1, "upper", false) && factor.requires_grad()) throw Unsupported("the gradient of an upper factor");
+// PyTorch's backward for lower factors fills the triangle that is not read.
+void refuse_gradient_of_lower(const Call& c, const Tensor& factor) {
+  if (!c.flag(-1, "upper", false) && factor.requires_grad()) throw Unsupported("the gradient of a lower factor");
 }
 
 void add_solving(Table& table) {
@@ -40,15 +40,16 @@ void add_solving(Table& table) {
   });
   table.add("linalg.cholesky", [](Call& c) { return cholesky(c.tensor(0), c.flag(-1, "upper", false)); });
   table.add("cholesky_solve", [](Call& c) {
-    refuse_gradient_of_upper(c, c.tensor(1));
+    refuse_gradient_of_lower(c, c.tensor(1));
     return cholesky_solve(c.tensor(0), c.tensor(1), c.flag(2, "upper", false));
   });
   table.add("cholesky_inverse", [](Call& c) {
-    refuse_gradient_of_upper(c, c.tensor(0));
+    refuse_gradient_of_lower(c, c.tensor(0));
     return cholesky_inverse(c.tensor(0), c.flag(1, "upper", false));
   });
   table.add("linalg.lstsq.grad_oriented", [](Call& c) {
     (void)c.text(-1, "driver", "");
+    if (c.tensor(0).shape(-2) > c.tensor(0).shape(-1)) throw Unsupported("the gradient of residuals");
     const LeastSquares result = lstsq(c.tensor(0), c.tensor(1));
     return std::pair{result.solution, result.residuals};
   });

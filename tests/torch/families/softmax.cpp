@@ -81,12 +81,12 @@ void add_attention(Table& table) {
 
 using Dropout = Tensor (*)(const Tensor&, double, bool);
 // Random: shapes are compared, and values where nothing or everything is dropped.
-void add_dropout(Table& table, const std::string& names, Dropout function, int batch_axes) {
-  table.add(names, [function, batch_axes](Call& c) {
+void add_dropout(Table& table, const std::string& names, Dropout function, int batch_axes, bool by_default = true) {
+  table.add(names, [=](Call& c) {
     place_only(c);
     const Tensor x = c.tensor(0);
     const double p = c.number(1, "p", 0.5);
-    const bool training = c.flag(2, "training", true);
+    const bool training = c.flag(2, "training", by_default);
     if (batch_axes > 0 && x.rank() == batch_axes - 1) return squeeze(function(unsqueeze(x, 0), p, training), 0);
     return function(x, p, training);
   });
@@ -106,9 +106,9 @@ void add_softmax(Table& table) {
       table, "nn.functional.dropout", [](const Tensor& x, double p, bool t) { return dropout(x, p, t); }, 0);
   add_dropout(table, "nn.functional.dropout2d", dropout2d, 4);
   add_dropout(table, "nn.functional.dropout3d", dropout3d, 5);
-  add_dropout(table, "nn.functional.alpha_dropout", alpha_dropout, 0);
+  add_dropout(table, "nn.functional.alpha_dropout", alpha_dropout, 0, false);
   add_dropout(table, "nn.functional.feature_alpha_dropout.with_train nn.functional.feature_alpha_dropout.without_train",
-              feature_alpha_dropout, 0);
+              feature_alpha_dropout, 0, false);
 }
 
 }  // namespace joist::torchdb
