@@ -51,6 +51,17 @@ UNIQUE = {
 }
 
 
+def triangle(position):
+    """PyTorch's backward fills the triangle of a factor that is not read; behind tril or triu it is 0, as it should be."""
+    def prepared(args, kwargs):
+        cut = torch.triu if kwargs.get("upper") else torch.tril
+        return [cut(arg) if i == position else arg for i, arg in enumerate(args)]
+    return prepared
+
+
+PREPARED = {"cholesky_inverse": triangle(0), "cholesky_solve": triangle(1)}
+
+
 def seed_all(*parts):
     seed = zlib.crc32("/".join(map(str, parts)).encode())
     torch.manual_seed(seed)
@@ -176,11 +187,12 @@ def write_ops(writer, tally, take, seed):
                 tally[name]["no samples: " + str(error).split("\n")[0][:80]] += 1
                 continue
             unique = UNIQUE.get(name, lambda result: result)
+            prepared = PREPARED.get(name, lambda args, kwargs: args)
             options = {"grad": grad and op.supports_autograd,
                        "undefined": any(fnmatch.fnmatch(name, pattern) for pattern in UNDEFINED)}
             for index, sample in enumerate(samples):
                 parts = {"args": [sample.input, *sample.args], "kwargs": sample.kwargs}
-                run = lambda p: (unique(op.op(*p["args"], **p["kwargs"])), None)
+                run = lambda p: (unique(op.op(*prepared(p["args"], p["kwargs"]), **p["kwargs"])), None)
                 attempt(writer, tally, name, dtype, index, run, parts, options)
 
 

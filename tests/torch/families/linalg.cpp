@@ -18,11 +18,6 @@ RankTolerance tolerance_of(const Args& c) {
   return tolerance;
 }
 
-// PyTorch's backward for lower factors fills the triangle that is not read.
-void refuse_gradient_of_lower(const Call& c, const Tensor& factor) {
-  if (!c.flag(-1, "upper", false) && factor.requires_grad()) throw Unsupported("the gradient of a lower factor");
-}
-
 void add_solving(Table& table) {
   table.add("linalg.solve", [](Call& c) { return solve(c.tensor(0), c.tensor(1), c.flag(-1, "left", true)); });
   table.add("linalg.solve_triangular", [](Call& c) {
@@ -39,14 +34,9 @@ void add_solving(Table& table) {
     return std::pair{result.sign, result.logabsdet};
   });
   table.add("linalg.cholesky", [](Call& c) { return cholesky(c.tensor(0), c.flag(-1, "upper", false)); });
-  table.add("cholesky_solve", [](Call& c) {
-    refuse_gradient_of_lower(c, c.tensor(1));
-    return cholesky_solve(c.tensor(0), c.tensor(1), c.flag(2, "upper", false));
-  });
-  table.add("cholesky_inverse", [](Call& c) {
-    refuse_gradient_of_lower(c, c.tensor(0));
-    return cholesky_inverse(c.tensor(0), c.flag(1, "upper", false));
-  });
+  table.add("cholesky_solve",
+            [](Call& c) { return cholesky_solve(c.tensor(0), c.tensor(1), c.flag(2, "upper", false)); });
+  table.add("cholesky_inverse", [](Call& c) { return cholesky_inverse(c.tensor(0), c.flag(1, "upper", false)); });
   table.add("linalg.lstsq.grad_oriented", [](Call& c) {
     (void)c.text(-1, "driver", "");
     if (c.tensor(0).shape(-2) > c.tensor(0).shape(-1)) throw Unsupported("the gradient of residuals");
