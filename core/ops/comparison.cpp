@@ -118,6 +118,8 @@ Tensor where(const Tensor& condition, const Tensor& given_a, const Tensor& given
 
 Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, number_like(a, b)); }
 Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, number_like(b, a), b); }
-Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) { return where(mask, value, x); }
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
+  return to(where(mask, value, x), x.dtype());  // the element type stays, as in PyTorch
+}
 
 }  // namespace joist

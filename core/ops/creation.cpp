@@ -78,14 +78,11 @@ Tensor arange(double start, double end, double step, Dtype dtype, Device device)
         {.where = "arange",
          .what = "from " + std::to_string(start) + " to " + std::to_string(end) + " by " + std::to_string(step),
          .expected = "a step that is not 0 and leads from start to end"});
-  if (!is_floating(dtype)) {  // as in PyTorch, integers count from integers
-    start = std::trunc(start);
-    end = std::trunc(end);
-    step = std::trunc(step);
-    if (step == 0)
-      throw UsageError({.where = "arange", .what = "a step below 1 for integers", .expected = "a step of 1 or more"});
-  }
   const auto count = static_cast<std::int64_t>(std::ceil((end - start) / step));
+  if (!is_floating(dtype)) {  // as in PyTorch, as many numbers, but integers count from an integer by an integer
+    start = std::trunc(start);
+    step = std::trunc(step);
+  }
   return by_position({count}, dtype, device, [&](std::int64_t i) { return start + step * static_cast<double>(i); });
 }
 

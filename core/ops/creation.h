@@ -20,8 +20,8 @@ Tensor empty(const Shape& shape, Dtype dtype = Dtype::float32, Device device = c
 Tensor tensor(const std::vector<float>& values, const Shape& shape);
 Tensor tensor(const std::vector<double>& values, const Shape& shape);
 Tensor tensor(const std::vector<std::int64_t>& values, const Shape& shape);
-/// start, start + step, … before end; of integers all three are rounded towards 0 first. Throws UsageError for step 0 or
-/// one that leads away from end.
+/// start, start + step, … before end; for integers start and step are then rounded towards 0. Throws UsageError for
+/// step 0 or one that leads away from end.
 Tensor arange(double start, double end, double step = 1, Dtype dtype = Dtype::int64, Device device = cpu);
 /// `count` numbers from start to end, both included; base ^ of such for logspace.
 Tensor linspace(double start, double end, std::int64_t count, Dtype dtype = Dtype::float32, Device device = cpu);

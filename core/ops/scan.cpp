@@ -115,6 +115,7 @@ Tensor diff(const Tensor& given, int n, int axis, const Tensor& prepend, const T
                       .what = "order " + std::to_string(n) + " of input " + given.shape().text(),
                       .expected = "an order of at least 0 and an input of at least one axis"});
   const int at = given.shape().axis(axis);
+  if (n == 0) return given;  // as in PyTorch, without what would be joined on
   Tensor x = given;
   if (prepend.defined()) x = concat({prepend, x}, at);
   if (append.defined()) x = concat({x, append}, at);

@@ -16,7 +16,7 @@ ValuesIndices cummax(const Tensor& x, int axis);
 ValuesIndices cummin(const Tensor& x, int axis);
 
 /// x[i + 1] - x[i] along an axis, n times over; of bool whether they differ. prepend and append (undefined: nothing)
-/// are joined on first.
+/// are joined on first, unless n is 0.
 Tensor diff(const Tensor& x, int n = 1, int axis = -1, const Tensor& prepend = {}, const Tensor& append = {});
 /// Σ (x[i] + x[i + 1]) / 2 · step along an axis: the trapezoidal rule; with its running total.
 Tensor trapezoid(const Tensor& y, double step = 1, int axis = -1);

@@ -219,7 +219,7 @@ Tensor cov(const Tensor& x, double correction) {
   const double freedom = std::max(0.0, static_cast<double>(rows.shape(1)) - correction);
   const Tensor centered = rows - mean(rows, 1, true);
   const Tensor y = matmul(centered, transpose(centered, 0, 1)) / Tensor::full({}, freedom, x.dtype(), x.device());
-  return x.rank() == 2 ? y : reshape(y, Shape{});
+  return rows.shape(0) == 1 ? reshape(y, Shape{}) : y;  // of one variable a number, as in PyTorch
 }
 
 Tensor corrcoef(const Tensor& x) {

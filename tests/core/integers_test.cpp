@@ -45,14 +45,15 @@ TEST(TruthValues, SumIsOrProductIsAnd) {
 }
 
 TEST(Counting, IntegersCountFromIntegers) {
-  expect(arange(0, -8.5, -4.2), Dtype::int64, {0, -4});
+  expect(arange(0, -8.5, -4.2), Dtype::int64, {0, -4, -8});
   expect(linspace(4.9, 8.9, 5, Dtype::int64), Dtype::int64, {4, 5, 6, 7, 8});
   expect(logspace(1.9, 3.9, 3, 10, Dtype::int64), Dtype::int64, {10, 100, 1000});
-  EXPECT_THROW(arange(0, 3, 0.5), UsageError);
+  expect(arange(-0.9, 2.1, 2), Dtype::int64, {0, 2});
 }
 
 TEST(MaskedFill, BroadcastsBothWays) {
   const Tensor y = masked_fill(integers({1, 2}), reshape(truths({1, 0}), {2, 1}), 7);
+  EXPECT_EQ(masked_fill(truths({0, 1}), truths({1, 0}), 10).dtype(), Dtype::boolean);
   EXPECT_EQ(y.shape(), (Shape{2, 2}));
   EXPECT_EQ(y.value().to_vector<std::int64_t>(), (Numbers{7, 7, 1, 2}));
 }

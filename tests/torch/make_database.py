@@ -33,6 +33,7 @@ COMPLEX_OPS = ("fft.*", "stft", "istft", "view_as_real", "view_as_complex")
 # Nothing to compare: results without defined contents, kernels of other devices, operators of compiled graphs.
 NOT_ON_CPU = ("jiterator*", "torch._scaled*", "torch.ops.aten._flash*", "torch.ops.aten._efficient*", "bmm.triton*",
               "sparse.*", "to_sparse")
+RANDOM = ("rand*", "bernoulli", "multinomial", "normal*", "*dropout*", "nn.functional.rrelu", "uniform")
 UNDEFINED = ("empty", "empty_*", "new_empty", "new_empty_*", "resize_", "resize_as_")
 
 
@@ -42,11 +43,23 @@ def absolute(*tensors):
 
 # Factorizations are unique up to signs: what is compared is the same for every choice of them.
 UNIQUE = {
-    "svd": lambda r: (r[0].abs(), r[1], r[2].abs()),
-    "linalg.svd": lambda r: (r[0].abs(), r[1], r[2].abs()),
+    # Columns of full matrices beyond the singular values are not determined either.
+    "svd": lambda r: (r[0][..., :r[1].shape[-1]].abs(), r[1], r[2][..., :r[1].shape[-1]].abs()),
+    "linalg.svd": lambda r: (r[0][..., :r[1].shape[-1]].abs(), r[1], r[2][..., :r[1].shape[-1], :].abs()),
     "linalg.eigh": lambda r: (r[0], r[1].abs()),
     "linalg.qr": lambda r: absolute(*r),
 }
+
+
+def triangle(position):
+    """PyTorch's backward fills the triangle of a factor that is not read; behind tril or triu it is 0, as it should be."""
+    def prepared(args, kwargs):
+        cut = torch.triu if kwargs.get("upper") else torch.tril
+        return [cut(arg) if i == position else arg for i, arg in enumerate(args)]
+    return prepared
+
+
+PREPARED = {"cholesky_inverse": triangle(0), "cholesky_solve": triangle(1)}
 
 
 def seed_all(*parts):
@@ -123,14 +136,15 @@ def record(writer, name, dtype, index, run, parts, options):
     complex_too = any(fnmatch.fnmatch(name, pattern) for pattern in COMPLEX_OPS)
     parts = fresh(parts, None if options["grad"] else False)
     results = []
-    for attempt in range(2):  # what differs between two seeds is random
+    # What differs between seeds is random; few numbers may agree by chance.
+    for attempt in range(10 if any(fnmatch.fnmatch(name, pattern) for pattern in RANDOM) else 2):
         seed_all(label, "run", attempt)
         inputs = fresh(parts)
         with own_seed():
             outputs, after = run(inputs)
         results.append((inputs, outputs, after))
     inputs, outputs, after = results[0]
-    shapes_only = options["undefined"] or not same(outputs, results[1][1])
+    shapes_only = options["undefined"] or not all(same(outputs, other[1]) for other in results[1:])
     leaves = [] if shapes_only else [t for t in tensors_in(inputs) if t.requires_grad]
     cotangents, found = [None for _ in tensors_in(outputs)], []
     failure = ""
@@ -173,11 +187,12 @@ def write_ops(writer, tally, take, seed):
                 tally[name]["no samples: " + str(error).split("\n")[0][:80]] += 1
                 continue
             unique = UNIQUE.get(name, lambda result: result)
+            prepared = PREPARED.get(name, lambda args, kwargs: args)
             options = {"grad": grad and op.supports_autograd,
                        "undefined": any(fnmatch.fnmatch(name, pattern) for pattern in UNDEFINED)}
             for index, sample in enumerate(samples):
                 parts = {"args": [sample.input, *sample.args], "kwargs": sample.kwargs}
-                run = lambda p: (unique(op.op(*p["args"], **p["kwargs"])), None)
+                run = lambda p: (unique(op.op(*prepared(p["args"], p["kwargs"]), **p["kwargs"])), None)
                 attempt(writer, tally, name, dtype, index, run, parts, options)
 
 

@@ -1,6 +1,7 @@
 // Functions of one operand.
 #include <joist/tests/torch/families/families.h>
 
+#include <cmath>
 #include <limits>
 
 namespace joist::torchdb {
@@ -37,8 +38,12 @@ void add_activations(Table& table) {
   table.add("nn.functional.celu", [](Call& c) { return celu(c.tensor(0), c.number(1, "alpha", 1)); });
   table.add("nn.functional.gelu",
             [](Call& c) { return gelu(c.tensor(0), c.text(1, "approximate", "none") == "tanh"); });
-  table.add("nn.functional.hardtanh",
-            [](Call& c) { return hardtanh(c.tensor(0), c.number(1, "min_val", -1), c.number(2, "max_val", 1)); });
+  table.add("nn.functional.hardtanh", [](Call& c) {
+    const double low = c.number(1, "min_val", -1), high = c.number(2, "max_val", 1);
+    if (!is_floating(c.tensor(0).dtype()) && (low != std::floor(low) || high != std::floor(high)))
+      throw Unsupported("fractional bounds of integers");
+    return hardtanh(c.tensor(0), low, high);
+  });
   table.add("nn.functional.softplus",
             [](Call& c) { return softplus(c.tensor(0), c.number(1, "beta", 1), c.number(2, "threshold", 20)); });
   table.add("nn.functional.hardshrink", [](Call& c) { return hardshrink(c.tensor(0), c.number(1, "lambd", 0.5)); });

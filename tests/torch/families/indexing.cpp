@@ -6,12 +6,12 @@ namespace {
 
 Outputs both(const ValuesIndices& pair) { return std::vector<Tensor>{pair.values, pair.indices}; }
 
-Reduce reduce_of(const std::string& name) {
-  return name == "sum" || name == "add"         ? Reduce::sum
-         : name == "prod" || name == "multiply" ? Reduce::prod
-         : name == "mean"                       ? Reduce::mean
-         : name == "amax"                       ? Reduce::amax
-                                                : Reduce::amin;
+ScatterReduction reduce_of(const std::string& name) {
+  return name == "sum" || name == "add"         ? ScatterReduction::sum
+         : name == "prod" || name == "multiply" ? ScatterReduction::prod
+         : name == "mean"                       ? ScatterReduction::mean
+         : name == "amax"                       ? ScatterReduction::amax
+                                                : ScatterReduction::amin;
 }
 
 void add_slices(Table& table) {
@@ -30,6 +30,7 @@ void add_slices(Table& table) {
   table.add("gather", [](Call& c) { return gather(c.tensor(0), c.axis(1, "dim"), c.tensor(2, "index")); });
   table.add("scatter", [](Call& c) {
     const Tensor x = c.tensor(0), index = c.tensor(2, "index");
+    if (c.has(-1, "reduce") && c.is_number(3, "value")) throw Unsupported("a number to be combined");
     if (c.has(-1, "reduce"))
       return scatter_reduce(x, c.axis(1, "dim"), index, c.tensor(3, "src"), reduce_of(c.text(-1, "reduce", "")));
     if (c.is_number(3, "value")) return scatter(x, c.axis(1, "dim"), index, c.number(3, "value"));
@@ -72,21 +73,28 @@ void add_masks(Table& table) {
   table.add("argwhere", [](Call& c) { return argwhere(c.tensor(0)); });
 }
 
+// Which of equal numbers PyTorch takes is arbitrary unless it is told to be stable; joist always is.
+void refuse_ties(const Call& c, bool stable) {
+  if (!stable && !is_floating(c.tensor(0).dtype())) throw Unsupported("ties");
+}
+
 void add_order(Table& table) {
   table.add("sort", [](Call& c) {
-    (void)c.at(-1, "stable");  // always so
+    refuse_ties(c, c.flag(-1, "stable", false));
     return both(sort(c.tensor(0), c.axis(1, "dim", -1), c.flag(2, "descending", false)));
   });
   table.add("argsort", [](Call& c) {
-    (void)c.at(-1, "stable");
+    refuse_ties(c, c.flag(-1, "stable", false));
     return argsort(c.tensor(0), c.axis(1, "dim", -1), c.flag(2, "descending", false));
   });
   table.add("msort", [](Call& c) { return msort(c.tensor(0)); });
   table.add("topk", [](Call& c) {
+    refuse_ties(c, false);
     return both(topk(c.tensor(0), c.integer(1, "k"), c.axis(2, "dim", -1), c.flag(3, "largest", true),
                      c.flag(4, "sorted", true)));
   });
   table.add("kthvalue", [](Call& c) {
+    refuse_ties(c, false);
     return both(kthvalue(c.tensor(0), c.integer(1, "k"), c.axis(2, "dim", -1), c.flag(3, "keepdim", false)));
   });
   table.add("searchsorted", [](Call& c) {

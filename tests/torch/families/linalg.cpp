@@ -2,6 +2,7 @@
 #include <joist/core/ops/axes.h>
 #include <joist/tests/torch/families/families.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace joist::torchdb {
@@ -9,6 +10,9 @@ namespace {
 
 RankTolerance tolerance_of(const Args& c) {
   RankTolerance tolerance;
+  for (const char* name : {"atol", "rtol"})
+    if (c.has(-1, name) && !c.is_number(-1, name) && c.tensor(-1, name).value().elements() != 1)
+      throw Unsupported("a tolerance for each matrix");
   if (c.has(-1, "atol")) tolerance.atol = c.number(-1, "atol");
   if (c.has(-1, "rtol")) tolerance.rtol = c.number(-1, "rtol");
   return tolerance;
@@ -35,7 +39,9 @@ void add_solving(Table& table) {
   table.add("cholesky_inverse", [](Call& c) { return cholesky_inverse(c.tensor(0), c.flag(1, "upper", false)); });
   table.add("linalg.lstsq.grad_oriented", [](Call& c) {
     (void)c.text(-1, "driver", "");
-    return lstsq(c.tensor(0), c.tensor(1)).solution;
+    if (c.tensor(0).shape(-2) > c.tensor(0).shape(-1)) throw Unsupported("the gradient of residuals");
+    const LeastSquares result = lstsq(c.tensor(0), c.tensor(1));
+    return std::pair{result.solution, result.residuals};
   });
   table.add("pinverse linalg.pinv", [](Call& c) { return pinv(c.tensor(0), tolerance_of(c)); });
   table.add("linalg.pinv.singular", [](Call& c) { return pinv(matmul(c.tensor(0), transpose(c.tensor(1), -2, -1))); });
@@ -45,6 +51,12 @@ void add_solving(Table& table) {
   });
 }
 
+// Vectors that belong to a singular value; what full matrices hold besides is not determined.
+std::vector<Tensor> shared_vectors(const SVD& result, const Tensor& vh) {
+  const std::int64_t count = result.s.shape(-1);
+  return {abs(narrow(result.u, -1, 0, count)), result.s, abs(narrow(vh, -2, 0, count))};
+}
+
 void add_factors(Table& table) {
   table.add("linalg.qr", [](Call& c) {
     const QR result = qr(c.tensor(0), c.text(1, "mode", "reduced") == "complete");
@@ -52,11 +64,13 @@ void add_factors(Table& table) {
   });
   table.add("linalg.svd", [](Call& c) {
     const SVD result = svd(c.tensor(0), c.flag(1, "full_matrices", true));
-    return std::vector<Tensor>{abs(result.u), result.s, abs(result.vh)};
+    return shared_vectors(result, result.vh);
   });
   table.add("svd", [](Call& c) {
     const SVD result = svd(c.tensor(0), !c.flag(1, "some", true));
-    return std::vector<Tensor>{abs(result.u), result.s, abs(transpose(result.vh, -2, -1))};
+    auto parts = shared_vectors(result, result.vh);
+    parts[2] = transpose(parts[2], -2, -1);
+    return parts;
   });
   table.add("linalg.svdvals", [](Call& c) { return svdvals(c.tensor(0)); });
   table.add("linalg.eigh", [](Call& c) {
@@ -77,10 +91,10 @@ void add_powers(Table& table) {
     if (axes.size() == 1) return vector_norm(x, c.number(1, "ord"), axes, keep);
     if (axes.size() != 2) throw Unsupported("norm over " + std::to_string(axes.size()) + " axes");
     for (int& axis : axes) axis = x.shape().axis(axis);
-    if (keep && (axes[0] != x.rank() - 2 || axes[1] != x.rank() - 1)) throw Unsupported("axes that are kept");
     const Tensor matrices = movedim(x, axes, std::vector<int>{-2, -1});
-    if (named) return matrix_norm(matrices, c.text(1, "ord", "fro"), keep);
-    return matrix_norm(matrices, c.number(1, "ord"), keep);
+    const Tensor norm =
+        named ? matrix_norm(matrices, c.text(1, "ord", "fro")) : matrix_norm(matrices, c.number(1, "ord"));
+    return keep ? unsqueeze(unsqueeze(norm, std::min(axes[0], axes[1])), std::max(axes[0], axes[1])) : norm;
   });
   table.add("linalg.cond", [](Call& c) { return cond(c.tensor(0), c.number(1, "p", 2)); });
   table.add("linalg.matrix_power", [](Call& c) { return matrix_power(c.tensor(0), c.integer(1, "n")); });

@@ -85,6 +85,7 @@ void add_margin(Table& table) {
   add(table, "nn.functional.soft_margin_loss", "nn.SoftMarginLoss", 2,
       [](const Args& c, const Inputs& x) { return soft_margin_loss(x[0], x[1], reduction_of(c)); });
   add(table, "nn.functional.margin_ranking_loss", "nn.MarginRankingLoss", 3, [](const Args& c, const Inputs& x) {
+    if (!is_floating(x[0].dtype())) throw Unsupported("integers");
     return margin_ranking_loss(x[0], x[1], x[2], c.number(-1, "margin", 0), reduction_of(c));
   });
   add(table, "nn.functional.multi_margin_loss", "nn.MultiMarginLoss", 2, [](const Args& c, const Inputs& x) {

@@ -1,13 +1,19 @@
 // Products of matrices and vectors, distances.
 #include <joist/tests/torch/families/families.h>
 
+#include <cmath>
+
 namespace joist::torchdb {
 namespace {
 
 using Added = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, double, double);
 void add_added(Table& table, const std::string& names, Added function) {
   table.add(names, [function](Call& c) {
-    return function(c.tensor(0), c.tensor(1), c.tensor(2), c.number(-1, "beta", 1), c.number(-1, "alpha", 1));
+    const double beta = c.number(-1, "beta", 1), alpha = c.number(-1, "alpha", 1);
+    const Dtype dtype = c.tensor(0).dtype();
+    if (dtype == Dtype::boolean || (!is_floating(dtype) && (beta != std::floor(beta) || alpha != std::floor(alpha))))
+      throw Unsupported("factors of integers that are none");
+    return function(c.tensor(0), c.tensor(1), c.tensor(2), beta, alpha);
   });
 }
 using Product = Tensor (*)(const Tensor&, const Tensor&);

@@ -71,10 +71,12 @@ void add_recurrent(Table& table) {
 }
 
 TransformerLayerOptions transformer_options(const Args& c) {
+  const Value& activation = c.at(4, "activation");  // a name or PyTorch's function
   return {.d_model = c.integer(0, "d_model"),
           .nhead = c.integer(1, "nhead"),
           .dim_feedforward = c.integer(2, "dim_feedforward", 2048),
           .dropout = c.number(3, "dropout", 0.1),
+          .activation = activation.text.find("gelu") != std::string::npos ? Unary(Gelu{}) : Unary(Relu{}),
           .batch_first = c.flag(-1, "batch_first", false),
           .norm_first = c.flag(-1, "norm_first", false),
           .bias = c.flag(-1, "bias", true)};
@@ -99,7 +101,6 @@ void add_attention(Table& table) {
   });
   table.add("nn.TransformerEncoderLayer", [](Call& c) {
     TransformerEncoderLayer layer(transformer_options(c));
-    if (c.has(4, "activation") && c.text(4, "activation", "relu") == "gelu") layer.activation = Gelu{};
     c.load(layer);
     return layer(c.inputs.tensor(0), {.src_mask = c.inputs.maybe(-1, "src_mask"),
                                       .src_key_padding_mask = c.inputs.maybe(-1, "src_key_padding_mask")});

@@ -60,7 +60,10 @@ void add_sums(Table& table) {
   JOIST_REDUCTION("all", all);
   JOIST_REDUCTION("count_nonzero", count_nonzero);
   JOIST_REDUCTION("logsumexp", logsumexp);
-  add_over_axis(table, "prod", [](const auto&... given) { return Outputs(prod(given...)); });
+  add_over_axis(table, "prod", [](const Tensor& x, const auto&... given) {
+    if (x.dtype() == Dtype::boolean) throw Unsupported("a product of truth values");
+    return Outputs(prod(x, given...));
+  });
   JOIST_EXTREME("max.reduction_with_dim max.reduction_no_dim", max);
   JOIST_EXTREME("min.reduction_with_dim min.reduction_no_dim", min);
   JOIST_EXTREME("argmax", argmax);
@@ -68,7 +71,17 @@ void add_sums(Table& table) {
   JOIST_EXTREME("aminmax", aminmax);
   JOIST_EXTREME("median", median);
   JOIST_EXTREME("nanmedian", nanmedian);
-  JOIST_EXTREME("mode", mode);
+  add_over_axis(table, "mode", [](const Tensor& x, const auto&... given) {
+    if (!is_floating(x.dtype())) throw Unsupported("ties");
+    return both(mode(x, given...));
+  });
+}
+
+// joist's quantiles pass no gradient to q.
+Tensor position_of(const Call& c, const Tensor& x) {
+  const Tensor q = c.operand(1, x, "q");
+  if (q.requires_grad()) throw Unsupported("a gradient of q");
+  return q;
 }
 
 void add_spread(Table& table) {
@@ -109,13 +122,13 @@ void add_spread(Table& table) {
   });
   table.add("corrcoef", [](Call& c) { return corrcoef(c.tensor(0)); });
   table.add("quantile", [](Call& c) {
-    const Tensor x = c.tensor(0), q = c.operand(1, x, "q");
+    const Tensor x = c.tensor(0), q = position_of(c, x);
     const auto how = interpolation_of(c.text(-1, "interpolation", "linear"));
     if (!c.has(2, "dim")) return quantile(x, q, how);
     return quantile(x, q, c.axis(2, "dim"), c.flag(3, "keepdim", false), how);
   });
   table.add("nanquantile", [](Call& c) {
-    const Tensor x = c.tensor(0), q = c.operand(1, x, "q");
+    const Tensor x = c.tensor(0), q = position_of(c, x);
     const auto how = interpolation_of(c.text(-1, "interpolation", "linear"));
     if (!c.has(2, "dim")) return nanquantile(x, q, how);
     return nanquantile(x, q, c.axis(2, "dim"), c.flag(3, "keepdim", false), how);
@@ -149,7 +162,9 @@ void add_norms(Table& table) {
 void add_scans(Table& table) {
   table.add("cumsum", [](Call& c) { return cumsum(in_dtype(c, c.tensor(0)), c.axis(1, "dim")); });
   table.add("cumprod", [](Call& c) { return cumprod(in_dtype(c, c.tensor(0)), c.axis(1, "dim")); });
-  table.add("logcumsumexp", [](Call& c) { return logcumsumexp(c.tensor(0), c.axis(1, "dim")); });
+  // PyTorch's float32 gradient loses digits in logarithms; joist's agrees with the one in double.
+  table.add(
+      "logcumsumexp", [](Call& c) { return logcumsumexp(c.tensor(0), c.axis(1, "dim")); }, 100);
   table.add("cummax", [](Call& c) { return both(cummax(c.tensor(0), c.axis(1, "dim"))); });
   table.add("cummin", [](Call& c) { return both(cummin(c.tensor(0), c.axis(1, "dim"))); });
   table.add("diff", [](Call& c) {

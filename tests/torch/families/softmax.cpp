@@ -21,6 +21,7 @@ void add_normalizations(Table& table) {
                       c.number(4, "eps", 1e-5));
   });
   table.add("nn.functional.rms_norm", [](Call& c) {
+    if (c.has(3, "eps") && c.number(3, "eps") < 0) throw Unsupported("a negative epsilon");
     return rms_norm(c.tensor(0), c.shape(1, "normalized_shape"), c.maybe(2, "weight"), c.number(3, "eps", -1));
   });
   table.add("nn.functional.group_norm", [](Call& c) {
@@ -34,12 +35,13 @@ void add_normalizations(Table& table) {
                           .momentum = c.number(6, "momentum", 0.1),
                           .use_input_stats = c.flag(5, "use_input_stats", true)});
   });
-  table.add("nn.functional.batch_norm nn.functional.batch_norm.without_cudnn", [](Call& c) {
+  table.add("nn.functional.batch_norm", [](Call& c) {
     return batch_norm(
         c.tensor(0), c.maybe(3, "weight"), c.maybe(4, "bias"), c.maybe(1, "running_mean"), c.maybe(2, "running_var"),
         {.epsilon = c.number(7, "eps", 1e-5), .momentum = c.number(6, "momentum", 0.1)}, c.flag(5, "training", false));
   });
   table.add("nn.functional.local_response_norm", [](Call& c) {
+    if (!is_floating(c.tensor(0).dtype())) throw Unsupported("integers");
     return local_response_norm(c.tensor(0), c.integer(1, "size"), c.number(2, "alpha", 1e-4), c.number(3, "beta", 0.75),
                                c.number(4, "k", 1));
   });
@@ -79,12 +81,12 @@ void add_attention(Table& table) {
 
 using Dropout = Tensor (*)(const Tensor&, double, bool);
 // Random: shapes are compared, and values where nothing or everything is dropped.
-void add_dropout(Table& table, const std::string& names, Dropout function, int batch_axes) {
-  table.add(names, [function, batch_axes](Call& c) {
+void add_dropout(Table& table, const std::string& names, Dropout function, int batch_axes, bool by_default = true) {
+  table.add(names, [=](Call& c) {
     place_only(c);
     const Tensor x = c.tensor(0);
     const double p = c.number(1, "p", 0.5);
-    const bool training = c.flag(2, "training", true);
+    const bool training = c.flag(2, "training", by_default);
     if (batch_axes > 0 && x.rank() == batch_axes - 1) return squeeze(function(unsqueeze(x, 0), p, training), 0);
     return function(x, p, training);
   });
@@ -104,9 +106,9 @@ void add_softmax(Table& table) {
       table, "nn.functional.dropout", [](const Tensor& x, double p, bool t) { return dropout(x, p, t); }, 0);
   add_dropout(table, "nn.functional.dropout2d", dropout2d, 4);
   add_dropout(table, "nn.functional.dropout3d", dropout3d, 5);
-  add_dropout(table, "nn.functional.alpha_dropout", alpha_dropout, 0);
+  add_dropout(table, "nn.functional.alpha_dropout", alpha_dropout, 0, false);
   add_dropout(table, "nn.functional.feature_alpha_dropout.with_train nn.functional.feature_alpha_dropout.without_train",
-              feature_alpha_dropout, 0);
+              feature_alpha_dropout, 0, false);
 }
 
 }  // namespace joist::torchdb
