@@ -8,11 +8,12 @@
 
 namespace joist {
 
-/// The option with `axes` entries: as it is, or a single value (or equal ones) for all axes. Throws ShapeError.
+/// The option with `axes` entries: as it is, or one value (or two equal ones) for all axes. Throws ShapeError.
 inline Shape per_axis(const char* op, const char* name, const Shape& option, int axes) {
   if (option.rank() == axes) return option;
-  const bool equal =
-      option.rank() > 0 && std::all_of(option.begin(), option.end(), [&](auto value) { return value == option[0]; });
+  // Two equal ones, too: what the options hold by default.
+  const bool equal = (option.rank() == 1 || option.rank() == 2) &&
+                     std::all_of(option.begin(), option.end(), [&](auto value) { return value == option[0]; });
   if (!equal)
     throw ShapeError({.where = op,
                       .what = std::string(name) + " " + option.text(),

@@ -127,7 +127,7 @@ void add_others(std::vector<Case>& cases) {
   unit("infinity", uniform({5, 7}), std::numeric_limits<double>::infinity());
   unit("epsilon", uniform({5, 7}, -0.1, 0.1), 2, 1, 2);
   unit("zeros", of_values({3, 2}, {0, 0, 3, -4, 0, 0.5}), 2, 1, 0.5, false);
-  unit("zeros_half", of_values({3, 2}, {0, 0, 3, -4, 0, 0.5}), 0.5, 1, 0.5, false);
+  unit("zeros_half", of_values({3, 2}, {0, 0, 3, -4, 0, 2}), 0.5, 1, 0.5, false);
   unit("no_rows", uniform({0, 7}), 2);
 
   cases.push_back({"batch_norm_bare", {in(Layout::channels_last, uniform({3, 4, 3, 5}))}, [](auto t) {

@@ -83,8 +83,10 @@ TEST(Cases, ReachEveryKernel) {
     if (!one->large) run_case(*one, use_reference(), {.start = StrictKernels::Start::nan});
   for (const cases::KernelCase& one : cases::kernel_cases())
     run_kernel_case(one, use_reference(), StrictKernels::Start::nan);
-  for (const std::string& name : StrictKernels::all())
-    EXPECT_TRUE(StrictKernels::called().contains(name)) << "no case reaches " << name;
+  for (const std::string& name : StrictKernels::all()) {
+    const bool wrapped = name != "logic";  // that takes bool arrays only, whose table is not wrapped
+    EXPECT_TRUE(!wrapped || StrictKernels::called().contains(name)) << "no case reaches " << name;
+  }
 }
 
 // That a case's name is unique makes its random numbers its own.

@@ -119,7 +119,8 @@ TEST(IndexErrors, NameIndexAndRange) {
       throws<ShapeError>([&] { take_along_dim(x, places({1}), 0); }, {"take_along_dim", "[1]", "as many axes"}));
   EXPECT_TRUE(throws<ShapeError>([&] { index(x, {places({1}), places({1}), places({1})}); }, {"3 indices", "1 to 2"}));
   EXPECT_TRUE(throws<ShapeError>([&] { index(x, {gt(ones({2}), 0)}); }, {"mask [2]", "[3, 4]"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { index_put(x, {places({0, 1})}, ones({3, 4})); }, {"index_put", "[2, 4] and [3, 4] do not broadcast"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { index_put(x, {places({0, 1})}, ones({3, 4})); },
+                                 {"index_put", "[2, 4] and [3, 4] do not broadcast"}));
   EXPECT_TRUE(
       throws<DtypeError>([&] { index_put(x, {places({0})}, zeros({4}, Dtype::int64)); }, {"int64 values for float32"}));
   EXPECT_TRUE(throws<DtypeError>([&] { masked_select(x, x); }, {"masked_select", "float32", "bool", "ne(mask, 0)"}));
