@@ -8,6 +8,8 @@
 #include <joist/core/kernels/linalg.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
+#include <joist/core/ops/comparison.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/linalg.h>
 #include <joist/core/ops/matrices.h>
 #include <joist/core/ops/reduction.h>
@@ -85,11 +87,12 @@ void require_elements(const Tensor& a) {
 
 Tensor extreme(const Tensor& x, bool largest) { return largest ? amax(x, {-1}) : amin(x, {-1}); }
 
-// The first or last singular value.
+// The first or last singular value; equal ones share its gradient, as in PyTorch.
 Tensor extreme_singular(const Tensor& a, bool largest) {
   const Tensor s = svdvals(a);
   const std::int64_t at = largest ? 0 : s.shape(-1) - 1;
-  return reshape(slice(s, -1, at, at + 1), s.shape().without(-1));
+  const Tensor chosen = slice(s.detach(), -1, at, at + 1), equal_ones = to(eq(s, chosen), s.dtype());
+  return sum(s * (equal_ones / sum(equal_ones, {-1}, true)), {-1});
 }
 
 Tensor frobenius(const Tensor& a) {
@@ -219,7 +222,11 @@ Tensor matrix_norm(const Tensor& a, std::string_view order, bool keep_axes) {
 Tensor matrix_norm(const Tensor& a, double order, bool keep_axes) {
   require_matrix("matrix_norm", a);
   const double kind = std::abs(order);
-  if (kind == 1 || kind == 2 || kind == infinity) require_elements(a);
+  if (kind == 1 || kind == 2 || kind == infinity) {
+    // The largest of no magnitudes is 0, the smallest is not defined.
+    if (order > 0 && a.value().elements() == 0) return finished_norm(sum(abs(a), {-2, -1}), keep_axes);
+    require_elements(a);
+  }
   if (kind == 2) return finished_norm(extreme_singular(a, order > 0), keep_axes);
   if (kind == 1) return finished_norm(extreme(sum(abs(a), {-2}), order > 0), keep_axes);
   if (kind == infinity) return finished_norm(extreme(sum(abs(a), {-1}), order > 0), keep_axes);

@@ -59,7 +59,7 @@ TEST(LinalgErrors, WantLengthsThatFit) {
   expect<ShapeError>([&] { solve_triangular(a, zeros_of({2, 4}), {}); }, {"[3, 3]", "[2, 4]"});
   expect<ShapeError>([&] { solve(zeros_of({2, 3, 3}), zeros_of({4, 3, 1})); }, {"solve", "[2]", "[4]"});
   expect<ShapeError>([&] { lstsq(a, zeros_of({4, 1})); }, {"lstsq", "[3, 3]", "[4, 1]", "equal m"});
-  expect<ShapeError>([&] { matrix_norm(zeros_of({0, 3}), 2.0); }, {"no elements"});
+  expect<ShapeError>([&] { matrix_norm(zeros_of({0, 3}), -2.0); }, {"no elements"});
 }
 
 TEST(LinalgErrors, WantOneFloatingType) {
