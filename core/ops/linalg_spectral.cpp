@@ -223,8 +223,9 @@ Tensor matrix_norm(const Tensor& a, double order, bool keep_axes) {
   require_matrix("matrix_norm", a);
   const double kind = std::abs(order);
   if (kind == 1 || kind == 2 || kind == infinity) {
-    // The largest of no magnitudes is 0, the smallest is not defined.
-    if (order > 0 && a.value().elements() == 0) return finished_norm(sum(abs(a), {-2, -1}), keep_axes);
+    // The largest of no magnitudes is 0, and so are all sums of none; the smallest of none is not defined.
+    const bool some = kind == 1 ? a.shape(-1) > 0 : kind == infinity && a.shape(-2) > 0;
+    if (a.value().elements() == 0 && (order > 0 || some)) return finished_norm(sum(abs(a), {-2, -1}), keep_axes);
     require_elements(a);
   }
   if (kind == 2) return finished_norm(extreme_singular(a, order > 0), keep_axes);
