@@ -18,31 +18,6 @@
 namespace joist {
 namespace {
 
-// √x whose slope at 0 is 0, as that of PyTorch's norms.
-Tensor root(const Tensor& x) {
-  const Tensor zero = eq(x, 0);
-  return where(zero, 0.0, sqrt(where(zero, 1.0, x)));
-}
-
-// p-norm over the last axis, which goes.
-Tensor row_norm(const Tensor& x, double p) {
-  if (p == 2) return root(sum(square(x), {-1}));
-  const Tensor size = abs(x);
-  if (p == 1) return sum(size, {-1});
-  if (std::isinf(p)) {
-    Tensor largest = size;  // halves against halves
-    while (largest.shape(-1) > 1) {
-      const std::int64_t length = largest.shape(-1), half = length / 2;
-      const Tensor both = maximum(slice(largest, -1, 0, half), slice(largest, -1, half, 2 * half));
-      largest = length % 2 == 0 ? both : concat({both, slice(largest, -1, length - 1, length)}, -1);
-    }
-    return reshape(largest, x.shape().without(-1));
-  }
-  const Tensor total = sum(pow(size, p), {-1});
-  const Tensor zero = eq(total, 0);
-  return where(zero, 0.0, pow(where(zero, 1.0, total), 1 / p));
-}
-
 Tensor triplet(const Tensor& near, const Tensor& far, const Tensor& swapped, double margin, Reduction reduction) {
   const Tensor other = swapped.defined() ? minimum(far, swapped) : far;
   return reduced(clamp_min(near - other + margin, 0), reduction);
@@ -59,7 +34,7 @@ void require_triplet(const char* op, const Tensor& anchor, const Tensor& positiv
 
 // Rows divided by their lengths; a row of zeros stays.
 Tensor normalized(const Tensor& x) {
-  const Tensor length = root(sum(square(x), {-1}, true));
+  const Tensor length = norm(x, 2, {-1}, true);
   return x / where(eq(length, 0), 1.0, length);
 }
 
@@ -93,7 +68,9 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
   require_triplet(op, anchor, positive, negative);
   require_option(op, options.p > 0, "p", options.p, "a number above 0");
   require_option(op, options.margin > 0, "margin", options.margin, "a number above 0");
-  const auto distance = [&](const Tensor& a, const Tensor& b) { return row_norm(a - b + options.eps, options.p); };
+  const auto distance = [&](const Tensor& a, const Tensor& b) {
+    return pairwise_distance(a, b, options.p, options.eps);
+  };
   return triplet(distance(anchor, positive), distance(anchor, negative),
                  options.swap ? distance(positive, negative) : Tensor(), options.margin, options.reduction);
 }
@@ -104,7 +81,7 @@ Tensor triplet_margin_with_distance_loss(const Tensor& anchor, const Tensor& pos
   require_triplet(op, anchor, positive, negative);
   require_option(op, options.margin > 0, "margin", options.margin, "a number above 0");
   const auto distance =
-      options.distance ? options.distance : [](const Tensor& a, const Tensor& b) { return row_norm(a - b + 1e-6, 2); };
+      options.distance ? options.distance : [](const Tensor& a, const Tensor& b) { return pairwise_distance(a, b); };
   return triplet(distance(anchor, positive), distance(anchor, negative),
                  options.swap ? distance(positive, negative) : Tensor(), options.margin, options.reduction);
 }

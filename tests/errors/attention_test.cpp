@@ -3,6 +3,7 @@
 #include <joist/layers/embedding.h>
 #include <joist/layers/normalization.h>
 #include <joist/layers/transformer.h>
+#include <joist/tests/support/expect_error.h>
 
 #include <gtest/gtest.h>
 
@@ -10,17 +11,6 @@ namespace joist {
 namespace {
 
 // The message of an error of exactly this type.
-template <class Expected, class Function>
-void expect_error(Function&& function, std::initializer_list<const char*> parts) {
-  try {
-    function();
-    ADD_FAILURE() << "no error";
-  } catch (const Expected& error) {
-    const std::string message = error.what();
-    for (const char* part : parts) EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
-  }
-}
-
 Tensor ones_of(const Shape& shape) { return ones(shape); }
 
 TEST(AttentionErrors, Operands) {

@@ -5,23 +5,12 @@
 #include <joist/layers/convolution_transposed.h>
 #include <joist/layers/padding.h>
 #include <joist/layers/reshape.h>
+#include <joist/tests/support/expect_error.h>
 
 #include <gtest/gtest.h>
 
 namespace joist {
 namespace {
-
-template <class Thrown, class Run>
-void expect_error(const Run& run, std::initializer_list<const char*> parts) {
-  try {
-    static_cast<void>(run());
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const Thrown& error) {
-    for (const char* part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << "no \"" << part << "\" in\n"
-                                                                         << error.what();
-  }
-}
 
 TEST(ConvolutionErrors, NameShapesAndRule) {
   const Tensor line = zeros({2, 3, 5}), picture = zeros({2, 3, 5, 6}), volume = zeros({2, 3, 4, 5, 6});

@@ -1,26 +1,16 @@
 // What Fourier transforms refuse, and identities that tie them to other functions.
 #include <joist/joist.h>
+#include <joist/tests/support/expect_error.h>
 
 #include <gtest/gtest.h>
 
 namespace joist {
 namespace {
 
-template <class E, class Call>
-void expect(Call&& call, const std::vector<std::string>& words) {
-  try {
-    call();
-    ADD_FAILURE() << "nothing was refused";
-  } catch (const E& error) {
-    for (const std::string& word : words)
-      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << word << " is not in: " << error.what();
-  }
-}
-
 TEST(FourierErrors, WantComplexNumbers) {
   const Tensor x = zeros({4, 3});
   const auto refused = [&](const char* name, auto call) {
-    expect<ShapeError>([&] { call(x); }, {name, "[4, 3]", "[..., 2]", "complex(x)"});
+    expect_error<ShapeError>([&] { call(x); }, {name, "[4, 3]", "[..., 2]", "complex(x)"});
   };
   refused("fft", [](const Tensor& z) { fft(z); });
   refused("ifft", [](const Tensor& z) { ifft(z); });
@@ -36,43 +26,43 @@ TEST(FourierErrors, WantComplexNumbers) {
   refused("complex_mul", [](const Tensor& z) { complex_mul(z, z); });
   refused("complex_div", [](const Tensor& z) { complex_div(z, z); });
   refused("fftshift", [](const Tensor& z) { fftshift(z, {}, true); });
-  expect<DtypeError>([] { rfft(tensor(std::vector<std::int64_t>{1, 2}, {2})); }, {"rfft", "int64"});
-  expect<ShapeError>([] { complex(zeros({2}), zeros({3})); }, {"complex", "[2]", "[3]"});
+  expect_error<DtypeError>([] { rfft(tensor(std::vector<std::int64_t>{1, 2}, {2})); }, {"rfft", "int64"});
+  expect_error<ShapeError>([] { complex(zeros({2}), zeros({3})); }, {"complex", "[2]", "[3]"});
 }
 
 TEST(FourierErrors, WantAxesAndLengths) {
   const Tensor z = zeros({4, 3, 2});
-  expect<ShapeError>([&] { fft(z, {.axis = 2}); }, {"axis 2", "from -2 to 1", "without the last one"});
-  expect<ShapeError>([&] { rfft(z, {.axis = -4}); }, {"axis -4", "from -3 to 2"});
-  expect<UsageError>([&] { fft(z, {.n = 0}); }, {"length 0", "at least 1"});
-  expect<ShapeError>([&] { fft(zeros({3, 0, 2})); }, {"length of 0", "fill with zeros"});
-  expect<ShapeError>([&] { irfft(zeros({1, 2})); }, {"irfft", "length of 0"});
-  expect<ShapeError>([&] { fft2(z, {.axes = {0, -2}}); }, {"axis -2", "twice"});
-  expect<UsageError>([&] { fft2(z, {.size = {3}}); }, {"1 lengths for 2 axes"});
-  expect<UsageError>([&] { rfft2(z, {.axes = {}}); }, {"no axes"});
-  expect<UsageError>([&] { fftfreq(0); }, {"fftfreq", "n 0"});
-  expect<UsageError>([&] { rfftfreq(3, 0); }, {"rfftfreq", "spacing"});
-  expect<ShapeError>([&] { fftshift(z, {3}); }, {"fftshift", "axis 3"});
+  expect_error<ShapeError>([&] { fft(z, {.axis = 2}); }, {"axis 2", "from -2 to 1", "without the last one"});
+  expect_error<ShapeError>([&] { rfft(z, {.axis = -4}); }, {"axis -4", "from -3 to 2"});
+  expect_error<UsageError>([&] { fft(z, {.n = 0}); }, {"length 0", "at least 1"});
+  expect_error<ShapeError>([&] { fft(zeros({3, 0, 2})); }, {"length of 0", "fill with zeros"});
+  expect_error<ShapeError>([&] { irfft(zeros({1, 2})); }, {"irfft", "length of 0"});
+  expect_error<ShapeError>([&] { fft2(z, {.axes = {0, -2}}); }, {"axis -2", "twice"});
+  expect_error<UsageError>([&] { fft2(z, {.size = {3}}); }, {"1 lengths for 2 axes"});
+  expect_error<UsageError>([&] { rfft2(z, {.axes = {}}); }, {"no axes"});
+  expect_error<UsageError>([&] { fftfreq(0); }, {"fftfreq", "n 0"});
+  expect_error<UsageError>([&] { rfftfreq(3, 0); }, {"rfftfreq", "spacing"});
+  expect_error<ShapeError>([&] { fftshift(z, {3}); }, {"fftshift", "axis 3"});
 }
 
 TEST(FourierErrors, OfConvolutions) {
-  expect<ShapeError>([] { fft_convolve(zeros({2, 5}), zeros({3, 5})); }, {"fft_convolve", "[2]", "[3]"});
-  expect<ShapeError>([] { fft_convolve(zeros({5}), zeros({0})); }, {"[5]", "[0]", "at least one"});
-  expect<ShapeError>([] { fft_correlate2d(zeros({5}), zeros({2, 2})); }, {"planes"});
+  expect_error<ShapeError>([] { fft_convolve(zeros({2, 5}), zeros({3, 5})); }, {"fft_convolve", "[2]", "[3]"});
+  expect_error<ShapeError>([] { fft_convolve(zeros({5}), zeros({0})); }, {"[5]", "[0]", "at least one"});
+  expect_error<ShapeError>([] { fft_correlate2d(zeros({5}), zeros({2, 2})); }, {"planes"});
   const Tensor x = zeros({1, 4, 5, 5}), w = zeros({2, 4, 3, 3});
-  expect<UnsupportedError>([&] { fft_conv2d(x, w, {}, {.groups = 2}); }, {"unsupported", "groups 2", "conv2d"});
-  expect<UnsupportedError>([&] { fft_conv2d(x, w, {}, {.dilation = {2, 1}}); }, {"dilation [2, 1]"});
-  expect<ShapeError>([&] { fft_conv2d(x, zeros({2, 3, 3, 3})); }, {"[1, 4, 5, 5]", "[2, 3, 3, 3]", "in = 4"});
-  expect<ShapeError>([&] { fft_conv2d(x, zeros({2, 4, 6, 3})); }, {"within the padded input"});
-  expect<ShapeError>([&] { fft_conv2d(x, w, zeros({3})); }, {"bias", "[3]"});
+  expect_error<UnsupportedError>([&] { fft_conv2d(x, w, {}, {.groups = 2}); }, {"unsupported", "groups 2", "conv2d"});
+  expect_error<UnsupportedError>([&] { fft_conv2d(x, w, {}, {.dilation = {2, 1}}); }, {"dilation [2, 1]"});
+  expect_error<ShapeError>([&] { fft_conv2d(x, zeros({2, 3, 3, 3})); }, {"[1, 4, 5, 5]", "[2, 3, 3, 3]", "in = 4"});
+  expect_error<ShapeError>([&] { fft_conv2d(x, zeros({2, 4, 6, 3})); }, {"within the padded input"});
+  expect_error<ShapeError>([&] { fft_conv2d(x, w, zeros({3})); }, {"bias", "[3]"});
 }
 
 TEST(FourierErrors, OfShortTimeTransforms) {
-  expect<ShapeError>([] { stft(zeros({10}), {}, {.n_fft = 16, .center = false}); }, {"[10]", "n_fft 16"});
-  expect<UsageError>([] { stft(zeros({10}), {}, {.n_fft = 0}); }, {"n_fft 0"});
-  expect<ShapeError>([] { stft(zeros({10}), zeros({5}), {.n_fft = 4}); }, {"window", "[5]", "[4]"});
-  expect<ShapeError>([] { istft(zeros({4, 3, 2}), {}, {.n_fft = 4}); }, {"[4, 3, 2]", "[..., 3, frames, 2]"});
-  expect<UsageError>([] { istft(zeros({3, 3, 2}), zeros({4}), {.n_fft = 4}); }, {"uncovered", "smaller hop"});
+  expect_error<ShapeError>([] { stft(zeros({10}), {}, {.n_fft = 16, .center = false}); }, {"[10]", "n_fft 16"});
+  expect_error<UsageError>([] { stft(zeros({10}), {}, {.n_fft = 0}); }, {"n_fft 0"});
+  expect_error<ShapeError>([] { stft(zeros({10}), zeros({5}), {.n_fft = 4}); }, {"window", "[5]", "[4]"});
+  expect_error<ShapeError>([] { istft(zeros({4, 3, 2}), {}, {.n_fft = 4}); }, {"[4, 3, 2]", "[..., 3, frames, 2]"});
+  expect_error<UsageError>([] { istft(zeros({3, 3, 2}), zeros({4}), {.n_fft = 4}); }, {"uncovered", "smaller hop"});
 }
 
 void expect_values(const Tensor& got, const std::vector<double>& wanted) {

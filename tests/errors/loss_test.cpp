@@ -2,6 +2,7 @@
 // the rule, the values and the remedy.
 #include <joist/core/ops.h>
 #include <joist/layers/penalty.h>
+#include <joist/tests/support/expect_error.h>
 
 #include <gtest/gtest.h>
 
@@ -11,20 +12,6 @@ namespace {
 Tensor floats(const Shape& shape, double value = 0.5) { return Tensor::full(shape, value); }
 Tensor labels(const std::vector<std::int64_t>& values) {
   return tensor(values, {static_cast<std::int64_t>(values.size())});
-}
-
-// The message of the error that `run` throws, which is to be an E and to hold all words.
-template <class E, class Run>
-void expect_error(const Run& run, const std::vector<std::string>& words) {
-  try {
-    run();
-    ADD_FAILURE() << "no error; expected words: " << words[0];
-  } catch (const E& error) {
-    for (const std::string& word : words)
-      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << "no \"" << word << "\" in " << error.what();
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "another error: " << error.what();
-  }
 }
 
 TEST(LossErrors, ElementwiseLossesWantEqualShapes) {

@@ -2,22 +2,12 @@
 #include <joist/core/ops.h>
 #include <joist/layers/conv_lstm.h>
 #include <joist/layers/recurrent.h>
+#include <joist/tests/support/expect_error.h>
 
 #include <gtest/gtest.h>
 
 namespace joist {
 namespace {
-
-template <class E, class Call>
-void expect_error(Call&& call, std::initializer_list<const char*> parts) {
-  try {
-    call();
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const E& error) {
-    for (const char* part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << "\nin\n" << error.what();
-  }
-}
 
 // in 3, hidden 4
 RecurrentWeights lstm_weights() { return {zeros({16, 3}), zeros({16, 4}), zeros({16}), zeros({16})}; }

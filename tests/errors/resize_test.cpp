@@ -1,6 +1,7 @@
 // Wrong shapes and options of resampling, regions, boxes and dropout: the error's type, and that its message names the
 // rule and the values.
 #include <joist/core/ops.h>
+#include <joist/tests/support/expect_error.h>
 
 #include <cmath>
 
@@ -8,18 +9,6 @@
 
 namespace joist {
 namespace {
-
-template <class Thrown, class Run>
-void expect_error(const Run& run, std::initializer_list<const char*> parts) {
-  try {
-    static_cast<void>(run());
-    ADD_FAILURE() << "nothing was thrown; wanted " << *parts.begin();
-  } catch (const Thrown& error) {
-    for (const char* part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << "no \"" << part << "\" in\n"
-                                                                         << error.what();
-  }
-}
 
 TEST(ResizeErrors, NameShapesAndRule) {
   using Mode = InterpolateMode;
