@@ -1,5 +1,5 @@
-// Convolution of channels-last activations, by oneDNN. Volumes (rank 5) have no channels-last arrays outside; they are
-// brought into that order and back, too.
+// Convolution of channels-last activations, by oneDNN or, where that pays, by Winograd's algorithm. Volumes (rank 5)
+// have no channels-last arrays outside; they are brought into that order and back, too.
 //
 // oneDNN 2.6 computes float32 fast on dense channels-last arrays and on its own blocked formats. The two are within a
 // few percent of each other on the shapes of ResNet and YOLO, so activations stay channels-last and nothing converts
@@ -12,6 +12,7 @@
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
+#include <joist/core/cpu/winograd.h>
 
 namespace joist {
 namespace {
@@ -46,6 +47,12 @@ Array per_channel(const Array& vector, int rank) {  // [1, channels, 1, ...]
   Array spread = vector.inserted(0);
   while (spread.rank() < rank) spread = spread.inserted(spread.rank());
   return spread;
+}
+
+// The gradient of a bias, if it is wanted.
+void add_up(const Array& dy, const Out& db) {
+  if (db.array.defined())
+    kernels(dy.device(), dy.dtype()).reduction.sum(dy, 1.0, Out{per_channel(db.array, dy.rank()), db.accumulate});
 }
 
 void clear(const Out& out) {
@@ -87,16 +94,21 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
     unpadded.padding = Shape::filled(options.padding.rank(), 0);
     return forward(framed(x, options.padding), w, bias, unpadded, y);
   }
+  const bool fast = winograd::pays(x.shape(), w.shape(), y.array.shape(), x.dtype(), options);
+  const auto convolution = fast ? winograd::forward : onednn::convolution;
   write(y, y.array.is_channels_last(), true,
-        [&](const Out& out) { onednn::convolution(packed(x), gapless(w), gapless(bias), options, out); });
+        [&](const Out& out) { convolution(packed(x), gapless(w), gapless(bias), options, out); });
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
   require_product_types({&dy, &w, &dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
-  write(dx, dx.array.is_channels_last() && !dx.accumulate, true,
-        [&](const Out& out) { onednn::convolution_backward_input(packed(dy), gapless(w), options, out.array); });
+  const bool fast = winograd::pays(dx.array.shape(), w.shape(), dy.shape(), dy.dtype(), options);
+  write(dx, dx.array.is_channels_last() && (fast || !dx.accumulate), true, [&](const Out& out) {
+    if (fast) return winograd::backward_input(packed(dy), gapless(w), options, out);
+    onednn::convolution_backward_input(packed(dy), gapless(w), options, out.array);
+  });
 }
 
 // The pixels that a 1x1 convolution without padding reads.
@@ -110,9 +122,12 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
   require_product_types({&x, &dy, &dw.array, &db.array});
   if (x.elements() == 0 || dy.elements() == 0) {
     clear(dw);
-    if (db.array.defined())
-      kernels(dy.device(), dy.dtype()).reduction.sum(dy, 1.0, Out{per_channel(db.array, dy.rank()), db.accumulate});
-    return;
+    return add_up(dy, db);
+  }
+  if (winograd::pays(x.shape(), dw.array.shape(), dy.shape(), x.dtype(), options)) {
+    write(dw, dw.array.is_row_major(), false,
+          [&](const Out& out) { winograd::backward_weight(packed(x), packed(dy), options, out); });
+    return add_up(dy, db);
   }
   const Shape ones = Shape::filled(options.stride.rank(), 1), none = Shape::filled(options.stride.rank(), 0);
   const bool pointwise = dw.array.shape().elements(2, dw.array.rank()) == 1 && options.padding == none;

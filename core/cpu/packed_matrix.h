@@ -11,7 +11,8 @@ struct PanelProduct {
   const float* a = nullptr;
   const float* panel = nullptr;  // [depth, panel_columns()]
   float* y = nullptr;
-  std::int64_t a_row = 0, y_row = 0, depth = 0, columns = 0;
+  std::int64_t a_row = 0, a_step = 1;  // from row to row of a, and along k
+  std::int64_t y_row = 0, depth = 0, columns = 0;
   bool accumulate = false;
 };
 

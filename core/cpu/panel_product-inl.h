@@ -1,0 +1,111 @@
+// Products with a matrix that was packed into panels of two registers' width, once per instruction set.
+#if defined(JOIST_CORE_CPU_PANEL_PRODUCT_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef JOIST_CORE_CPU_PANEL_PRODUCT_INL_H
+#undef JOIST_CORE_CPU_PANEL_PRODUCT_INL_H
+#else
+#define JOIST_CORE_CPU_PANEL_PRODUCT_INL_H
+#endif
+
+#include <joist/core/cpu/packed_matrix.h>
+#include <joist/core/cpu/simd-inl.h>
+
+#include <algorithm>
+
+HWY_BEFORE_NAMESPACE();
+namespace joist {
+namespace HWY_NAMESPACE {
+
+// A tile of rows times two registers of columns stays in registers: 24 of AVX-512's 32, 12 of the others' 16.
+#if HWY_TARGET == HWY_AVX3
+constexpr int most_panel_rows = 12;
+#else
+constexpr int most_panel_rows = 6;
+#endif
+// Steps along k between which a's and b's part stay in the first-level cache.
+constexpr std::int64_t panel_block = 128;
+
+inline std::int64_t panel_width() { return 2 * lanes(); }
+
+// `registers`: 1 where no more of the panel is wanted.
+template <int rows, int registers>
+HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
+  const std::int64_t width = lanes(), last = t.columns - (registers - 1) * width;
+  const bool whole = last == width;
+  Lanes sums[rows][registers];
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < registers; ++v) sums[r][v] = Lanes(0.0F);
+    if (!t.accumulate) continue;
+    const float* y = t.y + r * t.y_row;
+    for (int v = 0; v + 1 < registers; ++v) sums[r][v] = load(y + v * width);
+    const float* end = y + (registers - 1) * width;
+    sums[r][registers - 1] = whole ? load(end) : load_first(end, last);
+  }
+  const float* b = t.panel;
+  // Every fourth row has a pointer; one for each would be more than there are registers. They are separate variables
+  // behind a barrier, else the compiler adds to two of them at once, in memory.
+  const float *top = t.a, *middle = t.a + 4 * t.a_row, *bottom = t.a + 8 * t.a_row;
+  for (std::int64_t k = 0; k < t.depth; ++k, b += 2 * width) {
+    asm("" : "+r"(top), "+r"(middle), "+r"(bottom));
+    Lanes right[registers];
+    for (int v = 0; v < registers; ++v) right[v] = load(b + v * width);
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; ++r) {
+      const Lanes a((r < 4 ? top : r < 8 ? middle : bottom)[r % 4 * t.a_row]);
+      for (int v = 0; v < registers; ++v) sums[r][v] = multiply_add(a, right[v], sums[r][v]);
+    }
+    top += t.a_step;
+    middle += t.a_step;
+    bottom += t.a_step;
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r) {
+    float* y = t.y + r * t.y_row;
+    for (int v = 0; v + 1 < registers; ++v) store(sums[r][v], y + v * width);
+    float* end = y + (registers - 1) * width;
+    whole ? store(sums[r][registers - 1], end) : store_first(sums[r][registers - 1], end, last);
+  }
+}
+
+template <int rows, int registers>
+void multiply_panel_rows(int wanted, const PanelProduct& tile) {
+  if (wanted == rows) return multiply_panel_tile<rows, registers>(tile);
+  if constexpr (rows > 1) multiply_panel_rows<rows - 1, registers>(wanted, tile);
+}
+
+/// y [rows, columns] = a · panel for all of `depth`; the rows fall into tiles of nearly equal height.
+inline void multiply_panel(const PanelProduct& product, std::int64_t rows) {
+  const std::int64_t tiles = (rows + most_panel_rows - 1) / most_panel_rows;
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const std::int64_t first = rows * i / tiles, last = rows * (i + 1) / tiles;
+    PanelProduct tile = product;
+    tile.a += first * tile.a_row;
+    tile.y += first * tile.y_row;
+    if (product.columns > lanes())
+      multiply_panel_rows<most_panel_rows, 2>(static_cast<int>(last - first), tile);
+    else
+      multiply_panel_rows<most_panel_rows, 1>(static_cast<int>(last - first), tile);
+  }
+}
+
+/// Panels first … last - 1 of a matrix of `whole.columns` columns and `whole.depth` rows that `whole.panel` begins.
+/// Block after block of k, so that a's part stays in the first-level cache for all panels.
+inline void multiply_panels(const PanelProduct& whole, std::int64_t rows, std::int64_t first, std::int64_t last) {
+  for (std::int64_t k = 0; k == 0 || k < whole.depth; k += panel_block)
+    for (std::int64_t panel = first; panel < last; ++panel) {
+      PanelProduct one = whole;
+      one.a += k * whole.a_step;
+      one.panel += (panel * whole.depth + k) * panel_width();
+      one.y += panel * panel_width();
+      one.depth = std::min(panel_block, whole.depth - k);
+      one.columns = std::min(panel_width(), whole.columns - panel * panel_width());
+      one.accumulate = whole.accumulate || k > 0;
+      multiply_panel(one, rows);
+    }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace joist
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,156 @@
+// y = Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A for a tile x of 4x4 pixels and its 2x2 results, with
+//        1  0 -1  0          1    0    0
+//   Bᵀ = 0  1  1  0    G =  1/2  1/2  1/2    Aᵀ = 1  1  1  0
+//        0 -1  1  0         1/2 -1/2  1/2         0  1 -1 -1
+//        0  1  0 -1          0    0    1
+// ⊙ sums over the channels, so it is 16 products of matrices: [tiles, in] · [in, out]. The gradient of x is the same
+// convolution of dy with the turned weights; that of w is Gᵀ [(Bᵀ x B)ᵀ · (A dy Aᵀ)] G with a product over the tiles.
+#include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/simd.h>
+#include <joist/core/cpu/winograd.h>
+#include <joist/core/cpu/winograd_tiles.h>
+
+#include <algorithm>
+
+namespace joist::winograd {
+namespace {
+
+constexpr std::int64_t places = 16;  // of a transformed tile
+
+// Floats from one of the 16 matrices to the next: a cache line more than it needs, or all would meet in one set.
+std::int64_t apart(std::int64_t rows, std::int64_t columns) { return (rows * columns + 15) / 16 * 16 + 16; }
+
+Grid grid_of(const Shape& x, const Shape& y, const ConvolutionOptions& options) {
+  return {.height = x[2],
+          .width = x[3],
+          .out_height = y[2],
+          .out_width = y[3],
+          .top = options.padding[0],
+          .left = options.padding[1],
+          .down = (y[2] + 1) / 2,
+          .across = (y[3] + 1) / 2};
+}
+
+// Tiles that are transformed together: their matrices should stay in the second-level cache, yet be tall enough that
+// reading the weights' does not count.
+std::int64_t block_of(std::int64_t tiles, std::int64_t in, std::int64_t out) {
+  constexpr std::int64_t cache = 1 << 17;  // floats
+  const std::int64_t fitting = std::max<std::int64_t>(48, cache / (places * (in + out)) / 12 * 12);
+  return std::min(tiles, fitting);
+}
+
+struct Weights {
+  Array packed;  // [place, panel, in, column of the panel]
+  std::int64_t apart;
+};
+
+// column(n) and depth(k) of w are `across` and `down` floats apart; turned: by half a turn.
+Weights transformed(const Array& w, std::int64_t depth, std::int64_t columns, bool turned) {
+  const std::int64_t panels = (columns + panel_columns() - 1) / panel_columns();
+  const std::int64_t each = apart(panels * depth, panel_columns());
+  const Array packed = Array::empty({places * each});
+  const WeightTransform transform{.w = w.data<float>(),
+                                  .to = packed.data<float>(),
+                                  .apart = each,
+                                  .depth = depth,
+                                  .columns = columns,
+                                  .down = turned ? columns * 9 : 9,
+                                  .across = turned ? 9 : depth * 9,
+                                  .turned = turned};
+  parallel_for(panels * depth, 1 + 4096 / panel_columns(),
+               [&](std::int64_t begin, std::int64_t end) { transform_weights(transform, begin, end); });
+  return {packed, each};
+}
+
+void convolve(const Array& x, const Weights& weights, const Array& bias, const Grid& grid, const Out& y) {
+  const std::int64_t tiles = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = y.array.shape(1);
+  const int parts = parts_of(tiles, 16);
+  const std::int64_t block = block_of((tiles + parts - 1) / parts, in, out);
+  const Array zeros = Array::empty({in});
+  fill_array(0, zeros);
+  const Convolution convolution{.grid = grid,
+                                .x = x.data<float>(),
+                                .zeros = zeros.data<float>(),
+                                .weights = weights.packed.data<float>(),
+                                .bias = bias.defined() ? bias.data<float>() : nullptr,
+                                .y = y.array.data<float>(),
+                                .in = in,
+                                .out = out,
+                                .weights_apart = weights.apart,
+                                .x_apart = apart(block, in),
+                                .y_apart = apart(block, out),
+                                .accumulate = y.accumulate};
+  const std::int64_t each = places * (convolution.x_apart + convolution.y_apart);
+  const Array scratch = Array::empty({parts, each});
+  parallel_parts(tiles, 16, [&](int part, std::int64_t begin, std::int64_t end) {
+    float* const mine = scratch.data<float>() + part * each;
+    for (std::int64_t first = begin; first < end; first += block)
+      convolve_tiles(convolution, first, std::min(first + block, end), mine);
+  });
+}
+
+}  // namespace
+
+bool pays(const Shape& x, const Shape& w, const Shape& y, Dtype dtype, const ConvolutionOptions& options) {
+  if (dtype != Dtype::float32 || x.rank() != 4 || w[2] != 3 || w[3] != 3 || options.groups != 1) return false;
+  const Shape ones{1, 1};
+  if (options.stride != ones || options.dilation != ones) return false;
+  if (options.padding[0] > 2 || options.padding[1] > 2) return false;
+  // Narrower layers gain nothing from it; in wide ones with few pixels the weights' transforms cost as much as they
+  // save (512 channels, 7x7 pixels, batch 16).
+  if (std::min(w[0], w[1]) < panel_columns()) return false;
+  const std::int64_t tiles = x[0] * ((y[2] + 1) / 2) * ((y[3] + 1) / 2);
+  return 2 * tiles >= w[0] + w[1];
+}
+
+void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
+  const Weights weights = transformed(w, w.shape(1), w.shape(0), false);
+  convolve(x, weights, bias, grid_of(x.shape(), y.array.shape(), options), y);
+}
+
+void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
+  ConvolutionOptions around = options;
+  around.padding = {2 - options.padding[0], 2 - options.padding[1]};
+  const Weights weights = transformed(w, w.shape(0), w.shape(1), true);
+  convolve(dy, weights, {}, grid_of(dy.shape(), dx.array.shape(), around), dx);
+}
+
+void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw) {
+  const Grid grid = grid_of(x.shape(), dy.shape(), options);
+  const std::int64_t tiles = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = dy.shape(1);
+  const int parts = parts_of(tiles, 16);
+  const std::int64_t panels = (out + panel_columns() - 1) / panel_columns();
+  const std::int64_t block = block_of((tiles + parts - 1) / parts, in, panels * panel_columns());
+  const Array zeros = Array::empty({std::max(in, out)});
+  fill_array(0, zeros);
+  const WeightGradient gradient{.grid = grid,
+                                .x = x.data<float>(),
+                                .dy = dy.data<float>(),
+                                .zeros = zeros.data<float>(),
+                                .in = in,
+                                .out = out,
+                                .x_apart = apart(block, in),
+                                .dy_apart = apart(block, panels * panel_columns()),
+                                .sum_apart = apart(in, out)};
+  const std::int64_t each = places * (gradient.x_apart + gradient.dy_apart), sum = places * gradient.sum_apart;
+  const Array scratch = Array::empty({parts, each}), sums = Array::empty({parts, sum});
+  parallel_parts(tiles, 16, [&](int part, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = begin; first < end; first += block)
+      add_weight_gradient(gradient, first, std::min(first + block, end), scratch.data<float>() + part * each,
+                          sums.data<float>() + part * sum, first > begin);
+  });
+  parallel_for(in, 1 + 1024 / out, [&](std::int64_t begin, std::int64_t end) {
+    write_weight_gradient({.sums = sums.data<float>(),
+                           .parts = parts,
+                           .part = sum,
+                           .apart = gradient.sum_apart,
+                           .in = in,
+                           .out = out,
+                           .dw = dw.array.data<float>(),
+                           .accumulate = dw.accumulate},
+                          begin, end);
+  });
+}
+
+}  // namespace joist::winograd
