@@ -47,6 +47,8 @@ Family convolution_cases() {
           conv("dilated_around", uniform({2, 3, 2, 2}), uniform({4, 3, 3, 3}), {.padding = {3, 3}, .dilation = {3, 3}}),
           conv("pointwise_stride", in(Layout::channels_last, uniform({2, 5, 7, 8})), uniform({4, 5, 1, 1}),
                {.stride = {2, 3}}),
+          large(conv("winograd", last({3, 33, 9, 8}), uniform({35, 33, 3, 3}), padded)),
+          large(conv("winograd_uneven", last({2, 32, 9, 10}), uniform({40, 32, 3, 3}), {.padding = {0, 2}})),
           conv("no_batch", uniform({0, 3, 5, 5}), uniform({4, 3, 3, 3}), padded),
           conv("channels_last", last({2, 3, 5, 6}), uniform({4, 3, 3, 3}), padded),
           conv("channels_last_weight", last({2, 3, 5, 6}), last({4, 3, 3, 3}), strided),
