@@ -31,9 +31,10 @@ struct Assignment {
   float score;          ///< target class score: alignment scaled to the object's best overlap
 };
 
-/// For one picture. box_logits [anchor, 4 · bins] and class_logits [anchor, class], row-major. Ascending by anchor.
-std::vector<Assignment> assign(const float* box_logits, const float* class_logits, std::int64_t classes,
-                               std::int64_t bins, std::span<const Detections::Anchor> anchors,
-                               std::span<const TrueBox> objects, const AssignOptions& options = {});
+/// For one picture. distances [anchor, 4]: left, top, right, bottom of the predicted boxes in strides; class_logits
+/// [anchor, class]; both row-major. Ascending by anchor.
+std::vector<Assignment> assign(const float* distances, const float* class_logits, std::int64_t classes,
+                               std::span<const Detections::Anchor> anchors, std::span<const TrueBox> objects,
+                               const AssignOptions& options = {});
 
 }  // namespace joist

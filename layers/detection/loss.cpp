@@ -40,11 +40,12 @@ Targets targets_of(const Detections& predicted, const std::vector<std::vector<Tr
   Targets targets;
   targets.scores = Array::empty(shape);
   kernels(cpu).elementwise.fill(0, targets.scores);
-  const float* boxes = predicted.box_logits.value().data<float>();
+  const Array distances =
+      expected_distances(reshape(predicted.box_logits.detach(), {shape[0] * anchors, 4, predicted.bins})).value();
   const float* scores = predicted.class_logits.value().data<float>();
   for (std::size_t picture = 0; picture < truth.size(); ++picture) {
     const auto first = static_cast<std::int64_t>(picture) * anchors;
-    const auto chosen = assign(boxes + first * 4 * predicted.bins, scores + first * classes, classes, predicted.bins,
+    const auto chosen = assign(distances.data<float>() + first * 4, scores + first * classes, classes,
                                predicted.anchors, truth[picture], options);
     for (const Assignment& one : chosen) {
       const TrueBox& object = truth[picture][static_cast<std::size_t>(one.object)];

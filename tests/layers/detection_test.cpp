@@ -58,11 +58,18 @@ TEST(Decode, IsTheExpectedDistanceAroundTheAnchor) {
   EXPECT_FLOAT_EQ(values[4 * 16 + 3], 0.5F);                   // probability
 }
 
+std::vector<Assignment> assigned(const Detections& found, const std::vector<TrueBox>& objects,
+                                 const AssignOptions& options = {}) {
+  const Shape& shape = found.class_logits.shape();
+  const Tensor distances = expected_distances(reshape(found.box_logits, {-1, 4, found.bins}));
+  return assign(distances.value().data<float>(), found.class_logits.value().data<float>(), shape[2], found.anchors,
+                objects, options);
+}
+
 TEST(Assign, TakesAnchorsInsideTheObject) {
   const Detections found = flat_predictions(1, 1);
   const std::vector<TrueBox> objects{{8, 8, 24, 24, 0}};
-  const auto chosen = assign(found.box_logits.value().data<float>(), found.class_logits.value().data<float>(), 1, 4,
-                             found.anchors, objects);
+  const auto chosen = assigned(found, objects);
   ASSERT_EQ(chosen.size(), 4U);  // cells 5, 6, 9, 10
   EXPECT_EQ(chosen[0].anchor, 5);
   EXPECT_EQ(chosen[3].anchor, 10);
@@ -76,8 +83,7 @@ TEST(Assign, TakesAnchorsInsideTheObject) {
 TEST(Assign, ASharedAnchorGoesToTheBetterOverlap) {
   const Detections found = flat_predictions(1, 1);  // every prediction is 24 × 24 around its anchor
   const std::vector<TrueBox> objects{{0, 0, 32, 32, 0}, {0, 0, 24, 24, 0}};
-  const auto chosen = assign(found.box_logits.value().data<float>(), found.class_logits.value().data<float>(), 1, 4,
-                             found.anchors, objects);
+  const auto chosen = assigned(found, objects);
   for (const Assignment& one : chosen)
     if (one.anchor == 5) {
       EXPECT_EQ(one.object, 1);  // exactly its prediction
@@ -88,10 +94,8 @@ TEST(Assign, ASharedAnchorGoesToTheBetterOverlap) {
 TEST(Assign, TinyObjectsBetweenAnchorsStillGetOne) {
   const Detections found = flat_predictions(1, 1);
   const std::vector<TrueBox> objects{{7, 7, 9, 9, 0}};  // no anchor centre inside
-  const float* boxes = found.box_logits.value().data<float>();
-  const float* scores = found.class_logits.value().data<float>();
-  EXPECT_FALSE(assign(boxes, scores, 1, 4, found.anchors, objects).empty());
-  EXPECT_TRUE(assign(boxes, scores, 1, 4, found.anchors, objects, {.widened_to = 0}).empty());
+  EXPECT_FALSE(assigned(found, objects).empty());
+  EXPECT_TRUE(assigned(found, objects, {.widened_to = 0}).empty());
 }
 
 TEST(DetectionLoss, GradientFollowsCentralDifferencesWhileTheAssignmentIsFixed) {
