@@ -14,7 +14,8 @@ using Forward = dnnl::convolution_forward;
 using BackwardInput = dnnl::convolution_backward_data;
 using BackwardWeight = dnnl::convolution_backward_weights;
 
-constexpr auto direct = dnnl::algorithm::convolution_direct;  // Winograd would lose digits
+// Its Winograd algorithm is F(4x4, 3x3), which loses digits; winograd.cpp has the smaller one.
+constexpr auto direct = dnnl::algorithm::convolution_direct;
 
 dnnl::memory::data_type type_of(const Array& x) {
   return x.dtype() == Dtype::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;

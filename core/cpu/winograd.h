@@ -1,7 +1,7 @@
 // Convolutions of 3x3 pixels at stride 1 by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016): 16
 // multiplications for 2x2 results instead of 36, as products of matrices that the cache holds. Only sums and halves
-// lie in the transforms, so the error stays within a small factor of the direct sum's (measured: core/cpu/README or
-// tests/core/cpu/winograd_test.cpp). The larger F(4x4, 3x3) would lose digits.
+// lie in the transforms, so the error stays within 4 times the direct sum's
+// (tests/core/cpu/winograd_test.cpp). The larger F(4x4, 3x3) would lose digits.
 #pragma once
 
 #include <joist/core/kernels/convolution.h>
