@@ -32,9 +32,13 @@
 #include <joist/layers/init.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/loss.h>
+#include <joist/layers/models/efficientnet.h>
+#include <joist/layers/models/gpt.h>
+#include <joist/layers/models/lstm_text.h>
 #include <joist/layers/models/mnist_cnn.h>
 #include <joist/layers/models/mobilenet.h>
 #include <joist/layers/models/resnet.h>
+#include <joist/layers/models/vit.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
 #include <joist/layers/padding.h>
