@@ -7,6 +7,7 @@
 #include <joist/core/error.h>
 #include <joist/core/fields.h>
 #include <joist/core/hooks.h>
+#include <joist/core/instruction_set.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/profile.h>
