@@ -9,6 +9,7 @@ void add_bench(CLI::App& app, Context& context) {
   bench->require_subcommand(1);
   add_bench_train(*bench, context);
   add_bench_loader(*bench, context);
+  add_bench_op(*bench, context);
 }
 
 }  // namespace joist::commands
