@@ -57,9 +57,9 @@ def options(arguments):
     for name in given.workloads:
         if name not in WORKLOADS:
             parser.error(f"no workload is named {name!r}; there are {', '.join(WORKLOADS)}")
-    for name in ("runs", "threads", "batch", "size", "steps"):
-        if getattr(given, name) is not None and getattr(given, name) < 1:
-            parser.error(f"--{name} {getattr(given, name)}: expected at least 1")
+    for name, least in (("runs", 1), ("threads", 1), ("batch", 1), ("size", 1), ("steps", 2)):
+        if getattr(given, name) is not None and getattr(given, name) < least:
+            parser.error(f"--{name} {getattr(given, name)}: expected at least {least}")
     if not given.joist.is_file():
         parser.error(f"{given.joist} does not exist: build joist (tools/test), or --joist FILE")
     if not given.python.is_file():

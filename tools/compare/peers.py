@@ -76,8 +76,6 @@ def yolo():
         raise MissingPeer(f"Ultralytics is not installed ({error}): pip install -r tests/requirements-peers.txt")
     model = DetectionModel("yolov8n.yaml", verbose=False)
     model.args = get_cfg()
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
     return model
 
 

@@ -26,7 +26,7 @@ def options():
     parser.add_argument("mode", nargs="?", default="eager")
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--size", type=int, required=True)
-    parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--bf16", action="store_true")

@@ -13,7 +13,7 @@ class Workload:
     classes: int
     kind: str = "classify"  # or "detect", "sequence"
     steps: int = 8  # measured per run, after 3 that are not
-    rate: float = 0.0  # learning rate; 0: joist's usual one, see optimizer_settings
+    rate: float = 1e-3  # learning rate, see README.md
 
     @property
     def modes(self):
@@ -26,8 +26,8 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("mobilenet_v2", 16, 224, 1000),
     Workload("efficientnet_b0", 8, 224, 1000),
     Workload("vit_tiny", 16, 224, 1000),
-    Workload("yolo_n", 16, 320, 80, kind="detect"),
-    Workload("mnist_cnn", 64, 28, 10, steps=100),
+    Workload("yolo_n", 16, 320, 80, kind="detect", rate=1e-4),
+    Workload("mnist_cnn", 64, 28, 10, steps=100, rate=0.01),
     Workload("lstm", 32, 128, 65, kind="sequence"),
     Workload("gpt", 8, 256, 65, kind="sequence"),
 )}
@@ -38,7 +38,7 @@ USUAL = ("resnet18", "mobilenet_v2", "efficientnet_b0", "yolo_n", "mnist_cnn", "
 def optimizer_settings(workload):
     """(name, settings) as `joist bench train` has them."""
     if workload.kind == "sequence":
-        return "AdamW", {"lr": workload.rate or 1e-3, "weight_decay": 0.01}
+        return "AdamW", {"lr": workload.rate, "weight_decay": 0.01}
     if workload.kind == "detect":
-        return "SGD", {"lr": workload.rate or 0.01, "momentum": 0.937, "nesterov": True, "weight_decay": 5e-4}
-    return "SGD", {"lr": workload.rate or 0.01, "momentum": 0.9, "weight_decay": 1e-4}
+        return "SGD", {"lr": workload.rate, "momentum": 0.937, "nesterov": True, "weight_decay": 5e-4}
+    return "SGD", {"lr": workload.rate, "momentum": 0.9, "weight_decay": 1e-4}
