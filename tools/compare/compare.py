@@ -48,6 +48,7 @@ def options(arguments):
     parser.add_argument("--losses-only", action="store_true", help="compare the losses of 5 steps; no times")
     parser.add_argument("--batch", type=int, help="instead of the workload's own")
     parser.add_argument("--size", type=int, help="instead of the workload's own")
+    parser.add_argument("--rate", type=float, help="learning rate, instead of the workload's own")
     parser.add_argument("--steps", type=int, help="measured per run, instead of the workload's own")
     parser.add_argument("--joist", type=pathlib.Path, default=ROOT / "build/release/bin/joist", help="the command")
     parser.add_argument("--python", type=pathlib.Path, default=ROOT / "build/venv/bin/python3", help="one that has PyTorch")
@@ -162,7 +163,7 @@ def main(arguments=None):
     session = Session(given)
     roofs, results = [] if given.losses_only else [session.roofline()], []
     for name in given.workloads or USUAL:
-        changed = {key: getattr(given, key) for key in ("batch", "size", "steps") if getattr(given, key) is not None}
+        changed = {key: getattr(given, key) for key in ("batch", "size", "steps", "rate") if getattr(given, key) is not None}
         workload = dataclasses.replace(WORKLOADS[name], **changed)
         try:
             results.append(compare(session, workload, say))
