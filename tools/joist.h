@@ -7,6 +7,7 @@
 #include <joist/core/error.h>
 #include <joist/core/fields.h>
 #include <joist/core/hooks.h>
+#include <joist/core/instruction_set.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/profile.h>
@@ -32,9 +33,13 @@
 #include <joist/layers/init.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/loss.h>
+#include <joist/layers/models/efficientnet.h>
+#include <joist/layers/models/gpt.h>
+#include <joist/layers/models/lstm_text.h>
 #include <joist/layers/models/mnist_cnn.h>
 #include <joist/layers/models/mobilenet.h>
 #include <joist/layers/models/resnet.h>
+#include <joist/layers/models/vit.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/layers/normalization.h>
 #include <joist/layers/padding.h>

@@ -1,3 +1,4 @@
+#include <joist/core/cpu/instruction_set.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/plain/plain.h>
 
@@ -5,6 +6,7 @@ namespace joist {
 
 const Kernels& cpu_kernels() {
   static const Kernels table = [] {
+    limit_instruction_set();
     Kernels filled;
     for (const auto fill :
          {fill_elementwise, fill_comparison,    fill_reduction,   fill_scan,     fill_sorting,    fill_matmul,

@@ -28,7 +28,7 @@ ROOMS = {
     **{prefix: (VALUE_TYPES, set()) for prefix in VALUE_TYPES},
     "core/ops/": (["core/*", "core/kernels/", "core/ops/"], set()),
     "core/plain/": (KERNEL_SIDE + ["core/plain/"], set()),
-    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway", "kissfft"}),
+    "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/instruction_set", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway", "kissfft"}),
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
     "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),

@@ -34,21 +34,35 @@ struct Given {
   std::int64_t size = 0, batch = 1, classes = 10;
 };
 
-int show_layers(const Given& given, Model& model, std::int64_t channels, std::int64_t usual_size) {
-  const std::int64_t side = given.size > 0 ? given.size : usual_size > 0 ? usual_size : 320;
-  const std::vector<LayerField> layers = receptive_fields(model, channels, side);
-  fmt::print("{}{} operations on a picture of {} × {} pixels\n", to_text(layers), layers.size(), side, side);
-  const Tensor pictures(Array::empty({given.batch, channels, side, side}, Dtype::float32, cpu, Order::channels_last));
-  kernels(cpu).elementwise.fill(0.5, pictures.value());
+std::int64_t size_of(const Given& given, std::int64_t usual) {
+  return given.size > 0 ? given.size : usual > 0 ? usual : 320;
+}
+
+int show_operations(const Given& given, Model& model, const Tensor& input, const std::string& layers_text,
+                    const std::string& layers_json) {
   const Summary summary = summary_of(model.fields(), [&] {
-    if (model.task() == TaskKind::detect)
-      static_cast<void>(model.detect(pictures));
-    else
-      static_cast<void>(model.classify(pictures));
+    switch (model.task()) {
+      case TaskKind::detect: static_cast<void>(model.detect(input)); break;
+      case TaskKind::classify: static_cast<void>(model.classify(input)); break;
+      case TaskKind::sequence: static_cast<void>(model.continue_sequence(input)); break;
+    }
   });
-  fmt::print("\nOperations on {}\n{}", pictures.shape().text(), summary.text());
-  write_result(given.json, fmt::format("{{\"layers\": {}, \"summary\": {}}}\n", to_json(layers), summary.json()));
+  fmt::print("{}Operations on {}\n{}", layers_text, input.shape().text(), summary.text());
+  write_result(given.json, fmt::format("{{\"layers\": {}, \"summary\": {}}}\n", layers_json, summary.json()));
   return 0;
+}
+
+/// `size`: side of the pictures, or length of the sequences.
+int show_layers(const Given& given, Model& model, std::int64_t channels, std::int64_t size) {
+  if (model.task() == TaskKind::sequence)  // no picture, no receptive fields
+    return show_operations(given, model, Tensor::zeros({given.batch, size}, Dtype::int64), "", "[]");
+  const std::vector<LayerField> layers = receptive_fields(model, channels, size);
+  const Tensor pictures(Array::empty({given.batch, channels, size, size}, Dtype::float32, cpu, Order::channels_last));
+  kernels(cpu).elementwise.fill(0.5, pictures.value());
+  return show_operations(
+      given, model, pictures,
+      fmt::format("{}{} operations on a picture of {} × {} pixels\n\n", to_text(layers), layers.size(), size, size),
+      to_json(layers));
 }
 
 int inspect_model(const Given& given, const ModelRegistry& registry) {
@@ -58,11 +72,12 @@ int inspect_model(const Given& given, const ModelRegistry& registry) {
                         .what = "both a file and --model",
                         .expected = "a checkpoint with --layers, or --model with the name of a model"});
     const ModelEntry& entry = registry.find(given.model);
-    return show_layers(given, *entry.make({.classes = given.classes}), entry.channels, entry.size);
+    const std::int64_t size = size_of(given, entry.size);
+    return show_layers(given, *entry.make({.classes = given.classes, .size = size}), entry.channels, size);
   }
   const Checkpoint checkpoint = read_checkpoint(given.file);
   return show_layers(given, *load_model(checkpoint, registry, given.file), checkpoint.description.channels,
-                     checkpoint.description.size);
+                     size_of(given, checkpoint.description.size));
 }
 
 /// SHA-256 of the elements in row-major order.

@@ -1,112 +1,184 @@
+#include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
-#include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/core/profile.h>
+#include <joist/layers/summary.h>
+#include <joist/optim/adam.h>
+#include <joist/optim/sgd.h>
 #include <joist/tools/training/benchmark.h>
+#include <joist/tools/training/benchmark_batch.h>
+#include <joist/tools/training/checkpoint.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <optional>
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 namespace joist {
 namespace {
 
 constexpr int warm_up_steps = 3;
-constexpr int boxes_per_picture = 8;
+constexpr std::size_t losses_kept = 5;
+constexpr std::int64_t usual_batch = 16;
 
-std::vector<std::vector<TrueBox>> made_up_boxes(std::int64_t batch, std::int64_t size, std::int64_t classes) {
-  Random random({.seed = 1, .stream = Stream::test});
-  std::vector<std::vector<TrueBox>> truth(static_cast<std::size_t>(batch));
-  const auto side = static_cast<float>(size);
-  for (auto& boxes : truth)
-    for (int i = 0; i < boxes_per_picture; ++i) {
-      const float width = random.uniform(0.05F, 0.35F) * side, height = random.uniform(0.05F, 0.35F) * side;
-      const float x = random.uniform(0, side - width), y = random.uniform(0, side - height);
-      boxes.push_back(
-          {x, y, x + width, y + height, static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(classes)))});
+void require_at_least(const char* option, std::int64_t value, std::int64_t least) {
+  if (value < least)
+    throw UsageError({.where = option, .what = std::to_string(value), .expected = "at least " + std::to_string(least)});
+}
+
+std::int64_t usual_classes(const ModelEntry& entry) {
+  switch (entry.task) {
+    case TaskKind::detect: return 80;
+    case TaskKind::sequence: return 65;
+    default: return entry.size == 28 ? 10 : 1000;
+  }
+}
+
+// The size that is asked for, or the model's usual one.
+std::int64_t size_of(const TrainBenchmarkOptions& options, const ModelEntry& entry, const ModelRegistry& registry,
+                     std::int64_t classes) {
+  if (entry.task == TaskKind::sequence) return options.size > 0 ? options.size : entry.size;
+  TrainOptions recipe{.model = options.model, .size = options.size};
+  resolve_model(recipe, registry, entry.task, classes, 0, entry.channels);
+  return recipe.size;
+}
+
+BenchmarkBatch batch_of(const TrainBenchmarkOptions& options, const ModelEntry& entry, const ModelRegistry& registry,
+                        std::int64_t classes) {
+  TrainBenchmarkOptions wanted = options;
+  if (options.inputs.empty())
+    return BenchmarkBatch::made_up(entry.task, options.batch > 0 ? options.batch : usual_batch, entry.channels,
+                                   size_of(options, entry, registry, classes), classes);
+  BenchmarkBatch batch = BenchmarkBatch::read(options.inputs, entry.task, entry.channels, classes);
+  if (options.batch > 0 && options.batch != batch.batch())
+    throw UsageError({.where = "--batch",
+                      .what = fmt::format("{}, but the file holds a batch of {}", options.batch, batch.batch()),
+                      .remedy = "leave --batch out"});
+  if (options.size > 0 && options.size != batch.size())
+    throw UsageError({.where = "--size",
+                      .what = fmt::format("{}, but the file's inputs are {}", options.size, batch.size()),
+                      .remedy = "leave --size out"});
+  wanted.size = batch.size();
+  size_of(wanted, entry, registry, classes);  // throws where the model does not take it
+  return batch;
+}
+
+std::unique_ptr<Optimizer> optimizer_of(FlatParameters& parameters, TaskKind task, double lr) {
+  switch (task) {
+    case TaskKind::sequence: return std::make_unique<AdamW>(parameters, AdamWOptions{.lr = lr > 0 ? lr : 1e-3});
+    case TaskKind::detect:
+      return std::make_unique<Sgd>(
+          parameters, SgdOptions{.lr = lr > 0 ? lr : 0.01, .momentum = 0.937, .weight_decay = 5e-4, .nesterov = true});
+    default:
+      return std::make_unique<Sgd>(parameters,
+                                   SgdOptions{.lr = lr > 0 ? lr : 0.01, .momentum = 0.9, .weight_decay = 1e-4});
+  }
+}
+
+Tensor loss_of(const Model& model, const BenchmarkBatch& batch) {
+  switch (model.task()) {
+    case TaskKind::detect:
+      return detection_batch_loss(model, batch.inputs, batch.truth, static_cast<double>(batch.batch())).loss;
+    case TaskKind::sequence: {
+      const Tensor logits = model.continue_sequence(Tensor(batch.inputs));
+      return mean(cross_entropy(reshape(logits, {-1, logits.shape(-1)}), batch.targets));
     }
-  return truth;
+    default: return classification_batch_loss(model, batch.inputs, batch.targets).loss;
+  }
 }
 
-Array made_up_labels(std::int64_t batch, std::int64_t classes) {
-  Random random({.seed = 2, .stream = Stream::test});
-  std::vector<std::int64_t> labels(static_cast<std::size_t>(batch));
-  for (std::int64_t& label : labels)
-    label = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(classes)));
-  return Array::from(labels, {batch});
+void load_initial_weights(const std::string& path, const std::vector<Field>& fields) {
+  Archive archive = read_hdf5(path);
+  std::vector<NamedState> arrays;
+  for (NamedArray& one : archive.arrays) arrays.push_back({std::move(one.name), std::move(one.array)});
+  load_weights(fields, arrays, path);
 }
 
-void require_positive(const char* option, std::int64_t value) {
-  if (value < 1) throw UsageError({.where = option, .what = std::to_string(value), .expected = "at least 1"});
+std::int64_t forward_flops(Model& model, const BenchmarkBatch& batch) {
+  const Tensor one(batch.inputs.sliced(0, 0, 1));
+  const Summary summary = summary_of(model.fields(), [&] {
+    switch (model.task()) {
+      case TaskKind::detect: static_cast<void>(model.detect(one)); break;
+      case TaskKind::sequence: static_cast<void>(model.continue_sequence(one)); break;
+      default: static_cast<void>(model.classify(one));
+    }
+  });
+  return summary.flops * batch.batch();
+}
+
+double quantile(const std::vector<double>& sorted, double share) {
+  return sorted[static_cast<std::size_t>(std::llround(share * static_cast<double>(sorted.size() - 1)))];
+}
+
+void summarize(TrainBenchmark& result) {
+  std::vector<double> sorted = result.step_ms;
+  std::sort(sorted.begin(), sorted.end());
+  result.step_ms_median = sorted[sorted.size() / 2];
+  result.step_ms_fastest = sorted.front();
+  result.step_ms_p90 = quantile(sorted, 0.9);
+  result.samples_per_second = 1000 * static_cast<double>(result.batch) / result.step_ms_median;
+  rusage usage = {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  result.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
 }  // namespace
 
 TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const ModelRegistry& registry) {
-  require_positive("--batch", options.batch);
-  require_positive("--steps", options.steps);
+  require_at_least("--batch", options.batch, 0);
+  require_at_least("--steps", options.steps, 1);
+  require_at_least("--size", options.size, 0);
+  require_at_least("--classes", options.classes, 0);
   const ModelEntry& entry = registry.find(options.model);
-  const bool detect = entry.task == TaskKind::detect;
-  const std::int64_t classes = options.classes > 0 ? options.classes : detect ? 80 : entry.size == 28 ? 10 : 1000;
-  TrainOptions recipe{.size = options.size,
-                      .batch = options.batch,
-                      .optimizer = "sgd",
-                      .lr = 0.01,
-                      .momentum = 0.9,
-                      .weight_decay = 1e-4,
-                      .clip = 0,
-                      .average_decay = 0};
-  recipe.model = options.model;
-  resolve_model(recipe, registry, entry.task, classes, 0, entry.channels);
+  const std::int64_t classes = options.classes > 0 ? options.classes : usual_classes(entry);
+  const BenchmarkBatch batch = batch_of(options, entry, registry, classes);
 
   manual_seed(0);
-  const std::unique_ptr<Model> model = entry.make({.classes = classes});
-  Learner learner(model->fields(), recipe);
-  const Plan plan({{0, options.steps + warm_up_steps + 1}});
-  const Array pictures = Array::empty({options.batch, entry.channels, recipe.size, recipe.size}, Dtype::float32, cpu,
-                                      Order::channels_last);
-  kernels(cpu).random.uniform({.seed = 3, .stream = Stream::test}, 0, 1, pictures);
-  const auto truth = made_up_boxes(options.batch, recipe.size, classes);
-  const Array labels = made_up_labels(options.batch, classes);
+  const std::unique_ptr<Model> model =
+      entry.make({.classes = classes, .size = batch.size(), .random_drops = options.random_drops});
+  const std::vector<Field> fields = model->fields();
+  if (!options.weights.empty()) load_initial_weights(options.weights, fields);
+  FlatParameters parameters(fields, together);
+  const std::unique_ptr<Optimizer> optimizer = optimizer_of(parameters, entry.task, options.lr);
 
-  const auto run_step = [&](std::int64_t step, Profiler* profiler) {
+  TrainBenchmark result{.batch = batch.batch(), .size = batch.size(), .parameters = parameters.count()};
+  const auto run_step = [&](Profiler* profiler) {
     std::optional<Profiler::Phase> phase(std::in_place, profiler, "forward and loss");
-    const BatchLoss loss = detect ? detection_batch_loss(*model, pictures, truth, static_cast<double>(options.batch))
-                                  : classification_batch_loss(*model, pictures, labels);
+    Tensor loss;
+    {
+      const Autocast autocast(options.bfloat16);
+      loss = loss_of(*model, batch);
+    }
+    if (result.losses.size() < losses_kept) result.losses.push_back(loss.item());
     phase.reset();
     phase.emplace(profiler, "backward");
-    loss.loss.backward();
+    loss.backward();
     phase.reset();
     phase.emplace(profiler, "optimizer");
-    learner.step(step, plan);
+    optimizer->step();
   };
-  std::vector<double> milliseconds;
   for (std::int64_t step = 0; step < options.steps + warm_up_steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
-    run_step(step, nullptr);
-    if (step >= warm_up_steps)
-      milliseconds.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    run_step(nullptr);
+    const double milliseconds =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    if (step == 0) result.first_step_ms = milliseconds;
+    if (step >= warm_up_steps) result.step_ms.push_back(milliseconds);
   }
+  summarize(result);
   if (!options.profile.empty()) {
-    Profiler profiler(model->fields());
-    run_step(options.steps + warm_up_steps, &profiler);
+    Profiler profiler(fields);
+    run_step(&profiler);
     store_file(options.profile, profiler.chrome_trace());
   }
-  std::sort(milliseconds.begin(), milliseconds.end());
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const double median = milliseconds[milliseconds.size() / 2];
-  return {.samples_per_second = 1000 * static_cast<double>(options.batch) / median,
-          .step_ms_median = median,
-          .step_ms_fastest = milliseconds.front(),
-          .peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024,
-          .parameters = learner.parameters().count()};
+  result.forward_flops = forward_flops(*model, batch);
+  return result;
 }
 
 }  // namespace joist

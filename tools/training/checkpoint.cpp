@@ -197,7 +197,8 @@ std::unique_ptr<Model> load_model(const Checkpoint& checkpoint, const ModelRegis
         {.where = where,
          .what = fmt::format("the model \"{}\" of the file does \"{}\"", description.model, name_of(description.task)),
          .expected = name_of(entry.task)});
-  std::unique_ptr<Model> model = entry.make({.classes = static_cast<std::int64_t>(description.classes.size())});
+  std::unique_ptr<Model> model =
+      entry.make({.classes = static_cast<std::int64_t>(description.classes.size()), .size = description.size});
   load_weights(model->fields(), checkpoint.best_weights(), where);
   return model;
 }

@@ -42,7 +42,7 @@ class ClassificationTask final : public TrainingTask {
     for (std::size_t i = 0; i < data.train.classes.size(); ++i)
       description_.class_ids.push_back(static_cast<std::int64_t>(i));
     set_normalization(description_, data.train.set);
-    model_ = entry.make({.classes = static_cast<std::int64_t>(description_.classes.size())});
+    model_ = entry.make({.classes = static_cast<std::int64_t>(description_.classes.size()), .size = options.size});
 
     LoaderOptions loading = classifier_loading(description_, options.batch, static_cast<int>(options.loader_threads));
     loading.seed = static_cast<std::uint64_t>(options.seed);

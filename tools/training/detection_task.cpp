@@ -17,7 +17,7 @@ class DetectionTask final : public TrainingTask {
   DetectionTask(DetectionData data, const TrainOptions& options, const ModelEntry& entry)
       : data_(std::move(data)),
         options_(options),
-        model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size())})),
+        model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size()), .size = options.size})),
         loader_(data_.train, loader_options(), augment(false)) {
     description_ = {.model = entry.name,
                     .task = TaskKind::detect,

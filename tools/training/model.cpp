@@ -3,15 +3,31 @@
 
 namespace joist {
 
-const char* name_of(TaskKind task) noexcept { return task == TaskKind::detect ? "detect" : "classify"; }
+namespace {
 
-Tensor Model::classify(const Tensor&) const {
-  throw UsageError({.where = "model", .what = "a detector was asked for classes", .expected = "a classifier"});
+[[noreturn]] void refuse(const Model& model, TaskKind asked) {
+  throw UsageError({.where = "model",
+                    .what = std::string("a model made to ") + verb_of(model.task()) + " was asked to " + verb_of(asked),
+                    .expected = std::string("a model made to ") + verb_of(asked)});
 }
 
-Detections Model::detect(const Tensor&) const {
-  throw UsageError({.where = "model", .what = "a classifier was asked for boxes", .expected = "a detector"});
+}  // namespace
+
+const char* name_of(TaskKind task) noexcept {
+  switch (task) {
+    case TaskKind::detect: return "detect";
+    case TaskKind::sequence: return "sequence";
+    default: return "classify";
+  }
 }
+
+const char* verb_of(TaskKind task) noexcept {
+  return task == TaskKind::sequence ? "continue sequences" : name_of(task);
+}
+
+Tensor Model::classify(const Tensor&) const { refuse(*this, TaskKind::classify); }
+Detections Model::detect(const Tensor&) const { refuse(*this, TaskKind::detect); }
+Tensor Model::continue_sequence(const Tensor&) const { refuse(*this, TaskKind::sequence); }
 
 ModelRegistry::ModelRegistry(std::vector<ModelEntry> own) : entries_(std::move(own)) {
   entries_.insert(entries_.end(), built_in_models().begin(), built_in_models().end());
@@ -26,7 +42,8 @@ const ModelEntry& ModelRegistry::find(const std::string& name) const {
   const std::string near = nearest_name(name, known);
   throw UsageError({.where = "--model",
                     .what = "no model is named \"" + name + "\"",
-                    .expected = names(TaskKind::detect) + " (detect); " + names(TaskKind::classify) + " (classify)",
+                    .expected = names(TaskKind::detect) + " (detect); " + names(TaskKind::classify) + " (classify); " +
+                                names(TaskKind::sequence) + " (sequence)",
                     .remedy = near.empty() ? "" : "--model " + near});
 }
 

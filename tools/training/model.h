@@ -17,13 +17,17 @@
 
 namespace joist {
 
-enum class TaskKind : std::uint8_t { classify, detect };
-/// "classify", "detect".
+enum class TaskKind : std::uint8_t { classify, detect, sequence };
+/// "classify", "detect", "sequence".
 const char* name_of(TaskKind task) noexcept;
+/// "classify", "detect", "continue sequences".
+const char* verb_of(TaskKind task) noexcept;
 
 /// What a model is made for.
 struct ModelOptions {
-  std::int64_t classes = 1;
+  std::int64_t classes = 1;  ///< of sequence models: the vocabulary
+  std::int64_t size = 0;     ///< side of the pictures or longest sequence; 0: the model's usual one, or any
+  bool random_drops = true;  ///< dropout and stochastic depth where the model has them
 };
 
 class Model {
@@ -32,10 +36,13 @@ class Model {
   /// Parameters and buffers; the tensors share memory with the model.
   virtual std::vector<Field> fields() = 0;
   virtual TaskKind task() const noexcept = 0;
-  /// [batch, channel, height, width] -> logits [batch, class]. Throws UsageError for a detector.
+  /// [batch, channel, height, width] -> logits [batch, class]. Throws UsageError for other kinds of models.
   virtual Tensor classify(const Tensor& pictures) const;
-  /// [batch, 3, height, width] in [0, 1]. Throws UsageError for a classifier.
+  /// [batch, 3, height, width] in [0, 1]. Throws UsageError for other kinds of models.
   virtual Detections detect(const Tensor& pictures) const;
+  /// Tokens int64 [batch, length] -> logits [batch, length, vocabulary] of the token behind each. Throws UsageError for
+  /// other kinds of models.
+  virtual Tensor continue_sequence(const Tensor& tokens) const;
 };
 
 /// A model that the command line knows.
@@ -45,20 +52,26 @@ struct ModelEntry {
   /// Initial weights come from manual_seed().
   std::function<std::unique_ptr<Model>(const ModelOptions&)> make{};
   std::int64_t channels = 3;  ///< of the pictures that it takes
-  std::int64_t size = 0;      ///< side of those pictures; 0: any
+  std::int64_t size = 0;      ///< side of those pictures; 0: any. Of sequence models: the usual length
 };
 
 namespace detail {
 
+// What a model of pictures does is told by its result.
 template <class T>
-class ModelOf final : public Model {
- public:
+constexpr TaskKind picture_task() {
   static_assert(std::is_invocable_v<const T&, const Tensor&>,
                 "a model needs Tensor or Detections operator()(const Tensor&) const");
   using Result = std::invoke_result_t<const T&, const Tensor&>;
-  static constexpr TaskKind kind = std::is_same_v<Result, Detections> ? TaskKind::detect : TaskKind::classify;
+  return std::is_same_v<Result, Detections> ? TaskKind::detect : TaskKind::classify;
+}
+
+template <class T, TaskKind kind>
+class ModelOf final : public Model {
+ public:
+  using Result = std::invoke_result_t<const T&, const Tensor&>;
   static_assert(kind == TaskKind::detect || std::is_convertible_v<Result, Tensor>,
-                "a model returns Detections (a detector) or a Tensor of logits (a classifier)");
+                "a model returns Detections (a detector) or a Tensor of logits (a classifier or a sequence model)");
 
   explicit ModelOf(T model) : model_(std::move(model)) {}
   std::vector<Field> fields() override { return fields_of(model_); }
@@ -71,6 +84,10 @@ class ModelOf final : public Model {
     if constexpr (kind == TaskKind::detect) return model_(pictures);
     return Model::detect(pictures);
   }
+  Tensor continue_sequence(const Tensor& tokens) const override {
+    if constexpr (kind == TaskKind::sequence) return model_(tokens);
+    return Model::continue_sequence(tokens);
+  }
 
  private:
   T model_;
@@ -78,18 +95,33 @@ class ModelOf final : public Model {
 
 }  // namespace detail
 
+namespace detail {
+template <TaskKind kind, class Make>
+ModelEntry entry_of(const std::string& name, Make make, std::int64_t channels, std::int64_t size) {
+  using T = std::invoke_result_t<Make, const ModelOptions&>;
+  return {.name = name,
+          .task = kind,
+          .make = [make](const ModelOptions& options) -> std::unique_ptr<Model> {
+            return std::make_unique<ModelOf<T, kind>>(make(options));
+          },
+          .channels = channels,
+          .size = size};
+}
+}  // namespace detail
+
 /// A model made by a function ModelOptions -> struct.
 template <class Make>
 requires std::invocable<Make, const ModelOptions&> ModelEntry model(const std::string& name, Make make,
                                                                     std::int64_t channels = 3, std::int64_t size = 0) {
   using T = std::invoke_result_t<Make, const ModelOptions&>;
-  return {.name = name,
-          .task = detail::ModelOf<T>::kind,
-          .make = [make](const ModelOptions& options) -> std::unique_ptr<Model> {
-            return std::make_unique<detail::ModelOf<T>>(make(options));
-          },
-          .channels = channels,
-          .size = size};
+  return detail::entry_of<detail::picture_task<T>()>(name, make, channels, size);
+}
+
+/// A model of sequences of tokens made by a function ModelOptions -> struct; `length`: the usual one.
+template <class Make>
+requires std::invocable<Make, const ModelOptions&> ModelEntry sequence_model(const std::string& name, Make make,
+                                                                             std::int64_t length) {
+  return detail::entry_of<TaskKind::sequence>(name, make, 0, length);
 }
 
 /// A user's struct. It is made from ModelOptions where it has such a constructor, else by default: then it has to have
@@ -107,7 +139,8 @@ ModelEntry model(const std::string& name, std::int64_t channels = 3, std::int64_
       channels, size);
 }
 
-/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, resnet18, resnet34, mobilenet_v2, mnist_cnn.
+/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, resnet18, resnet34, resnet50, mobilenet_v2, efficientnet_b0, vit_tiny,
+/// mnist_cnn, lstm, gpt.
 const std::vector<ModelEntry>& built_in_models();
 
 /// The built-in models and the user's, which come first where names are equal.

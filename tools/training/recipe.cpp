@@ -91,7 +91,7 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
   if (entry.task != task)
     throw UsageError(
         {.where = "--model",
-         .what = fmt::format("{} is made to {}, the data to {}", entry.name, name_of(entry.task), name_of(task)),
+         .what = fmt::format("{} is made to {}, the data to {}", entry.name, verb_of(entry.task), verb_of(task)),
          .expected = registry.names(task)});
   if (options.size == 0) options.size = entry.size > 0 ? entry.size : detect ? 320 : side > 0 ? side : 224;
   if (entry.size > 0 && options.size != entry.size)
