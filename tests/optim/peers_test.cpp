@@ -93,17 +93,18 @@ const std::vector<Peer> peers{
       {"d_coef", "2"},
       {"growth_rate", "1.5"}},
      1e-8},
-    {"lars", "lars", {{"lr", "2"}, {"weight_decay", "0.01"}, {"trust_coefficient", "0.01"}}},
+    {"lars", "lars", {{"lr", "0.02"}, {"weight_decay", "0.01"}, {"trust_coefficient", "0.5"}}},
     {"lars_nesterov",
      "lars",
-     {{"lr", "0.5"}, {"momentum", "0.8"}, {"dampening", "0.1"}, {"nesterov", "true"}, {"trust_coefficient", "0.1"}}},
+     {{"lr", "0.02"}, {"momentum", "0.8"}, {"dampening", "0.1"}, {"nesterov", "true"}, {"trust_coefficient", "1"}}},
     {"lion", "lion", {{"lr", "0.03"}, {"weight_decay", "0.1"}}},
     // The Hessian's diagonal by differences of gradients; the peer has it exactly.
     {"sophia", "sophia", {{"lr", "0.5"}, {"clip", "0.05"}}, 1e-8},
     // The peer rounds the basis to float32.
     {"soap", "soap", {{"lr", "0.02"}, {"weight_decay", "0.01"}, {"precondition_frequency", "4"}}, 1e-6},
-    {"sam", "sam:sgd", {{"sam:rho", "0.1"}, {"lr", "0.01"}, {"momentum", "0.9"}}},
-    {"sam_adaptive", "sam:sgd", {{"sam:rho", "0.5"}, {"sam:adaptive", "true"}, {"lr", "0.01"}}},
+    // The peer takes the norm of the gradient in float32.
+    {"sam", "sam:sgd", {{"sam:rho", "0.1"}, {"lr", "0.01"}, {"momentum", "0.9"}}, 1e-7},
+    {"sam_adaptive", "sam:sgd", {{"sam:rho", "0.5"}, {"sam:adaptive", "true"}, {"lr", "0.01"}}, 1e-7},
     {"lookahead", "lookahead:adam", {{"lr", "0.05"}}},
 };
 

@@ -30,7 +30,9 @@ struct Point {
 // Rosenbrock's minimum is at (1, 1).
 TEST(SecondOrder, FindsTheMinimumOfRosenbrock) {
   for (const auto& [name, options, steps] : std::vector<std::tuple<std::string, std::vector<OptimizerOption>, int>>{
-           {"lbfgs", {{"line_search_fn", "strong_wolfe"}}, 4}, {"newton", {}, 25}, {"conjugate_gradient", {}, 60}}) {
+           {"lbfgs", {{"line_search_fn", "strong_wolfe"}, {"tolerance_change", "0"}}, 4},
+           {"newton", {}, 25},
+           {"conjugate_gradient", {}, 90}}) {
     Point point({-1.5, 2});
     const auto optimizer = make_optimizer(name, point.parameters, options);
     EXPECT_TRUE(optimizer->needs_closure());
