@@ -26,6 +26,7 @@ namespace {
 struct Entry {
   std::function<std::vector<OptimizerOptionInfo>()> options;
   std::function<std::unique_ptr<Optimizer>(FlatParameters&, std::span<const OptimizerOption>)> make;
+  bool needs_closure;
 };
 
 template <class Options>
@@ -77,7 +78,8 @@ std::unique_ptr<Optimizer> make(FlatParameters& parameters, std::span<const Opti
 
 template <class T, class Options>
 std::pair<const std::string, Entry> entry() {
-  return {Options::kind, {describe<Options>, make<T, Options>}};
+  return {Options::kind,
+          {describe<Options>, make<T, Options>, std::is_base_of_v<AlongLine, T> || std::is_same_v<T, Sophia>}};
 }
 
 const std::map<std::string, Entry>& entries() {
@@ -160,7 +162,16 @@ std::vector<std::string> wrapper_names() {
 }
 
 std::vector<OptimizerOptionInfo> optimizer_options(const std::string& name) {
-  return find(entries(), name, "optimizer").options();
+  const std::size_t colon = name.find(':');
+  if (colon == std::string::npos) return find(entries(), name, "optimizer").options();
+  find(wrappers(), name.substr(0, colon), "wrapper of optimizers");
+  return optimizer_options(name.substr(colon + 1));
+}
+
+bool optimizer_needs_closure(const std::string& name) {
+  const std::size_t colon = name.find(':');
+  if (colon == std::string::npos) return find(entries(), name, "optimizer").needs_closure;
+  return name.substr(0, colon) == SamOptions::name || optimizer_needs_closure(name.substr(colon + 1));
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, FlatParameters& parameters,

@@ -23,8 +23,11 @@ struct OptimizerOptionInfo {
   std::string value{};    ///< by default
   std::string allowed{};  ///< "0 ≤ lr"
 };
-/// Throws UsageError for an unknown name, offering the nearest.
+/// Of the inner optimizer where a wrapper stands before it. Throws UsageError for an unknown name, offering the
+/// nearest.
 std::vector<OptimizerOptionInfo> optimizer_options(const std::string& name);
+/// Optimizer::needs_closure() of one that is not made yet.
+bool optimizer_needs_closure(const std::string& name);
 
 ///   make_optimizer("adamw", parameters, {{"lr", "3e-4"}, {"beta2", "0.95"}, {"bias.weight_decay", "0"}})
 /// An option "group.option" holds for one parameter group. make_optimizer("sam:sgd", parameters, {{"sam:rho", "0.1"},

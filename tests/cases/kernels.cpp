@@ -163,6 +163,13 @@ std::vector<KernelCase> make() {
       k.optimizer.square_sum(a[0], total);
       k.elementwise.copy(total, Out{a[1]});
     });
+  for (const std::int64_t count : {std::int64_t{0}, std::int64_t{67}, std::int64_t{300007}})
+    add("product_sum_" + std::to_string(count), 1e-7, {uniform({count}), uniform({count}), output({1})},
+        [](const Kernels& k, Arrays a) {
+          const Array total = Array::empty({1}, Dtype::float64, a[0].device());
+          k.optimizer.product_sum(a[0], a[1], total);
+          k.elementwise.copy(total, Out{a[2]});
+        });
   return cases;
 }
 

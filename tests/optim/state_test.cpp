@@ -126,6 +126,12 @@ TEST_P(EveryOptimizer, RefusesAnIncompleteStateAndChangesNothing) {
     EXPECT_EQ(numbers(optimizer->state().arrays[i].array), numbers(before.arrays[i].array)) << before.arrays[i].name;
 }
 
+TEST_P(EveryOptimizer, TellsWhetherItNeedsAClosure) {
+  Problem problem(testing::single);
+  FlatParameters parameters(problem.fields);
+  EXPECT_EQ(make_optimizer(GetParam(), parameters)->needs_closure(), optimizer_needs_closure(GetParam()));
+}
+
 TEST_P(EveryOptimizer, KeepsGradientsWhereTold) {
   for (const bool kept : {false, true}) {
     Problem problem(testing::doubled);

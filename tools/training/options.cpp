@@ -187,7 +187,9 @@ TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now)
 const char* optimizer_help() {
   static const std::string help = [] {
     std::string text = "auto: adamw; or";
-    for (const std::string& name : optimizer_names()) text += " " + name;
+    for (const std::string& name : optimizer_names())
+      if (!optimizer_needs_closure(name)) text += " " + name;
+    text += "; lookahead:NAME, cautious:NAME, centralized:NAME around one of them";
     return text;
   }();
   return help.c_str();

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -41,9 +40,8 @@ std::string momentum_name(const std::string& optimizer) {
 }
 
 void require_trainable_by(const std::string& optimizer) {
-  static const std::set<std::string> whole{"lbfgs", "newton", "conjugate_gradient", "sophia"};
   static_cast<void>(optimizer_options(optimizer));  // throws for an unknown name
-  if (whole.contains(optimizer))
+  if (optimizer_needs_closure(optimizer))
     throw UsageError({.where = "--optimizer",
                       .what = optimizer + " asks for the loss of the same pictures several times per step",
                       .expected = "an optimizer that steps by one gradient",

@@ -159,8 +159,10 @@ TEST(Recipe, RefusesWhatMakesNoSense) {
 
 TEST(Recipe, TakesEveryOptimizerThatStepsByOneGradient) {
   const ModelRegistry registry;
-  for (const std::string& name : optimizer_names()) {
-    if (name == "lbfgs" || name == "newton" || name == "conjugate_gradient" || name == "sophia") {
+  std::vector<std::string> names = optimizer_names();
+  names.insert(names.end(), {"lookahead:adamw", "cautious:lion", "centralized:sgd", "sam:sgd"});
+  for (const std::string& name : names) {
+    if (optimizer_needs_closure(name)) {
       EXPECT_THROW(resolve({.optimizer = name}), UsageError) << name;
       continue;
     }
