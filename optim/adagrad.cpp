@@ -4,7 +4,7 @@ namespace joist {
 namespace {
 
 template <class Options>
-Step with_decay(const Options& o, const StepRule& rule) {
+OptimizerStep with_decay(const Options& o, const StepRule& rule) {
   return {.rule = rule, .gradient = o.maximize ? -1.0 : 1.0, .weight_decay = o.weight_decay};
 }
 
@@ -19,7 +19,7 @@ OptionTable AdagradOptions::table() {
           {"maximize", maximize},
           {"clear_gradients", clear_gradients}};
 }
-Step AdagradOptions::step(std::int64_t t, double*) const {
+OptimizerStep AdagradOptions::step(std::int64_t t, double*) const {
   return with_decay(*this, AdagradRule{.rate = lr / (1 + static_cast<double>(t - 1) * lr_decay), .eps = eps});
 }
 
@@ -28,7 +28,7 @@ OptionTable AdadeltaOptions::table() {
           {"eps", eps, not_negative}, {"weight_decay", weight_decay, not_negative},
           {"maximize", maximize},     {"clear_gradients", clear_gradients}};
 }
-Step AdadeltaOptions::step(std::int64_t, double*) const {
+OptimizerStep AdadeltaOptions::step(std::int64_t, double*) const {
   return with_decay(*this, AdadeltaRule{.rate = lr, .rho = rho, .eps = eps});
 }
 
@@ -48,7 +48,7 @@ std::vector<StepBuffer> RmspropOptions::buffers() const {
   if (momentum != 0) buffers.push_back({"velocity"});
   return buffers;
 }
-Step RmspropOptions::step(std::int64_t, double*) const {
+OptimizerStep RmspropOptions::step(std::int64_t, double*) const {
   return with_decay(
       *this,
       RmspropRule{

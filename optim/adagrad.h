@@ -17,7 +17,7 @@ struct AdagradOptions {
   static constexpr const char* kind = "adagrad";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"square_sum", initial_accumulator_value}}; }
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct AdadeltaOptions {
@@ -31,7 +31,7 @@ struct AdadeltaOptions {
   static constexpr const char* kind = "adadelta";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"square_average"}, {"update_average"}}; }
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct RmspropOptions {
@@ -47,7 +47,7 @@ struct RmspropOptions {
   static constexpr const char* kind = "rmsprop";
   OptionTable table();
   std::vector<StepBuffer> buffers() const;
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 /// torch.optim.Adagrad (Duchi et al. 2011).

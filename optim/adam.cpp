@@ -41,7 +41,7 @@ AdamRule adam_rule(const Options& o, std::int64_t t) {
 
 // A rule with weight decay of either kind.
 template <class Options>
-Step decayed(const Options& o, bool decoupled, const StepRule& rule) {
+OptimizerStep decayed(const Options& o, bool decoupled, const StepRule& rule) {
   return {.rule = rule,
           .gradient = o.maximize ? -1.0 : 1.0,
           .weight_decay = decoupled ? 0 : o.weight_decay,
@@ -52,14 +52,14 @@ Step decayed(const Options& o, bool decoupled, const StepRule& rule) {
 
 OptionTable AdamOptions::table() { return with(moments(*this), {{"amsgrad", amsgrad}}); }
 std::vector<StepBuffer> AdamOptions::buffers() const { return adam_buffers(amsgrad); }
-Step AdamOptions::step(std::int64_t t, double*) const { return decayed(*this, false, adam_rule(*this, t)); }
+OptimizerStep AdamOptions::step(std::int64_t t, double*) const { return decayed(*this, false, adam_rule(*this, t)); }
 
 OptionTable AdamWOptions::table() { return with(moments(*this), {{"amsgrad", amsgrad}}); }
 std::vector<StepBuffer> AdamWOptions::buffers() const { return adam_buffers(amsgrad); }
-Step AdamWOptions::step(std::int64_t t, double*) const { return decayed(*this, true, adam_rule(*this, t)); }
+OptimizerStep AdamWOptions::step(std::int64_t t, double*) const { return decayed(*this, true, adam_rule(*this, t)); }
 
 OptionTable AdamaxOptions::table() { return moments(*this); }
-Step AdamaxOptions::step(std::int64_t t, double*) const {
+OptimizerStep AdamaxOptions::step(std::int64_t t, double*) const {
   return decayed(*this, false, AdamaxRule{.rate = lr / bias(beta1, t), .beta1 = beta1, .beta2 = beta2, .eps = eps});
 }
 
@@ -67,7 +67,7 @@ OptionTable NadamOptions::table() {
   return with(moments(*this),
               {{"momentum_decay", momentum_decay, not_negative}, {"decoupled_weight_decay", decoupled_weight_decay}});
 }
-Step NadamOptions::step(std::int64_t t, double* numbers) const {
+OptimizerStep NadamOptions::step(std::int64_t t, double* numbers) const {
   const auto momentum_at = [&](std::int64_t step) {
     return beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(step) * momentum_decay));
   };
@@ -84,7 +84,7 @@ Step NadamOptions::step(std::int64_t t, double* numbers) const {
 }
 
 OptionTable RadamOptions::table() { return with(moments(*this), {{"decoupled_weight_decay", decoupled_weight_decay}}); }
-Step RadamOptions::step(std::int64_t t, double*) const {
+OptimizerStep RadamOptions::step(std::int64_t t, double*) const {
   const auto count = static_cast<double>(t);
   const double correction2 = bias(beta2, t), longest = 2 / (1 - beta2) - 1;
   const double length = longest - 2 * count * std::pow(beta2, count) / correction2;  // of the averaged window

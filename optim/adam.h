@@ -18,7 +18,7 @@ struct AdamOptions {
   static constexpr const char* kind = "adam";
   OptionTable table();
   std::vector<StepBuffer> buffers() const;
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct AdamWOptions {
@@ -34,7 +34,7 @@ struct AdamWOptions {
   static constexpr const char* kind = "adamw";
   OptionTable table();
   std::vector<StepBuffer> buffers() const;
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct AdamaxOptions {
@@ -49,7 +49,7 @@ struct AdamaxOptions {
   static constexpr const char* kind = "adamax";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"first_moment"}, {"largest"}}; }
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct NadamOptions {
@@ -67,7 +67,7 @@ struct NadamOptions {
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"first_moment"}, {"second_moment"}}; }
   std::vector<StepNumber> numbers() const { return {{"mu_product", 1}}; }
-  Step step(std::int64_t t, double* numbers) const;
+  OptimizerStep step(std::int64_t t, double* numbers) const;
 };
 
 struct RadamOptions {
@@ -83,7 +83,7 @@ struct RadamOptions {
   static constexpr const char* kind = "radam";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"first_moment"}, {"second_moment"}}; }
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 /// torch.optim.Adam (Kingma and Ba 2015).

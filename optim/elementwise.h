@@ -20,7 +20,7 @@ using StepNumber = StepBuffer;
 /// Beside what Groupwise asks for, Options has
 ///   std::vector<StepBuffer> buffers() const;    in the order of the rule
 ///   std::vector<StepNumber> numbers() const;    (where it has some)
-///   Step step(std::int64_t t, double* numbers) const;   the coefficients of step t, counted from 1
+///   OptimizerStep step(std::int64_t t, double* numbers) const;   the coefficients of step t, counted from 1
 template <class Options>
 class Elementwise : public Groupwise<Options> {
  public:
@@ -44,7 +44,7 @@ class Elementwise : public Groupwise<Options> {
     const FlatParameters::Group& group = this->parameters().groups()[index];
     std::array<double, 4> numbers{};
     for (std::size_t i = 0; i < numbers_.size(); ++i) numbers[i] = numbers_[i][index];
-    const Step step = options.step(this->steps(), numbers.data());
+    const OptimizerStep step = options.step(this->steps(), numbers.data());
     for (std::size_t i = 0; i < numbers_.size(); ++i) numbers_[i][index] = numbers[i];
     StepMemory memory;
     std::size_t next = 0;

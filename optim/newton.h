@@ -66,7 +66,9 @@ struct GradientDescentOptions {
   static constexpr const char* kind = "gradient_descent";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {}; }
-  Step step(std::int64_t, double*) const { return {.rule = SgdRule{.rate = lr}, .gradient = maximize ? -1.0 : 1.0}; }
+  OptimizerStep step(std::int64_t, double*) const {
+    return {.rule = SgdRule{.rate = lr}, .gradient = maximize ? -1.0 : 1.0};
+  }
 };
 /// p -= lr · g, nothing else: for gradients of the whole data.
 using GradientDescent = Elementwise<GradientDescentOptions>;

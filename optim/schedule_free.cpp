@@ -20,7 +20,7 @@ OptionTable ScheduleFreeAdamWOptions::table() {
           {"clear_gradients", clear_gradients}};
 }
 
-Step ScheduleFreeAdamWOptions::step(std::int64_t t, double* numbers) const {
+OptimizerStep ScheduleFreeAdamWOptions::step(std::int64_t t, double* numbers) const {
   const auto count = static_cast<double>(t);
   double &largest = numbers[0], &sum = numbers[1];
   const double rate = t <= warmup_steps ? lr * count / static_cast<double>(warmup_steps) : lr;

@@ -21,7 +21,7 @@ struct ScheduleFreeAdamWOptions {
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"z"}, {"second_moment"}}; }
   std::vector<StepNumber> numbers() const { return {{"lr_max", -1}, {"weight_sum"}}; }
-  Step step(std::int64_t t, double* numbers) const;
+  OptimizerStep step(std::int64_t t, double* numbers) const;
 };
 
 /// AdamWScheduleFree of the package schedulefree, 1.4.1 (Defazio et al. 2024). Train with train(), evaluate and save

@@ -29,7 +29,7 @@ std::vector<StepBuffer> SgdOptions::buffers() const {
   return {{"velocity"}};
 }
 
-Step SgdOptions::step(std::int64_t t, double*) const {
+OptimizerStep SgdOptions::step(std::int64_t t, double*) const {
   const bool first = t == 1;
   return {.rule = SgdRule{.rate = lr,
                           .momentum = first ? 0 : momentum,
@@ -51,12 +51,12 @@ OptionTable AsgdOptions::table() {
           {"clear_gradients", clear_gradients}};
 }
 
-Step AsgdOptions::step(std::int64_t t, double* numbers) const {
+OptimizerStep AsgdOptions::step(std::int64_t t, double* numbers) const {
   double &eta = numbers[0], &mu = numbers[1];
-  const Step step{.rule = AsgdRule{.rate = eta, .weight = mu},
-                  .gradient = maximize ? -1.0 : 1.0,
-                  .weight_decay = weight_decay,
-                  .shrink = 1 - lambd * eta};
+  const OptimizerStep step{.rule = AsgdRule{.rate = eta, .weight = mu},
+                           .gradient = maximize ? -1.0 : 1.0,
+                           .weight_decay = weight_decay,
+                           .shrink = 1 - lambd * eta};
   const auto count = static_cast<double>(t);
   eta = lr / std::pow(1 + lambd * lr * count, alpha);
   mu = 1 / std::max(1.0, count - t0);

@@ -18,7 +18,7 @@ struct SgdOptions {
   OptionTable table();
   void check() const;
   std::vector<StepBuffer> buffers() const;
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct AsgdOptions {
@@ -34,7 +34,7 @@ struct AsgdOptions {
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"average"}}; }
   std::vector<StepNumber> numbers() const { return {{"eta", lr}, {"mu", 1}}; }
-  Step step(std::int64_t t, double* numbers) const;
+  OptimizerStep step(std::int64_t t, double* numbers) const;
 };
 
 /// torch.optim.SGD. With d = g + weight_decay · p: v = momentum · v + (1 - dampening) · d, v = d at the first step;

@@ -11,7 +11,7 @@ OptionTable RpropOptions::table() {
           {"maximize", maximize},
           {"clear_gradients", clear_gradients}};
 }
-Step RpropOptions::step(std::int64_t, double*) const {
+OptimizerStep RpropOptions::step(std::int64_t, double*) const {
   return {
       .rule = RpropRule{.shorter = etaminus, .longer = etaplus, .smallest = step_size_min, .largest = step_size_max},
       .gradient = maximize ? -1.0 : 1.0};
@@ -22,7 +22,7 @@ OptionTable LionOptions::table() {
           {"beta2", beta2, below_one}, {"weight_decay", weight_decay, not_negative},
           {"maximize", maximize},      {"clear_gradients", clear_gradients}};
 }
-Step LionOptions::step(std::int64_t, double*) const {
+OptimizerStep LionOptions::step(std::int64_t, double*) const {
   return {.rule = LionRule{.rate = lr, .beta1 = beta1, .beta2 = beta2},
           .gradient = maximize ? -1.0 : 1.0,
           .shrink = 1 - lr * weight_decay};

@@ -17,7 +17,7 @@ struct RpropOptions {
   static constexpr const char* kind = "rprop";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"previous_gradient"}, {"step_size", lr}}; }
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 struct LionOptions {
@@ -31,7 +31,7 @@ struct LionOptions {
   static constexpr const char* kind = "lion";
   OptionTable table();
   std::vector<StepBuffer> buffers() const { return {{"momentum"}}; }
-  Step step(std::int64_t t, double*) const;
+  OptimizerStep step(std::int64_t t, double*) const;
 };
 
 /// torch.optim.Rprop (Riedmiller and Braun 1993): for whole batches. A changed rate has no effect after the first step.

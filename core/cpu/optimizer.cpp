@@ -23,7 +23,7 @@ void for_each_range(std::int64_t elements, const Body& body) {
 }
 
 // Doubles are for checks and small problems: the compiler's loop is enough.
-void step_range(const Step& step, const StepRange<double>& range) {
+void step_range(const OptimizerStep& step, const StepRange<double>& range) {
   std::visit(
       [&](const auto& rule) {
         const int n = range.remembered();
@@ -38,7 +38,7 @@ void step_range(const Step& step, const StepRange<double>& range) {
       step.rule);
 }
 
-void step(const Step& step, const Array& parameter, const Array& gradient, const StepMemory& memory) {
+void step(const OptimizerStep& step, const Array& parameter, const Array& gradient, const StepMemory& memory) {
   with_floating(parameter.dtype(), "step", [&]<class T>(T) {
     StepRange<T> whole{parameter.elements(), parameter.data<T>(), gradient.data<T>()};
     for (std::size_t k = 0; k < memory.size(); ++k)

@@ -30,7 +30,7 @@ struct StepRange {
 };
 
 /// One step of a range of floats.
-void step_range(const Step& step, const StepRange<float>& range);
+void step_range(const OptimizerStep& step, const StepRange<float>& range);
 
 void interpolate_range(float weight, std::int64_t count, const float* x, float* y);
 

@@ -20,7 +20,7 @@ namespace {
 #undef JOIST_FUNCTION
 
 template <class Rule, int n>
-void step_loop(const Step& step, const StepRange<float>& range) {
+void step_loop(const OptimizerStep& step, const StepRange<float>& range) {
   const Rule rule = std::get<Rule>(step.rule);  // a copy: nothing that is stored below can change it
   const Lanes gradient(step.gradient), decay(step.weight_decay), shrink(step.shrink);
   float* const p = range.parameter;
@@ -37,7 +37,7 @@ void step_loop(const Step& step, const StepRange<float>& range) {
   }
 }
 
-using StepLoop = void (*)(const Step& step, const StepRange<float>& range);
+using StepLoop = void (*)(const OptimizerStep& step, const StepRange<float>& range);
 
 template <class Rule, int n>
 constexpr StepLoop loop_of() {
@@ -54,7 +54,7 @@ struct Loops<std::variant<Rule...>> {
       {loop_of<Rule, 0>(), loop_of<Rule, 1>(), loop_of<Rule, 2>(), loop_of<Rule, 3>()}...};
 };
 
-void step_any(const Step& step, const StepRange<float>& range) {
+void step_any(const OptimizerStep& step, const StepRange<float>& range) {
   Loops<StepRule>::table[step.rule.index()][range.remembered()](step, range);
 }
 
@@ -78,7 +78,7 @@ HWY_EXPORT(step_any);
 HWY_EXPORT(interpolate_loop);
 }  // namespace
 
-void step_range(const Step& step, const StepRange<float>& range) { HWY_DYNAMIC_DISPATCH(step_any)(step, range); }
+void step_range(const OptimizerStep& step, const StepRange<float>& range) { HWY_DYNAMIC_DISPATCH(step_any)(step, range); }
 void interpolate_range(float weight, std::int64_t count, const float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(interpolate_loop)(weight, count, x, y);
 }

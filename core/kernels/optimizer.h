@@ -14,7 +14,8 @@ using StepMemory = std::array<Array, 3>;
 /// All arrays are equally long, rank 1, dense.
 struct OptimizerKernels {
   /// One pass: every parameter by its rule.
-  Kernel<void(const Step&, const Array& parameter, const Array& gradient, const StepMemory& memory)> step{"step"};
+  Kernel<void(const OptimizerStep&, const Array& parameter, const Array& gradient, const StepMemory& memory)> step{
+      "step"};
   /// y = y + weight * (x - y): exponential moving average.
   Kernel<void(const Array& x, double weight, const Array& y)> interpolate{"interpolate"};
   /// total (float64, one element) = sum of squares, summed in double in an order that depends only on the length.

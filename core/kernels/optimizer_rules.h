@@ -95,7 +95,7 @@ using StepRule =
                  AsgdRule, LionRule, ScheduleFreeRule, SophiaRule, ProdigyMomentsRule, MomentsStepRule>;
 
 /// A rule, and what all rules have in common. The rule sees g = gradient * g + weight_decay * p and p = shrink * p.
-struct Step {
+struct OptimizerStep {
   StepRule rule{};
   double gradient = 1;      ///< -1 climbs
   double weight_decay = 0;  ///< L2

@@ -5,7 +5,7 @@
 namespace joist::plain {
 namespace {
 
-void step(const Step& step, const Array& parameter, const Array& gradient, const StepMemory& memory) {
+void step(const OptimizerStep& step, const Array& parameter, const Array& gradient, const StepMemory& memory) {
   for_each_index(parameter.shape(), [&](const Shape& i) {
     double& p = at(parameter, i);
     const double g = step.gradient * at(gradient, i) + step.weight_decay * p;

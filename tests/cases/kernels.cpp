@@ -128,7 +128,8 @@ std::vector<KernelCase> make() {
       });
 
   // ---- optimizer: several steps, parameter, gradient, state
-  const auto optimizer = [&](const std::string& name, const Step& step, std::size_t memory, std::int64_t count = 131) {
+  const auto optimizer = [&](const std::string& name, const OptimizerStep& step, std::size_t memory,
+                             std::int64_t count = 131) {
     add("step_" + name, 3e-6, {uniform({count}), uniform({count}), output({count}), output({count}), output({count})},
         [step, memory](const Kernels& k, Arrays a) {
           StepMemory remembered;

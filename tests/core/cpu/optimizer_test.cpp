@@ -11,7 +11,7 @@ constexpr std::int64_t count = 1037;
 Array copy_of(const Array& x) { return Array::from(x.to_vector<float>(), x.shape()); }
 
 // One of each rule, with its flags on and off.
-std::vector<Step> steps() {
+std::vector<OptimizerStep> steps() {
   const AdamRule adam{.rate = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .correction = 2};
   AdamRule amsgrad = adam;
   amsgrad.amsgrad = true;
@@ -25,7 +25,7 @@ std::vector<Step> steps() {
   nesterov.nesterov = true;
   RadamRule radam{.rate = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-3, .rectified = true}, plain = radam;
   plain.rectified = false;
-  std::vector<Step> all;
+  std::vector<OptimizerStep> all;
   for (const StepRule& rule : std::initializer_list<StepRule>{
            SgdRule{.rate = 0.1},
            momentum,
@@ -72,7 +72,7 @@ struct Remembered {
 
 // The formulas themselves are checked against PyTorch (tests/optim); here vectors against single numbers.
 TEST(Optimizer, EveryRuleInEveryInstructionSetAndType) {
-  for (const Step& step : steps())
+  for (const OptimizerStep& step : steps())
     for (const std::int64_t elements : {std::int64_t{1}, count, std::int64_t{70001}}) {
       const std::size_t n = std::visit(Remembered{}, step.rule);
       const Array gradient = random_array({elements}, 2), start = random_array({elements}, 1);
