@@ -78,7 +78,9 @@ HWY_EXPORT(step_any);
 HWY_EXPORT(interpolate_loop);
 }  // namespace
 
-void step_range(const OptimizerStep& step, const StepRange<float>& range) { HWY_DYNAMIC_DISPATCH(step_any)(step, range); }
+void step_range(const OptimizerStep& step, const StepRange<float>& range) {
+  HWY_DYNAMIC_DISPATCH(step_any)(step, range);
+}
 void interpolate_range(float weight, std::int64_t count, const float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(interpolate_loop)(weight, count, x, y);
 }
