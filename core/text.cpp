@@ -1,5 +1,8 @@
 #include <joist/core/text.h>
 
+#include <algorithm>
+#include <numeric>
+
 namespace joist {
 namespace {
 
@@ -57,6 +60,33 @@ std::string printable(std::string_view text) {
     }
   }
   return result;
+}
+
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  const auto distance = [](const std::string& a, const std::string& b) {  // Levenshtein
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i + 1;
+      for (std::size_t j = 0; j < b.size(); ++j) {
+        const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+        diagonal = row[j + 1];
+        row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+      }
+    }
+    return row.back();
+  };
+  std::string best;
+  std::size_t least = std::max<std::size_t>(name.size() / 3, 2) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t d = distance(name, candidate);
+    if (d < least) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return best;
 }
 
 }  // namespace joist

@@ -1,8 +1,9 @@
-// UTF-8: what may be written to files, messages and terminals.
+// UTF-8: what may be written to files, messages and terminals; and names that were meant.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace joist {
 
@@ -12,5 +13,8 @@ bool is_utf8(std::string_view text) noexcept;
 bool is_printable(std::string_view text) noexcept;
 /// `text` where it is printable; else with every byte outside ASCII's printable ones as "\xNN".
 std::string printable(std::string_view text);
+
+/// The known name that is closest to a misspelt one, or "" when none is near.
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace joist

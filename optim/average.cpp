@@ -36,7 +36,7 @@ MovingAverage::MovingAverage(const FlatParameters& parameters, std::span<const F
 void MovingAverage::update() {
   ++updates_;
   const double ramp = options_.tau > 0 ? 1 - std::exp(-static_cast<double>(updates_) / options_.tau) : 1;
-  const double weight = 1 - options_.decay * ramp;
+  const double weight = options_.equal ? 1 / static_cast<double>(updates_) : 1 - options_.decay * ramp;
   const auto& interpolate = kernels(average_).optimizer.interpolate;
   interpolate(parameters_.values(), weight, average_);
   for (const Shadow& shadow : buffers_) {

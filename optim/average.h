@@ -12,7 +12,8 @@ namespace joist {
 /// After update t the average keeps decay · (1 - e^(-t / tau)) of what it was: short at first, long in the end.
 struct AverageOptions {
   double decay = 0.9999;
-  double tau = 2000;  ///< updates; 0: the same decay from the beginning
+  double tau = 2000;   ///< updates; 0: the same decay from the beginning
+  bool equal = false;  ///< the plain mean of what each update saw (stochastic weight averaging) instead
 };
 
 /// The moving average of all floating-point fields: the flat parameters in one pass, then each buffer (running

@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/store.h>
+#include <joist/core/text.h>
 #include <joist/tools/command_line.h>
 #include <joist/tools/commands/command.h>
 #include <joist/tools/training/options.h>

@@ -108,6 +108,18 @@ struct Passed<AttentionOuts> : PassedMembers<AttentionOuts> {
   using PassedMembers::PassedMembers;
 };
 
+template <>
+struct Passed<StepMemory> {
+  StepMemory original, value;
+  explicit Passed(const StepMemory& memory) : original(memory), value(memory) {
+    for (Array& array : value) array = Passed<Array>(array).value;
+  }
+  void finish() const {
+    for (std::size_t i = 0; i < original.size(); ++i)
+      if (original[i].defined() && is_half(original[i].dtype())) narrow(value[i], original[i], true);
+  }
+};
+
 template <std::size_t family, std::size_t entry, class... Arguments>
 void widen(Kernel<void(Arguments...)>& kernel) {
   if (!kernel) return;

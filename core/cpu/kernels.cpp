@@ -24,7 +24,7 @@ const Kernels& double_kernels() {
     Kernels filled = plain_kernels();
     // Kernels that are written for float and double alike.
     for (const auto fill : {fill_comparison, fill_scan, fill_sorting, fill_linalg, fill_fourier, fill_windows,
-                            fill_adaptive_pool, fill_resample, fill_ctc})
+                            fill_adaptive_pool, fill_resample, fill_ctc, fill_optimizer})
       fill(filled);
     filled.elementwise.fill = cpu_kernels().elementwise.fill.pointer();
     filled.elementwise.copy = cpu_kernels().elementwise.copy.pointer();

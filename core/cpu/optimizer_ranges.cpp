@@ -13,36 +13,49 @@ namespace joist {
 namespace HWY_NAMESPACE {
 namespace {
 
-void sgd_loop(const SgdFactors& f, std::int64_t count, float* parameter, const float* gradient, float* velocity) {
-  const Lanes rate(-f.rate), momentum(f.momentum), undamped(f.undamped), decay(f.weight_decay);
-  for (std::int64_t i = 0; i < count; i += lanes()) {
-    const std::int64_t left = count - i;
-    const Lanes p = load_up_to(parameter + i, left);
-    Lanes d = multiply_add(decay, p, load_up_to(gradient + i, left));
-    if (velocity) {
-      Lanes v = undamped * d;
-      if (f.momentum != 0) v = multiply_add(momentum, load_up_to(velocity + i, left), v);
-      store_up_to(v, velocity + i, left);
-      d = f.nesterov ? multiply_add(Lanes(f.nesterov_momentum), v, d) : v;
-    }
-    store_up_to(multiply_add(rate, d, p), parameter + i, left);
+#define JOIST_FUNCTION \
+  template <class T>   \
+  HWY_INLINE T
+#include <joist/core/kernels/optimizer_rules.inl>
+#undef JOIST_FUNCTION
+
+template <class Rule, int n>
+void step_loop(const OptimizerStep& step, const StepRange<float>& range) {
+  const Rule rule = std::get<Rule>(step.rule);  // a copy: nothing that is stored below can change it
+  const Lanes gradient(step.gradient), decay(step.weight_decay), shrink(step.shrink);
+  float* const p = range.parameter;
+  const float* const g = range.gradient;
+  const std::array<float*, 3> memory = range.memory;
+  for (std::int64_t i = 0; i < range.count; i += lanes()) {
+    const std::int64_t left = range.count - i;
+    Lanes remembered[3] = {Lanes(0.0F), Lanes(0.0F), Lanes(0.0F)};
+    for (std::size_t k = 0; k < n; ++k) remembered[k] = load_up_to(memory[k] + i, left);
+    const Lanes old = load_up_to(p + i, left);
+    const Lanes slope = multiply_add(decay, old, gradient * load_up_to(g + i, left));
+    store_up_to(updated(rule, shrink * old, slope, remembered), p + i, left);
+    for (std::size_t k = 0; k < n; ++k) store_up_to(remembered[k], memory[k] + i, left);
   }
 }
 
-void adam_loop(const AdamFactors& f, std::int64_t count, float* parameter, const float* gradient, float* first_moment,
-               float* second_moment) {
-  const Lanes beta1(f.beta1), rest1(f.rest1), beta2(f.beta2), rest2(f.rest2);
-  const Lanes epsilon(f.epsilon), decay(f.decay), coupled(f.coupled), step(f.step), correction(f.correction);
-  for (std::int64_t i = 0; i < count; i += lanes()) {
-    const std::int64_t left = count - i;
-    const Lanes p = load_up_to(parameter + i, left);
-    const Lanes g = multiply_add(coupled, p, load_up_to(gradient + i, left));
-    const Lanes m = multiply_add(beta1, load_up_to(first_moment + i, left), rest1 * g);
-    const Lanes v = multiply_add(beta2, load_up_to(second_moment + i, left), rest2 * g * g);
-    store_up_to(m, first_moment + i, left);
-    store_up_to(v, second_moment + i, left);
-    store_up_to(p * decay - step * m / multiply_add(sqrt(v), correction, epsilon), parameter + i, left);
-  }
+using StepLoop = void (*)(const OptimizerStep& step, const StepRange<float>& range);
+
+template <class Rule, int n>
+constexpr StepLoop loop_of() {
+  if constexpr (n >= Rule::least && n <= Rule::most)
+    return &step_loop<Rule, n>;
+  else
+    return nullptr;
+}
+template <class Variant>
+struct Loops;
+template <class... Rule>
+struct Loops<std::variant<Rule...>> {
+  static constexpr StepLoop table[][4] = {
+      {loop_of<Rule, 0>(), loop_of<Rule, 1>(), loop_of<Rule, 2>(), loop_of<Rule, 3>()}...};
+};
+
+void step_any(const OptimizerStep& step, const StepRange<float>& range) {
+  Loops<StepRule>::table[step.rule.index()][range.remembered()](step, range);
 }
 
 void interpolate_loop(float weight, std::int64_t count, const float* x, float* y) {
@@ -61,18 +74,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace joist {
 namespace {
-HWY_EXPORT(sgd_loop);
-HWY_EXPORT(adam_loop);
+HWY_EXPORT(step_any);
 HWY_EXPORT(interpolate_loop);
 }  // namespace
 
-void sgd_range(const SgdFactors& factors, std::int64_t count, float* parameter, const float* gradient,
-               float* velocity) {
-  HWY_DYNAMIC_DISPATCH(sgd_loop)(factors, count, parameter, gradient, velocity);
-}
-void adam_range(const AdamFactors& factors, std::int64_t count, float* parameter, const float* gradient,
-                float* first_moment, float* second_moment) {
-  HWY_DYNAMIC_DISPATCH(adam_loop)(factors, count, parameter, gradient, first_moment, second_moment);
+void step_range(const OptimizerStep& step, const StepRange<float>& range) {
+  HWY_DYNAMIC_DISPATCH(step_any)(step, range);
 }
 void interpolate_range(float weight, std::int64_t count, const float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(interpolate_loop)(weight, count, x, y);

@@ -128,34 +128,33 @@ std::vector<KernelCase> make() {
       });
 
   // ---- optimizer: several steps, parameter, gradient, state
-  const auto sgd = [&](const std::string& name, SgdStep step, std::int64_t count = 131) {
-    add("sgd_" + name, 1e-6, {uniform({count}), uniform({count}), output({count})}, [step](const Kernels& k, Arrays a) {
-      for (int i = 0; i < 3; ++i) {
-        SgdStep now = step;
-        now.first = i == 0;
-        k.optimizer.sgd(now, a[0], a[1], step.momentum == 0 ? Array() : a[2]);
-      }
-    });
-  };
-  sgd("plain", {.rate = 0.1});
-  sgd("decay", {.rate = 0.1, .weight_decay = 0.01});
-  sgd("momentum", {.rate = 0.1, .momentum = 0.9, .weight_decay = 0.01});
-  sgd("dampened", {.rate = 0.1, .momentum = 0.9, .dampening = 0.3});
-  sgd("nesterov", {.rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
-  sgd("large", {.rate = 0.1, .momentum = 0.9, .nesterov = true}, 70001);
-  const auto adam = [&](const std::string& name, AdamStep step, std::int64_t count = 131) {
-    add("adam_" + name, 3e-6, {uniform({count}), uniform({count}), output({count}), output({count})},
-        [step](const Kernels& k, Arrays a) {
-          k.elementwise.fill(0, a[2]);
-          k.elementwise.fill(0, a[3]);
-          for (AdamStep now = step; now.step < step.step + 3; ++now.step) k.optimizer.adam(now, a[0], a[1], a[2], a[3]);
+  const auto optimizer = [&](const std::string& name, const OptimizerStep& step, std::size_t memory,
+                             std::int64_t count = 131) {
+    add("step_" + name, 3e-6, {uniform({count}), uniform({count}), output({count}), output({count}), output({count})},
+        [step, memory](const Kernels& k, Arrays a) {
+          StepMemory remembered;
+          for (std::size_t i = 0; i < 3; ++i) k.elementwise.fill(0.5, a[i + 2]);
+          for (std::size_t i = 0; i < memory; ++i) remembered[i] = a[i + 2];
+          for (int i = 0; i < 3; ++i) k.optimizer.step(step, a[0], a[1], remembered);
         });
   };
-  adam("decoupled", {.rate = 0.01, .weight_decay = 0.1});
-  adam("coupled", {.rate = 0.01, .weight_decay = 0.1, .decoupled = false});
-  adam("options", {.rate = 0.01, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3});
-  adam("late", {.rate = 0.01, .step = 100000});
-  adam("large", {.rate = 0.01, .weight_decay = 0.1}, 70001);
+  const SgdRule momentum{.rate = 0.1, .momentum = 0.9, .undamped = 0.7, .nesterov_momentum = 0.9, .moving = true};
+  SgdRule nesterov = momentum;
+  nesterov.nesterov = true;
+  optimizer("sgd", {.rule = SgdRule{.rate = 0.1}, .weight_decay = 0.01}, 0);
+  optimizer("sgd_momentum", {.rule = momentum}, 1);
+  optimizer("sgd_nesterov", {.rule = nesterov, .weight_decay = 0.01}, 1);
+  optimizer("sgd_large", {.rule = nesterov}, 1, 70001);
+  AdamRule adam{.rate = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .correction = 2};
+  optimizer("adam", {.rule = adam, .gradient = -1, .weight_decay = 0.1}, 2);
+  optimizer("adamw_large", {.rule = adam, .shrink = 0.99}, 2, 70001);
+  adam.amsgrad = true;
+  optimizer("amsgrad", {.rule = adam}, 3);
+  optimizer(
+      "rmsprop",
+      {.rule = RmspropRule{.rate = 0.01, .alpha = 0.9, .eps = 0.1, .momentum = 0.9, .centered = true, .moving = true}},
+      3);
+  optimizer("lion", {.rule = LionRule{.rate = 0.01, .beta1 = 0.9, .beta2 = 0.99}, .shrink = 0.99}, 1);
   for (const std::int64_t count : {std::int64_t{1}, std::int64_t{67}, std::int64_t{70001}})
     add("interpolate_" + std::to_string(count), 1e-6, {uniform({count}), uniform({count})},
         [](const Kernels& k, Arrays a) { k.optimizer.interpolate(a[0], 0.25, a[1]); });
@@ -165,6 +164,13 @@ std::vector<KernelCase> make() {
       k.optimizer.square_sum(a[0], total);
       k.elementwise.copy(total, Out{a[1]});
     });
+  for (const std::int64_t count : {std::int64_t{0}, std::int64_t{67}, std::int64_t{300007}})
+    add("product_sum_" + std::to_string(count), 1e-7, {uniform({count}), uniform({count}), output({1})},
+        [](const Kernels& k, Arrays a) {
+          const Array total = Array::empty({1}, Dtype::float64, a[0].device());
+          k.optimizer.product_sum(a[0], a[1], total);
+          k.elementwise.copy(total, Out{a[2]});
+        });
   return cases;
 }
 

@@ -183,24 +183,35 @@ TEST(Reference, DropoutFollowsTheWordsOfItsKey) {
 
 TEST(Reference, OptimizersStepByTheirFormulas) {
   const Array p = array({1}, {1}), g = array({1}, {2}), v = array({1}, {std::nan("")});
-  SgdStep step{.rate = 0.1, .momentum = 0.5, .dampening = 0.25, .weight_decay = 1, .nesterov = false, .first = true};
-  table().optimizer.sgd(step, p, g, v);  // d = 3, v = 3
+  const auto sgd = [&](bool first, bool nesterov) {
+    table().optimizer.step({.rule = SgdRule{.rate = 0.1,
+                                            .momentum = first ? 0 : 0.5,
+                                            .undamped = first ? 1 : 0.75,
+                                            .nesterov_momentum = 0.5,
+                                            .moving = true,
+                                            .nesterov = nesterov},
+                            .weight_decay = 1},
+                           p, g, {v});
+  };
+  sgd(true, false);  // d = 3, v = 3
   expect(p, {0.7});
-  step.first = false;
-  table().optimizer.sgd(step, p, g, v);  // d = 2.7, v = 1.5 + 2.025
+  sgd(false, false);  // d = 2.7, v = 1.5 + 2.025
   expect(v, {3.525});
   expect(p, {0.3475});
-  step.nesterov = true;
-  table().optimizer.sgd(step, p, g, v);  // d = 2.3475, v = 1.7625 + 1.760625, d + v / 2
+  sgd(false, true);  // d = 2.3475, v = 1.7625 + 1.760625, d + v / 2
   expect(p, {0.3475 - 0.1 * (2.3475 + 0.5 * 3.523125)});
 
   const Array q = array({1}, {1}), m = array({1}, {0}), s = array({1}, {0});
-  table().optimizer.adam({.rate = 0.1, .epsilon = 1, .weight_decay = 0.5}, q, g, m, s);
+  const auto adam = [&](double shrink, double correction1, double correction2) {
+    const AdamRule rule{
+        .rate = 0.1 / correction1, .beta1 = 0.9, .beta2 = 0.999, .eps = 1, .correction = 1 / std::sqrt(correction2)};
+    table().optimizer.step({.rule = rule, .shrink = shrink}, q, g, {m, s});
+  };
+  adam(0.95, 0.1, 0.001);
   expect(q, {0.95 - 0.1 * 2 / (2 + 1)});
   expect(m, {0.2});
   expect(s, {0.004});
-  table().optimizer.adam({.rate = 0.1, .epsilon = 1, .weight_decay = 0, .step = 2}, q, g, m,
-                         s);  // still 2 after correction
+  adam(1, 0.19, 0.001999);  // still 2 after correction
   expect(q, {0.95 - 0.2 * 2 / (2 + 1)});
 
   const Array average = array({2}, {0, 4}), total = unset({1});
@@ -208,6 +219,8 @@ TEST(Reference, OptimizersStepByTheirFormulas) {
   expect(average, {0.25, 3});
   table().optimizer.square_sum(average, total);
   expect(total, {9.0625});
+  table().optimizer.product_sum(average, array({2}, {4, -1}), total);
+  expect(total, {-2});
 }
 
 }  // namespace

@@ -85,8 +85,8 @@ MISTAKES = [
      "{.array = dx.selected(0, wanted[i * step]), .accumulate = out.accumulate}"),
     ("core/cpu/random.cpp", "if (!plain) return;", ""),
     ("core/cpu/random_words.cpp", "for (int round = 0; round < 10; ++round)", "for (int round = 0; round < 9; ++round)"),
-    ("core/cpu/optimizer_ranges.cpp", "d = f.nesterov ? multiply_add(Lanes(f.nesterov_momentum), v, d) : v;", "d = v;"),
-    ("core/cpu/optimizer.cpp", "static_cast<float>(1 / std::sqrt(1 - std::pow(step.beta2, t)))", "1.0F"),
+    ("core/cpu/optimizer_ranges.cpp", "updated(rule, shrink * old, slope, remembered)", "updated(rule, old, slope, remembered)"),
+    ("core/cpu/optimizer_ranges.cpp", "multiply_add(decay, old, gradient * load_up_to(g + i, left))", "gradient * load_up_to(g + i, left)"),
     # comparisons, random numbers, integers, 16-bit numbers, bfloat16 products
     ("core/cpu/comparison.cpp", "left, right, y, std::less_equal<>{}", "left, right, y, std::less<>{}"),
     ("core/cpu/comparison.cpp", "first || second", "first != second"),

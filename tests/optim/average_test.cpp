@@ -87,5 +87,17 @@ TEST(Schedule, IsAFunctionOfProgress) {
   EXPECT_DOUBLE_EQ(schedule::warmed_up(0, 0), 1);
 }
 
+TEST(MovingAverage, EqualWeightsAreThePlainMean) {
+  const std::vector<Field> fields{parameter("a.weight", {100}, {1, 1})};
+  FlatParameters parameters(fields);
+  MovingAverage average(parameters, fields, {.equal = true});
+  for (const float value : {1.0F, 2.0F, 6.0F}) {
+    fields[0].tensor.value().data<float>()[0] = value;
+    average.update();
+  }
+  average.swap();
+  EXPECT_FLOAT_EQ(fields[0].tensor.value().data<float>()[0], 3);
+}
+
 }  // namespace
 }  // namespace joist

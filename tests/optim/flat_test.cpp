@@ -113,8 +113,8 @@ TEST(FlatParameters, PartsGoOutAndComeBackByName) {
   flat.assign_parts(other, "copy.", parts);
   EXPECT_EQ(numbers(other), numbers(flat.values()));
 
-  const std::vector<NamedState> wrong{{"copy.a.weight", testing::values_on(cpu, {9, 9}, {2, 1})},
-                                      {"copy.a.bias", testing::values_on(cpu, {9, 9}, {2})}};
+  const std::vector<NamedState> wrong{{"copy.a.weight", testing::values_on(testing::single, {9, 9}, {2, 1})},
+                                      {"copy.a.bias", testing::values_on(testing::single, {9, 9}, {2})}};
   EXPECT_THROW(flat.assign_parts(other, "copy.", wrong), DataError);
   EXPECT_THROW(flat.assign_parts(other, "elsewhere.", parts), DataError);
   EXPECT_EQ(numbers(other), numbers(flat.values())) << "a refused assignment wrote something";

@@ -1,3 +1,4 @@
+#include <joist/core/text.h>
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/options.h>
 

@@ -1,10 +1,11 @@
 #include <joist/core/error.h>
+#include <joist/core/text.h>
+#include <joist/optim/registry.h>
 #include <joist/tools/training/options.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <numeric>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -183,31 +184,15 @@ TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now)
   return merged;
 }
 
-std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
-  const auto distance = [](const std::string& a, const std::string& b) {  // Levenshtein
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i + 1;
-      for (std::size_t j = 0; j < b.size(); ++j) {
-        const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
-      }
-    }
-    return row.back();
-  };
-  std::string best;
-  std::size_t least = std::max<std::size_t>(name.size() / 3, 2) + 1;
-  for (const std::string& candidate : known) {
-    const std::size_t d = distance(name, candidate);
-    if (d < least) {
-      least = d;
-      best = candidate;
-    }
-  }
-  return best;
+const char* optimizer_help() {
+  static const std::string help = [] {
+    std::string text = "auto: adamw; or";
+    for (const std::string& name : optimizer_names())
+      if (!optimizer_needs_closure(name)) text += " " + name;
+    text += "; lookahead:NAME, cautious:NAME, centralized:NAME around one of them";
+    return text;
+  }();
+  return help.c_str();
 }
 
 }  // namespace joist

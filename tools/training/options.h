@@ -79,6 +79,9 @@ struct OptionInfo {
   bool exact;  ///< another value makes another run: refused with --resume
 };
 
+/// Which optimizers there are.
+const char* optimizer_help();
+
 /// Calls visit(OptionInfo, member) for each option, in the order of help and files.
 template <class Options, class Visit>
 void visit_options(Options& o, Visit&& visit) {
@@ -124,11 +127,11 @@ void visit_options(Options& o, Visit&& visit) {
         o.evaluate_every);
 
   constexpr const char* recipe = "Recipe";
-  visit(OptionInfo{"optimizer", "auto|adamw|sgd", "", recipe, true}, o.optimizer);
+  visit(OptionInfo{"optimizer", "auto|NAME", optimizer_help(), recipe, true}, o.optimizer);
   visit(OptionInfo{"lr", "R", "learning rate; 0: chosen", recipe, true}, o.lr);
   visit(OptionInfo{"schedule", "linear|cosine", "how the rate falls", recipe, true}, o.schedule);
   visit(OptionInfo{"final-lr", "F", "rate at the end, as a fraction of --lr", recipe, true}, o.final_lr);
-  visit(OptionInfo{"momentum", "M", "momentum of SGD, beta1 of AdamW; 0: chosen", recipe, true}, o.momentum);
+  visit(OptionInfo{"momentum", "M", "momentum or beta1 of the optimizer; 0: chosen", recipe, true}, o.momentum);
   visit(OptionInfo{"weight-decay", "D", "on weights, not on biases and norms; -1: chosen", recipe, true},
         o.weight_decay);
   visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run", recipe, true},
@@ -159,8 +162,5 @@ void read_toml(TrainOptions& options, const std::string& text, const std::string
 /// The options of a run that goes on: those saved, with what the user gave now where that changes nothing of the
 /// result. Throws UsageError listing every option that would.
 TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now);
-
-/// The known name that is closest to a misspelt one, or "" when none is near.
-std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace joist

@@ -1,13 +1,13 @@
 #include <joist/core/kernels.h>
 #include <joist/core/threads.h>
-#include <joist/optim/adam.h>
 #include <joist/optim/clip.h>
+#include <joist/optim/registry.h>
 #include <joist/optim/schedule.h>
-#include <joist/optim/sgd.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -27,20 +27,44 @@ void require_range(const char* option, double value, double low, double high) {
   throw UsageError({.where = option, .what = fmt::format("{}", value), .expected = fmt::format("{} to {}", low, high)});
 }
 
-std::unique_ptr<Optimizer> make_optimizer(FlatParameters& parameters, const TrainOptions& options) {
-  if (options.optimizer == "sgd")
-    return std::make_unique<Sgd>(parameters, SgdOptions{.lr = options.lr,
-                                                        .momentum = options.momentum,
-                                                        .weight_decay = options.weight_decay,
-                                                        .nesterov = options.momentum > 0});
-  return std::make_unique<AdamW>(
-      parameters, AdamWOptions{.lr = options.lr, .beta1 = options.momentum, .weight_decay = options.weight_decay});
+// The default of an optimizer's option; nothing where it has none of that name.
+std::optional<double> default_of(const std::string& optimizer, const std::string& option) {
+  for (const OptimizerOptionInfo& info : optimizer_options(optimizer))
+    if (info.name == option) return std::stod(info.value);
+  return std::nullopt;
+}
+
+// What the optimizer calls its --momentum.
+std::string momentum_name(const std::string& optimizer) {
+  return default_of(optimizer, "momentum") ? "momentum" : default_of(optimizer, "beta1") ? "beta1" : "";
+}
+
+void require_trainable_by(const std::string& optimizer) {
+  static_cast<void>(optimizer_options(optimizer));  // throws for an unknown name
+  if (optimizer_needs_closure(optimizer))
+    throw UsageError({.where = "--optimizer",
+                      .what = optimizer + " asks for the loss of the same pictures several times per step",
+                      .expected = "an optimizer that steps by one gradient",
+                      .remedy = "--optimizer adamw; the library has the others"});
+}
+
+std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const TrainOptions& options) {
+  std::vector<OptimizerOption> settings{{"lr", fmt::format("{}", options.lr)}};
+  if (const std::string name = momentum_name(options.optimizer); !name.empty())
+    settings.push_back({name, fmt::format("{}", options.momentum)});
+  if (default_of(options.optimizer, "weight_decay"))
+    settings.push_back({"weight_decay", fmt::format("{}", options.weight_decay)});
+  if (options.optimizer == "sgd") settings.push_back({"nesterov", options.momentum > 0 ? "true" : "false"});
+  std::unique_ptr<Optimizer> optimizer = make_optimizer(options.optimizer, parameters, settings);
+  optimizer->train();
+  return optimizer;
 }
 
 }  // namespace
 
 TrainOptions resolve(TrainOptions options) {
-  require_choice("--optimizer", options.optimizer, {"auto", "adamw", "sgd"});
+  if (options.optimizer == "auto") options.optimizer = "adamw";
+  require_trainable_by(options.optimizer);
   require_choice("--schedule", options.schedule, {"linear", "cosine"});
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
@@ -77,8 +101,21 @@ TrainOptions resolve(TrainOptions options) {
   if (options.threads > 0) set_threads(static_cast<int>(options.threads));
   options.threads = threads();
   if (options.loader_threads == 0) options.loader_threads = std::clamp<std::int64_t>(options.threads, 1, 8);
-  if (options.optimizer == "auto") options.optimizer = "adamw";
-  if (options.momentum == 0) options.momentum = options.optimizer == "sgd" ? 0.937 : 0.9;
+  const std::string momentum = momentum_name(options.optimizer);
+  if (momentum.empty() && options.momentum != 0)
+    throw UsageError({.where = "--momentum", .what = "the optimizer " + options.optimizer + " has none"});
+  if (options.momentum == 0 && !momentum.empty())
+    options.momentum = options.optimizer == "sgd" ? 0.937 : *default_of(options.optimizer, momentum);
+  if (!default_of(options.optimizer, "weight_decay") && options.weight_decay > 0)
+    throw UsageError({.where = "--weight-decay", .what = "the optimizer " + options.optimizer + " has none"});
+  if (options.optimizer == "schedule_free_adamw") {  // averages by itself, at a rate that does not fall
+    if (options.given.contains("average-decay") && options.average_decay > 0)
+      throw UsageError({.where = "--average-decay",
+                        .what = "a second average beside that of " + options.optimizer,
+                        .remedy = "leave it out"});
+    options.average_decay = 0;
+    if (!options.given.contains("final-lr")) options.final_lr = 1;
+  }
   return options;
 }
 
@@ -103,12 +140,18 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                       .what = fmt::format("{}", options.size),
                       .expected = "a multiple of 32",
                       .remedy = fmt::format("--size {}", std::max<std::int64_t>(options.size / 32, 1) * 32)});
-  if (options.lr ==
-      0)  // detectors: the usual rule for few classes and short runs; classifiers: AdamW's and SGD's defaults
-    options.lr = options.optimizer == "sgd" ? 0.01
-                   : detect                   ? std::round(0.002 * 5 / static_cast<double>(4 + classes) * 1e6) / 1e6
-                                              : 1e-3;
-  if (options.weight_decay < 0) options.weight_decay = detect || options.optimizer == "sgd" ? 5e-4 : 0.01;
+  // Detectors: the usual rule for few classes and short runs; classifiers: the optimizer's own, SGD's faster.
+  const double usual = options.optimizer == "sgd" ? 0.01 : *default_of(options.optimizer, "lr");
+  if (options.lr == 0)
+    options.lr = detect && options.optimizer == "adamw"
+                     ? std::round(0.002 * 5 / static_cast<double>(4 + classes) * 1e6) / 1e6
+                     : usual;
+  if (options.weight_decay < 0) {
+    const std::optional<double> own = default_of(options.optimizer, "weight_decay");
+    options.weight_decay = !own                                                                     ? 0
+                           : options.optimizer == "sgd" || (detect && options.optimizer == "adamw") ? 5e-4
+                                                                                                    : *own;
+  }
   if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
   if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
   return entry;
@@ -123,7 +166,7 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
     : options_(options),
       fields_(std::move(fields)),
       parameters_(fields_),
-      optimizer_(make_optimizer(parameters_, options)) {
+      optimizer_(optimizer_for(parameters_, options)) {
   if (options.average_decay > 0)
     average_ = std::make_unique<MovingAverage>(
         parameters_, fields_, AverageOptions{.decay = options.average_decay, .tau = options.average_tau});

@@ -206,6 +206,7 @@ bool Trainer::finish_epoch() {
   if (wants_evaluation(epoch)) {
     console_.progress("evaluating", state_.step, plan_.total(), std::nan(""), "");
     const Clock::time_point start = Clock::now();
+    const Evaluated evaluated(learner_.optimizer());
     const Averaged averaged(learner_.average());
     evaluation = task_.evaluate();
     if (!evaluation) return false;
@@ -247,6 +248,7 @@ void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& eva
   // Without data to evaluate on, the last weights are taken to be the best.
   if (task_.can_evaluate() && !(evaluation && (state_.best_epoch == 0 || evaluation->values[0] > state_.best_value)))
     return;
+  const Evaluated evaluated(learner_.optimizer());
   const Checkpoint best{.description = task_.description(),
                         .model = learner_.average() ? learner_.average()->state() : weights_of(learner_.fields())};
   if (!writer_.best(best)) return;  // the next one that is better than what stands there tries again

@@ -1,5 +1,6 @@
 // Plan, budget, options, checkpoint: the parts that training is made of.
 #include <joist/core/kernels.h>
+#include <joist/optim/registry.h>
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/budget.h>
 #include <joist/tools/training/checkpoint.h>
@@ -159,6 +160,27 @@ TEST(Recipe, RefusesWhatMakesNoSense) {
       options.model = sequence;
       EXPECT_THROW(resolve_model(options, registry, pictures, 3, 0, 3), UsageError) << sequence;
     }
+}
+
+TEST(Recipe, TakesEveryOptimizerThatStepsByOneGradient) {
+  const ModelRegistry registry;
+  std::vector<std::string> names = optimizer_names();
+  names.insert(names.end(), {"lookahead:adamw", "cautious:lion", "centralized:sgd", "sam:sgd"});
+  for (const std::string& name : names) {
+    if (optimizer_needs_closure(name)) {
+      EXPECT_THROW(resolve({.optimizer = name}), UsageError) << name;
+      continue;
+    }
+    testing::TinyTask task;
+    TrainOptions options = resolve({.epochs = 1, .optimizer = name, .warmup = 0});
+    resolve_model(options, registry, TaskKind::classify, 3, 0, 3);
+    Learner learner(task.model().fields(), options);
+    EXPECT_EQ(learner.optimizer().kind(), name);
+    EXPECT_TRUE(learner.step(0, Plan({{0, 10}}))) << name;
+    EXPECT_GT(learner.optimizer().groups()[0].lr, 0) << name;
+  }
+  EXPECT_THROW(resolve({.optimizer = "adagrad", .momentum = 0.5}), UsageError);
+  EXPECT_THROW(resolve({.optimizer = "rprop", .weight_decay = 0.1}), UsageError);
 }
 
 TEST(Recipe, TheRateRisesAndFalls) {
