@@ -54,9 +54,13 @@ struct BasicBlock {
 
 /// [batch, 3, height, width] -> logits [batch, classes].
 struct ResNet {
-  explicit ResNet(const ResNetOptions& options = {}) : fc({.in = 512, .out = options.classes}) {
+  explicit ResNet(const ResNetOptions& options = {})
+      : fc({.in = 512, .out = require_positive("ResNet", "classes", options.classes)}) {
     if (options.depth != 18 && options.depth != 34)
-      throw UsageError({.where = "ResNet", .what = "depth " + std::to_string(options.depth), .expected = "18 or 34"});
+      throw UsageError({.where = "ResNet",
+                        .what = "depth " + std::to_string(options.depth),
+                        .expected = "18 or 34",
+                        .remedy = "18; deeper ones have blocks of another kind"});
     conv1.weight = init::he_normal_fan_out(conv1.weight.shape());
     const std::vector<std::int64_t> repeats =
         options.depth == 18 ? std::vector<std::int64_t>{2, 2, 2, 2} : std::vector<std::int64_t>{3, 4, 6, 3};
@@ -74,6 +78,7 @@ struct ResNet {
     }
   }
   Tensor operator()(const Tensor& x) const {
+    require_pictures("ResNet", x.shape(), 3);
     Tensor y = max_pool2d(bn1(conv1(x)), {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
     for (const auto* layer : {&layer1, &layer2, &layer3, &layer4})
       for (const BasicBlock& block : *layer) y = block(y);
