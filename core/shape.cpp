@@ -19,7 +19,10 @@ Shape Shape::filled(int rank, std::int64_t length) {
 
 void Shape::refuse(int axis) const {
   throw ShapeError({.what = "axis " + std::to_string(axis) + " of shape " + text(),
-                    .expected = "an axis from " + std::to_string(-rank_) + " to " + std::to_string(rank_ - 1)});
+                    .expected = rank_ == 0
+                                    ? "a shape with axes"
+                                    : "an axis from " + std::to_string(-rank_) + " to " + std::to_string(rank_ - 1),
+                    .remedy = "-1 is the last axis; unsqueeze() adds one"});
 }
 
 std::int64_t Shape::elements() const { return elements(0, rank_); }
@@ -89,7 +92,8 @@ Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
       throw ShapeError({.where = operation,
                         .what = "shapes " + a.text() + " and " + b.text() + " do not broadcast: axis " +
                                 std::to_string(-i) + " is " + std::to_string(a[-i]) + " and " + std::to_string(b[-i]),
-                        .expected = "equal lengths, or 1, on every axis counted from the end"});
+                        .expected = "equal lengths, or 1, on every axis counted from the end",
+                        .remedy = "reshape() so that axes of length 1 stand where one of them shall be repeated"});
     result[-i] = a[-i] == 1 ? b[-i] : a[-i];
   }
   return result;

@@ -22,7 +22,11 @@ Tensor Tensor::full(const Shape& shape, double value, Dtype dtype, Device device
 }
 
 const Array& Tensor::value() const {
-  if (!state_) throw InternalError({.where = "Tensor", .what = "an undefined tensor was read"});
+  if (!state_)
+    throw InternalError({.where = "Tensor",
+                         .what = "an undefined tensor was read",
+                         .expected = "a tensor with a value",
+                         .remedy = "ask defined() of what is optional: a layer's bias, a state, a mask"});
   return state_->value;
 }
 

@@ -12,6 +12,7 @@
 #include <joist/core/fields.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/reshape.h>
 
@@ -111,7 +112,8 @@ struct PReLUOptions {
 };
 /// torch.nn.PReLU: max(x, 0) + weight · min(x, 0).
 struct PReLU {
-  explicit PReLU(const PReLUOptions& options = {}) : weight(init::constant({options.channels}, options.init)) {}
+  explicit PReLU(const PReLUOptions& options = {})
+      : weight(init::constant({require_positive("PReLU", "channels", options.channels)}, options.init)) {}
   Tensor operator()(const Tensor& x) const { return prelu(x, weight); }
   auto fields() { return joist::fields("weight", weight); }
 
@@ -122,8 +124,14 @@ struct PReLU {
 struct RReLU {
   double lower = 1.0 / 8, upper = 1.0 / 3;
   Tensor operator()(const Tensor& x) const {
+    if (!(lower <= upper))
+      throw UsageError({.where = "RReLU",
+                        .what = "lower " + std::to_string(lower) + ", upper " + std::to_string(upper),
+                        .expected = "lower <= upper",
+                        .remedy = "swap them"});
     if (!training()) return leaky_relu(x, (lower + upper) / 2);
-    return where(ge(x, 0), x, x * rand(x.shape(), lower, upper, x.dtype(), x.device()));
+    const Dtype dtype = is_floating(x.dtype()) ? x.dtype() : Dtype::float32;  // integers as in leaky_relu
+    return where(ge(x, 0), x, x * rand(x.shape(), lower, upper, dtype, x.device()));
   }
 };
 

@@ -1,6 +1,7 @@
 #include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/layers/attention.h>
+#include <joist/layers/check.h>
 
 #include <cmath>
 #include <limits>
@@ -30,8 +31,10 @@ Tensor combined(const AttentionCall& call, std::int64_t batch, std::int64_t head
                 std::int64_t keys, Dtype dtype) {
   Tensor mask = call.attn_mask, padding = call.key_padding_mask;
   const auto refuse = [](const char* what, const Tensor& given, const std::string& expected) {
-    throw ShapeError(
-        {.where = name, .what = std::string(what) + " of shape " + given.shape().text(), .expected = expected});
+    throw ShapeError({.where = name,
+                      .what = std::string(what) + " of shape " + given.shape().text(),
+                      .expected = expected,
+                      .remedy = "expand() it"});
   };
   if (mask.defined()) {
     if (mask.shape() == Shape{batch * heads, queries, keys})
@@ -51,7 +54,8 @@ Tensor combined(const AttentionCall& call, std::int64_t batch, std::int64_t head
     if (one.defined() && one.dtype() != Dtype::boolean && !is_floating(one.dtype()))
       throw DtypeError({.where = name,
                         .what = "a mask of " + std::string(name_of(one.dtype())),
-                        .expected = "bool (true: not seen) or floating (added)"});
+                        .expected = "bool (true: not seen) or floating (added)",
+                        .remedy = "eq(mask, 0) for one that holds 1 where a key is seen"});
   if (!mask.defined() && !padding.defined()) return {};
   if (!mask.defined() || !padding.defined()) {
     const Tensor& one = mask.defined() ? mask : padding;
@@ -77,6 +81,17 @@ Tensor weights_of(const Tensor& q, const Tensor& k, const Tensor& mask, bool cau
   const Tensor seen = sum(to(gt(scores.detach(), never), scores.dtype()), {3}, true);
   const Tensor blind = eq(seen, 0);
   return masked_fill(softmax(masked_fill(scores, blind, 0), 3), blind, 0);
+}
+
+const MultiheadAttentionOptions& checked(const MultiheadAttentionOptions& given) {
+  require_heads(name, "embed_dim", given.embed_dim, "num_heads", given.num_heads);
+  require_probability(name, "dropout", given.dropout);
+  if (given.kdim < 0 || given.vdim < 0)
+    throw UsageError({.where = name,
+                      .what = "kdim " + std::to_string(given.kdim) + ", vdim " + std::to_string(given.vdim),
+                      .expected = "widths of 1 or more, or 0 for embed_dim",
+                      .remedy = "leave them out where keys and values are as wide as queries"});
+  return given;
 }
 
 // [batch, length, heads · width] -> [batch, heads, length, width], a view.
@@ -116,15 +131,11 @@ std::pair<Tensor, Tensor> KeyValueCache::append(const Tensor& key, const Tensor&
 }
 
 MultiheadAttention::MultiheadAttention(const MultiheadAttentionOptions& given)
-    : embed_dim(given.embed_dim),
+    : embed_dim(checked(given).embed_dim),
       num_heads(given.num_heads),
       dropout(given.dropout),
       batch_first(given.batch_first),
       out_proj({.in = given.embed_dim, .out = given.embed_dim, .bias = given.bias}) {
-  if (num_heads < 1 || embed_dim % num_heads != 0)
-    throw UsageError({.where = name,
-                      .what = "embed_dim " + std::to_string(embed_dim) + ", num_heads " + std::to_string(num_heads),
-                      .expected = "a number of heads that divides embed_dim"});
   const std::int64_t kdim = given.kdim > 0 ? given.kdim : embed_dim, vdim = given.vdim > 0 ? given.vdim : embed_dim;
   if (kdim == embed_dim && vdim == embed_dim) {
     in_proj_weight = init::xavier_uniform({3 * embed_dim, embed_dim});
@@ -160,12 +171,14 @@ AttentionOutput MultiheadAttention::operator()(const Tensor& query, const Tensor
          .what = "query " + query.shape().text() + ", key " + key.shape().text() + ", value " + value.shape().text(),
          .expected = std::string(batch_first ? "[batch, length, width]" : "[length, batch, width]") + " of widths " +
                      std::to_string(embed_dim) + ", " + std::to_string(kdim) + ", " + std::to_string(vdim) +
-                     ", one batch size, as many values as keys"});
+                     ", one batch size, as many values as keys",
+         .remedy = "transpose(x, 0, 1) where length and batch are swapped, or batch_first"});
   const bool one_input = query.state() == key.state() && key.state() == value.state();
   if (call.cache && !one_input)
     throw UsageError({.where = name,
                       .what = "a cache with different query, key and value",
-                      .expected = "self-attention: one tensor for all three"});
+                      .expected = "self-attention: one tensor for all three",
+                      .remedy = "leave the cache out"});
 
   const auto ordered = [&](const Tensor& x) { return batch_first ? x : transpose(x, 0, 1); };
   const auto part = [&](const Tensor& x, int i) {

@@ -1,3 +1,4 @@
+#include <joist/layers/check.h>
 #include <joist/layers/conv_lstm.h>
 
 #include <string>
@@ -6,21 +7,25 @@ namespace joist {
 namespace {
 
 const ConvLSTMOptions& checked(const ConvLSTMOptions& options) {
-  const auto refuse = [](const std::string& what, const char* expected) {
-    throw UsageError({.where = "ConvLSTM", .what = what, .expected = expected});
+  const auto refuse = [](const std::string& what, const char* expected, const char* remedy) {
+    throw UsageError({.where = "ConvLSTM", .what = what, .expected = expected, .remedy = remedy});
   };
-  if (options.in < 1 || options.hidden < 1)
-    refuse("in " + std::to_string(options.in) + ", hidden " + std::to_string(options.hidden), "1 channel or more");
-  if (options.kernel < 1 || options.kernel % 2 == 0) refuse("kernel " + std::to_string(options.kernel), "an odd size");
+  require_positive("ConvLSTM", "in", options.in);
+  require_positive("ConvLSTM", "hidden", options.hidden);
+  if (options.kernel < 1 || options.kernel % 2 == 0)
+    refuse("kernel " + std::to_string(options.kernel), "an odd size", "3: states keep the input's size");
   if ((options.height > 0) != (options.width > 0) || options.height < 0 || options.width < 0)
     refuse("height " + std::to_string(options.height) + ", width " + std::to_string(options.width),
-           "both, for peephole weights, or neither");
+           "both, for peephole weights, or neither", "the size of the pictures, or 0 for both");
   return options;
 }
 
 void require_input(const Tensor& x, int rank, const char* axes) {
   if (x.rank() != rank)
-    throw ShapeError({.where = "ConvLSTM", .what = "input of shape " + x.shape().text(), .expected = axes});
+    throw ShapeError({.where = "ConvLSTM",
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = axes,
+                      .remedy = "ConvLSTM for a sequence, ConvLSTMCell for one step of time"});
 }
 
 }  // namespace
@@ -40,11 +45,13 @@ CellState ConvLSTMCell::step(const Tensor& input_gates, const Tensor& h, const T
     if (given->defined() && given->shape() != state)
       throw ShapeError({.where = "ConvLSTM",
                         .what = "state of shape " + given->shape().text(),
-                        .expected = state.text() + ", [batch, hidden, height, width]"});
+                        .expected = state.text() + ", [batch, hidden, height, width]",
+                        .remedy = "an undefined state is zero"});
   if (weight_ci.defined() && weight_ci.shape() != state.without(0))
     throw ShapeError({.where = "ConvLSTM",
                       .what = "peephole weights " + weight_ci.shape().text() + " for states " + state.text(),
-                      .expected = "inputs of the height and width that the layer was made for"});
+                      .expected = "inputs of the height and width that the layer was made for",
+                      .remedy = "resize the pictures, or a layer without height and width"});
   const auto parts = chunk(h.defined() ? input_gates + conv_h(h) : input_gates, 4, 1);
   const auto peephole = [](const Tensor& gate, const Tensor& weight, const Tensor& cell) {
     return weight.defined() && cell.defined() ? gate + weight * cell : gate;
@@ -63,8 +70,10 @@ SequenceOutput ConvLSTM::operator()(const Tensor& x, const Tensor& h0, const Ten
   require_input(x, 5, "[time, batch, in, height, width]");
   const std::int64_t steps = x.shape(0);
   if (steps == 0)
-    throw ShapeError(
-        {.where = "ConvLSTM", .what = "input of shape " + x.shape().text(), .expected = "at least one step of time"});
+    throw ShapeError({.where = "ConvLSTM",
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "at least one step of time",
+                      .remedy = "leave empty sequences out"});
   const Tensor gates = cell.conv_x(flatten(x, 0, 1));
   const auto by_step =
       chunk(reshape(gates, gates.shape().with(0, x.shape(1)).inserted(0, steps)), static_cast<int>(steps), 0);

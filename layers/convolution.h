@@ -3,12 +3,14 @@
 
 #include <joist/core/fields.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/normalization.h>
 #include <joist/layers/per_axis.h>
 #include <joist/layers/required.h>
 
 #include <cmath>
+#include <string>
 
 namespace joist {
 
@@ -24,18 +26,25 @@ struct ConvOptions {
   PadMode padding_mode = PadMode::constant;  ///< constant: zeros
 };
 
-/// torch.nn.Conv1d, Conv2d and Conv3d: [batch, in, length ...] -> [batch, out, length' ...].
+/// torch.nn.Conv1d, Conv2d and Conv3d: [batch, in, length ...] -> [batch, out, length' ...]. Throws UsageError for
+/// options that fit no input.
 template <int axes>
 struct Convolution {
   explicit Convolution(const ConvOptions& given)
-      : options{.stride = given.stride.on(axes), .dilation = given.dilation.on(axes), .groups = given.groups},
+      : options{.stride = given.stride.on(axes, name(), "stride", 1),
+                .dilation = given.dilation.on(axes, name(), "dilation", 1),
+                .groups = given.groups},
         same(given.padding.same()),
         padding_mode(given.padding_mode),
         weight(init::fan_in_uniform(weight_shape(given))) {
-    const Shape kernel = given.kernel.on(axes);
-    options.padding = given.padding.on(axes);
+    options.padding = given.padding.on(axes, name(), -1);
     for (int i = 0; i < axes; ++i)
-      if (options.padding[i] < 0) options.padding[i] = (kernel[i] - 1) / 2 * options.dilation[i];
+      if (options.padding[i] < 0) options.padding[i] = (weight.shape(2 + i) - 1) / 2 * options.dilation[i];
+    if (same && options.stride != Shape::filled(axes, 1))
+      throw UsageError({.where = name(),
+                        .what = "padding same with stride " + options.stride.text(),
+                        .expected = "stride 1",
+                        .remedy = "padding as numbers"});
     if (given.bias)
       bias = init::uniform({given.out}, 1.0 / std::sqrt(static_cast<double>(weight.shape().elements(1, axes + 2))));
   }
@@ -60,13 +69,11 @@ struct Convolution {
   Parameter bias{};  // [out]
 
  private:
+  static std::string name() { return layer_name("Conv", axes); }
   static Shape weight_shape(const ConvOptions& given) {
-    if (given.groups < 1 || given.in % given.groups != 0 || given.out % given.groups != 0)
-      throw UsageError({.where = "Convolution",
-                        .what = std::to_string(given.in) + " channels to " + std::to_string(given.out) + " in " +
-                                std::to_string(given.groups) + " groups",
-                        .expected = "both divisible by groups"});
-    return given.kernel.on(axes).inserted(0, given.in / given.groups).inserted(0, given.out);
+    require_grouped(name(), given.in, given.out, given.groups);
+    const Shape kernel = given.kernel.on(axes, name(), "kernel", 1);
+    return kernel.inserted(0, given.in / given.groups).inserted(0, given.out);
   }
   Tensor convolved(const Tensor& x, const ConvolutionOptions& with) const {
     if constexpr (axes == 1) return conv1d(x, weight, bias, with);
@@ -102,7 +109,7 @@ struct ConvNormOptions {
 /// Convolution without bias, batch normalization and activation, the last two as one operation.
 struct ConvNorm {
   explicit ConvNorm(const ConvNormOptions& options)
-      : conv({.in = options.in,
+      : conv({.in = checked(options).in,
               .out = options.out,
               .kernel = options.kernel,
               .stride = options.stride,
@@ -118,6 +125,14 @@ struct ConvNorm {
 
   Conv2d conv;
   BatchNorm2d bn;
+
+ private:
+  static const ConvNormOptions& checked(const ConvNormOptions& options) {
+    require_grouped("ConvNorm", options.in, options.out, options.groups);
+    require_positive("ConvNorm", "kernel", options.kernel);
+    require_positive("ConvNorm", "stride", options.stride);
+    return options;
+  }
 };
 
 }  // namespace joist

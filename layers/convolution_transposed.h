@@ -3,11 +3,14 @@
 
 #include <joist/core/fields.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/per_axis.h>
 #include <joist/layers/required.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
 namespace joist {
 
@@ -27,12 +30,19 @@ struct ConvTransposeOptions {
 template <int axes>
 struct ConvTranspose {
   explicit ConvTranspose(const ConvTransposeOptions& given)
-      : options{.stride = given.stride.on(axes),
-                .padding = given.padding.on(axes),
-                .output_padding = given.output_padding.on(axes),
-                .dilation = given.dilation.on(axes),
+      : options{.stride = given.stride.on(axes, name(), "stride", 1),
+                .padding = given.padding.on(axes, name(), "padding", 0),
+                .output_padding = given.output_padding.on(axes, name(), "output_padding", 0),
+                .dilation = given.dilation.on(axes, name(), "dilation", 1),
                 .groups = given.groups},
         weight(init::fan_in_uniform(weight_shape(given))) {
+    for (int i = 0; i < axes; ++i)
+      if (options.output_padding[i] >= std::max(options.stride[i], options.dilation[i]))
+        throw UsageError({.where = name(),
+                          .what = "output_padding " + options.output_padding.text() + " with stride " +
+                                  options.stride.text() + " and dilation " + options.dilation.text(),
+                          .expected = "less than the stride or the dilation",
+                          .remedy = "pad() the result"});
     if (given.bias)
       bias = init::uniform({given.out}, 1.0 / std::sqrt(static_cast<double>(weight.shape().elements(1, axes + 2))));
   }
@@ -49,13 +59,11 @@ struct ConvTranspose {
   Parameter bias{};  // [out]
 
  private:
+  static std::string name() { return layer_name("ConvTranspose", axes); }
   static Shape weight_shape(const ConvTransposeOptions& given) {
-    if (given.groups < 1 || given.in % given.groups != 0 || given.out % given.groups != 0)
-      throw UsageError({.where = "ConvTranspose",
-                        .what = std::to_string(given.in) + " channels to " + std::to_string(given.out) + " in " +
-                                std::to_string(given.groups) + " groups",
-                        .expected = "both divisible by groups"});
-    return given.kernel.on(axes).inserted(0, given.out / given.groups).inserted(0, given.in);
+    require_grouped(name(), given.in, given.out, given.groups);
+    const Shape kernel = given.kernel.on(axes, name(), "kernel", 1);
+    return kernel.inserted(0, given.out / given.groups).inserted(0, given.in);
   }
 };
 using ConvTranspose1d = ConvTranspose<1>;

@@ -4,6 +4,7 @@
 #include <joist/core/fields.h>
 #include <joist/core/kernels.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/convolution.h>
 #include <joist/layers/init.h>
 #include <joist/layers/required.h>
@@ -23,14 +24,25 @@ struct EmbeddingLayerOptions {
 
 namespace detail {
 // Normal numbers, zeros in the padding's row.
-inline Parameter embedding_table(std::int64_t rows, std::int64_t width, const std::optional<std::int64_t>& padding) {
+template <class Options>
+Parameter embedding_table(const char* layer, const Options& given) {
+  const std::int64_t rows = require_positive(layer, "num_embeddings", given.num_embeddings),
+                     width = require_positive(layer, "embedding_dim", given.embedding_dim);
+  const std::optional<std::int64_t>& padding = given.padding_idx;
+  if (!(given.max_norm > 0) || !(given.norm_type > 0))
+    throw UsageError(
+        {.where = layer,
+         .what = "max_norm " + std::to_string(given.max_norm) + ", norm_type " + std::to_string(given.norm_type),
+         .expected = "both above 0",
+         .remedy = "leave max_norm out where rows may have any length"});
   Parameter table = init::normal({rows, width}, 1);
   if (!padding) return table;
   const std::int64_t row = *padding < 0 ? *padding + rows : *padding;
   if (row < 0 || row >= rows)
-    throw UsageError({.where = "embedding",
-                      .what = "padding index " + std::to_string(*padding) + " of " + std::to_string(rows) + " rows",
-                      .expected = "one of the rows"});
+    throw UsageError({.where = layer,
+                      .what = "padding_idx " + std::to_string(*padding) + " of " + std::to_string(rows) + " rows",
+                      .expected = "one of the rows",
+                      .remedy = "-1 for the last row, or more rows"});
   kernels(table.value()).elementwise.fill(0, table.value().sliced(0, row, row + 1));
   return table;
 }
@@ -40,7 +52,7 @@ inline Parameter embedding_table(std::int64_t rows, std::int64_t width, const st
 struct Embedding {
   explicit Embedding(const EmbeddingLayerOptions& given)
       : options{.padding_index = given.padding_idx, .max_norm = given.max_norm, .norm_type = given.norm_type},
-        weight(detail::embedding_table(given.num_embeddings, given.embedding_dim, given.padding_idx)) {}
+        weight(detail::embedding_table("Embedding", given)) {}
   Tensor operator()(const Tensor& index) const { return embedding(index, weight, options); }
   auto fields() { return joist::fields("weight", weight); }
 
@@ -66,7 +78,7 @@ struct EmbeddingBag {
                 .padding_index = given.padding_idx,
                 .max_norm = given.max_norm,
                 .norm_type = given.norm_type},
-        weight(detail::embedding_table(given.num_embeddings, given.embedding_dim, given.padding_idx)) {}
+        weight(detail::embedding_table("EmbeddingBag", given)) {}
   Tensor operator()(const Tensor& index, const Tensor& offsets = {}, const Tensor& weights_per_sample = {}) const {
     return embedding_bag(index, weight, offsets, options, weights_per_sample);
   }
@@ -87,9 +99,9 @@ struct PatchEmbeddingOptions {
 /// al. 2021). Throws ShapeError unless the patch divides height and width.
 struct PatchEmbedding {
   explicit PatchEmbedding(const PatchEmbeddingOptions& given)
-      : proj({.in = given.in,
-              .out = given.width,
-              .kernel = given.patch,
+      : proj({.in = require_positive("PatchEmbedding", "in", given.in),
+              .out = require_positive("PatchEmbedding", "width", given.width),
+              .kernel = require_positive("PatchEmbedding", "patch", given.patch),
               .stride = given.patch,
               .padding = 0,
               .bias = given.bias}),

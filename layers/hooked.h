@@ -53,7 +53,8 @@ class Hooked {
       throw UsageError({.where = "Hooked::remove",
                         .what = "hook " + std::to_string(handle) + " is not registered",
                         .expected = "a number that on_before, on_forward, on_output_gradient or on_input_gradient "
-                                    "returned and that was not removed"});
+                                    "returned and that was not removed",
+                        .remedy = "keep the number that registered the hook"});
   }
 
   // The layer itself; visit_fields() looks through as through a pointer.

@@ -3,6 +3,7 @@
 
 #include <joist/core/fields.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/required.h>
 
@@ -14,10 +15,11 @@ struct LinearOptions {
   bool bias = true;
 };
 
-/// torch.nn.Linear: [..., in] -> [..., out].
+/// torch.nn.Linear: [..., in] -> [..., out]. Throws UsageError below one feature.
 struct Linear {
   explicit Linear(const LinearOptions& options)
-      : weight(init::fan_in_uniform({options.out, options.in})),
+      : weight(init::fan_in_uniform(
+            {require_positive("Linear", "out", options.out), require_positive("Linear", "in", options.in)})),
         bias(options.bias ? init::uniform({options.out}, 1.0 / std::sqrt(static_cast<double>(options.in)))
                           : Parameter()) {}
 

@@ -4,6 +4,7 @@
 
 #include <joist/core/fields.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/required.h>
 
@@ -164,11 +165,23 @@ struct MarginHeadOptions {
   double scale = 64;
 };
 
+namespace detail {
+inline Parameter margin_weight(const char* layer, const MarginHeadOptions& options) {
+  if (!(options.margin >= 0 && options.margin < 3.1415926) || !(options.scale > 0))
+    throw UsageError({.where = layer,
+                      .what = "margin " + std::to_string(options.margin) + ", scale " + std::to_string(options.scale),
+                      .expected = "a margin from 0 to below π and a scale above 0",
+                      .remedy = "0.5 and 64 for ArcFace, 0.35 and 64 for CosFace"});
+  return init::xavier_uniform(
+      {require_positive(layer, "classes", options.classes), require_positive(layer, "in", options.in)});
+}
+}  // namespace detail
+
 /// The last layer of a model trained with ArcFace (Deng et al. 2019): x [batch, in], target int64 [batch] -> logits
 /// [batch, classes] for cross_entropy; without a target (evaluation) scale · cosines.
 struct ArcFace {
   explicit ArcFace(const MarginHeadOptions& options)
-      : margin(options.margin), scale(options.scale), weight(init::xavier_uniform({options.classes, options.in})) {}
+      : margin(options.margin), scale(options.scale), weight(detail::margin_weight("ArcFace", options)) {}
   Tensor operator()(const Tensor& x) const { return cosine_logits(x, weight) * scale; }
   Tensor operator()(const Tensor& x, const Tensor& target) const {
     return arcface_logits(cosine_logits(x, weight), target, margin, scale);
@@ -182,7 +195,7 @@ struct ArcFace {
 /// The same with CosFace's margin (Wang et al. 2018; theirs is 0.35).
 struct CosFace {
   explicit CosFace(const MarginHeadOptions& options)
-      : margin(options.margin), scale(options.scale), weight(init::xavier_uniform({options.classes, options.in})) {}
+      : margin(options.margin), scale(options.scale), weight(detail::margin_weight("CosFace", options)) {}
   Tensor operator()(const Tensor& x) const { return cosine_logits(x, weight) * scale; }
   Tensor operator()(const Tensor& x, const Tensor& target) const {
     return cosface_logits(cosine_logits(x, weight), target, margin, scale);

@@ -4,10 +4,12 @@
 #include <joist/core/fields.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/required.h>
 
 #include <optional>
+#include <string>
 
 namespace joist {
 
@@ -29,7 +31,10 @@ using BatchNorm3dOptions = BatchNormLayerOptions;
 template <int space>
 struct BatchNorm {
   explicit BatchNorm(const BatchNormLayerOptions& given)
-      : options{.epsilon = given.epsilon, .momentum = given.momentum.value_or(0), .activation = given.activation},
+      : options{.epsilon = require_epsilon(name(), given.epsilon),
+                .momentum = require_momentum(name(), given.momentum.value_or(0)),
+                .activation = given.activation},
+        channels(require_positive(name(), "channels", given.channels)),
         frozen(given.frozen) {
     if (given.affine) {
       weight = init::constant({given.channels}, 1);
@@ -43,11 +48,13 @@ struct BatchNorm {
 
   Tensor operator()(const Tensor& x) const {
     if (x.rank() != space + 2 && !(space == 1 && x.rank() == 2))
-      throw ShapeError({.where = "BatchNorm" + std::to_string(space) + "d",
+      throw ShapeError({.where = name(),
                         .what = "input of shape " + x.shape().text(),
                         .expected = space == 1   ? "[batch, channel, length] or [batch, channel]"
                                     : space == 2 ? "[batch, channel, height, width]"
-                                                 : "[batch, channel, depth, height, width]"});
+                                                 : "[batch, channel, depth, height, width]",
+                        .remedy = "the BatchNorm of the input's number of axes, or unsqueeze(x, 0)"});
+    require_channels(name(), x.shape(), 1, channels);
     const bool batch_statistics = !running_mean.defined() || (training() && !frozen);
     BatchNormOptions now = options;
     const bool update = batch_statistics && training();
@@ -65,10 +72,14 @@ struct BatchNorm {
   }
 
   BatchNormOptions options;
+  std::int64_t channels;
   bool frozen;
   Parameter weight{}, bias{};            // [channels]
   Buffer running_mean{}, running_var{};  // [channels]
   Buffer num_batches_tracked{};          // int64, only without a momentum
+
+ private:
+  static std::string name() { return layer_name("BatchNorm", space); }
 };
 using BatchNorm1d = BatchNorm<1>;
 using BatchNorm2d = BatchNorm<2>;
@@ -84,7 +95,8 @@ struct LayerNormLayerOptions {
 /// torch.nn.LayerNorm: over the last axes.
 struct LayerNorm {
   explicit LayerNorm(const LayerNormLayerOptions& given)
-      : normalized_shape(given.normalized_shape), epsilon(given.epsilon) {
+      : normalized_shape(require_positive("LayerNorm", "normalized_shape", given.normalized_shape)),
+        epsilon(require_epsilon("LayerNorm", given.epsilon)) {
     if (given.elementwise_affine) weight = init::constant(normalized_shape, 1);
     if (given.elementwise_affine && given.bias) bias = init::constant(normalized_shape, 0);
   }
@@ -104,7 +116,9 @@ struct RMSNormOptions {
 
 /// torch.nn.RMSNorm.
 struct RMSNorm {
-  explicit RMSNorm(const RMSNormOptions& given) : normalized_shape(given.normalized_shape), epsilon(given.epsilon) {
+  explicit RMSNorm(const RMSNormOptions& given)
+      : normalized_shape(require_positive("RMSNorm", "normalized_shape", given.normalized_shape)),
+        epsilon(given.epsilon) {
     if (given.elementwise_affine) weight = init::constant(normalized_shape, 1);
   }
   Tensor operator()(const Tensor& x) const { return rms_norm(x, normalized_shape, weight, epsilon); }
@@ -124,20 +138,26 @@ struct GroupNormOptions {
 
 /// torch.nn.GroupNorm: [batch, channels, ...]. Throws UsageError unless the groups divide the channels.
 struct GroupNorm {
-  explicit GroupNorm(const GroupNormOptions& given) : groups(given.groups), epsilon(given.epsilon) {
-    const std::int64_t channels = given.channels;
+  explicit GroupNorm(const GroupNormOptions& given)
+      : groups(given.groups),
+        channels(require_positive("GroupNorm", "channels", given.channels)),
+        epsilon(require_epsilon("GroupNorm", given.epsilon)) {
     if (groups < 1 || channels % groups != 0)
       throw UsageError({.where = "GroupNorm",
                         .what = std::to_string(groups) + " groups of " + std::to_string(channels) + " channels",
-                        .expected = "a number of groups that divides the channels"});
+                        .expected = "a number of groups that divides the channels",
+                        .remedy = "1 group, or one for each channel"});
     if (!given.affine) return;
     weight = init::constant({channels}, 1);
     bias = init::constant({channels}, 0);
   }
-  Tensor operator()(const Tensor& x) const { return group_norm(x, groups, weight, bias, epsilon); }
+  Tensor operator()(const Tensor& x) const {
+    if (x.rank() > 1) require_channels("GroupNorm", x.shape(), 1, channels);
+    return group_norm(x, groups, weight, bias, epsilon);
+  }
   auto fields() { return joist::fields("weight", weight, "bias", bias); }
 
-  std::int64_t groups;
+  std::int64_t groups, channels;
   double epsilon;
   Parameter weight{}, bias{};  // [channels]
 };
@@ -157,7 +177,10 @@ using InstanceNorm3dOptions = InstanceNormLayerOptions;
 /// these normalize in evaluation.
 template <int space>
 struct InstanceNorm {
-  explicit InstanceNorm(const InstanceNormLayerOptions& given) : epsilon(given.epsilon), momentum(given.momentum) {
+  explicit InstanceNorm(const InstanceNormLayerOptions& given)
+      : channels(require_positive(name(), "channels", given.channels)),
+        epsilon(require_epsilon(name(), given.epsilon)),
+        momentum(require_momentum(name(), given.momentum)) {
     if (given.affine) {
       weight = init::constant({given.channels}, 1);
       bias = init::constant({given.channels}, 0);
@@ -169,10 +192,12 @@ struct InstanceNorm {
   Tensor operator()(const Tensor& x) const {
     if (x.rank() == space + 1) return reshape((*this)(reshape(x, x.shape().inserted(0, 1))), x.shape());
     if (x.rank() != space + 2)
-      throw ShapeError({.where = "InstanceNorm" + std::to_string(space) + "d",
+      throw ShapeError({.where = name(),
                         .what = "input of shape " + x.shape().text(),
                         .expected = "[batch, channel, ...] or [channel, ...] with " + std::to_string(space) +
-                                    " axes behind the channels"});
+                                    " axes behind the channels",
+                        .remedy = "the InstanceNorm of the input's number of axes, or reshape()"});
+    require_channels(name(), x.shape(), 1, channels);
     const InstanceNormOptions options{
         .epsilon = epsilon, .momentum = momentum, .use_input_stats = training() || !running_mean.defined()};
     return instance_norm(x, running_mean, running_var, weight, bias, options);
@@ -181,9 +206,13 @@ struct InstanceNorm {
     return joist::fields("weight", weight, "bias", bias, "running_mean", running_mean, "running_var", running_var);
   }
 
+  std::int64_t channels;
   double epsilon, momentum;
   Parameter weight{}, bias{};            // [channels]
   Buffer running_mean{}, running_var{};  // [channels]
+
+ private:
+  static std::string name() { return layer_name("InstanceNorm", space); }
 };
 using InstanceNorm1d = InstanceNorm<1>;
 using InstanceNorm2d = InstanceNorm<2>;

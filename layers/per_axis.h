@@ -2,8 +2,11 @@
 #pragma once
 
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 
+#include <algorithm>
 #include <initializer_list>
+#include <string>
 
 namespace joist {
 
@@ -13,14 +16,18 @@ class PerAxis {
   PerAxis(std::int64_t value) : values_{value} {}                           // NOLINT: implicit, as written above
   PerAxis(std::initializer_list<std::int64_t> values) : values_(values) {}  // NOLINT: implicit, as written above
 
-  /// Throws UsageError when there are neither one nor `axes` values.
-  Shape on(int axes) const {
-    if (values_.rank() == axes) return values_;
-    if (values_.rank() != 1)
-      throw UsageError({.where = "options of a layer",
-                        .what = values_.text(),
-                        .expected = "one value, or one per spatial axis: " + std::to_string(axes)});
-    return Shape::filled(axes, values_[0]);
+  /// Throws UsageError "layer: option values" when there are neither one nor `axes` values, or one below `least`.
+  Shape on(int axes, const std::string& layer, const char* option, std::int64_t least) const {
+    bool fits = values_.rank() == axes || values_.rank() == 1;
+    for (const std::int64_t value : values_) fits = fits && value >= least;
+    if (!fits)
+      throw UsageError({.where = layer,
+                        .what = std::string(option) + " " + values_.text(),
+                        .expected = "one value, or one per spatial axis: " + std::to_string(axes) + ", from " +
+                                    std::to_string(least),
+                        .remedy = std::string(".") + option + " = " + std::to_string(std::max<std::int64_t>(least, 1)) +
+                                  " is the same for all axes"});
+    return values_.rank() == axes ? values_ : Shape::filled(axes, values_[0]);
   }
 
  private:
@@ -35,7 +42,9 @@ class LayerPadding {
   LayerPadding(Padding padding) : values_(0), same_(padding == Padding::same) {}  // NOLINT: implicit, as above
 
   bool same() const noexcept { return same_; }
-  Shape on(int axes) const { return values_.on(axes); }
+  Shape on(int axes, const std::string& layer, std::int64_t least) const {
+    return values_.on(axes, layer, "padding", least);
+  }
 
  private:
   PerAxis values_;

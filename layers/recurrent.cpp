@@ -3,19 +3,7 @@
 namespace joist {
 namespace {
 
-void require_positive(const char* layer, const char* name, std::int64_t value) {
-  if (value < 1)
-    throw UsageError(
-        {.where = layer, .what = std::string(name) + " " + std::to_string(value), .expected = "1 or more"});
-}
-
 double bound_of(std::int64_t hidden) { return 1 / std::sqrt(static_cast<double>(hidden)); }
-
-const CellOptions& checked(const CellOptions& options) {
-  require_positive("recurrent cell", "in", options.in);
-  require_positive("recurrent cell", "hidden", options.hidden);
-  return options;
-}
 
 }  // namespace
 
@@ -27,7 +15,9 @@ RecurrentParameters::RecurrentParameters(const char* layer, const Sizes& sizes)
   if (sizes.projection < 0 || sizes.projection >= sizes.hidden)
     throw UsageError({.where = layer,
                       .what = "projection " + std::to_string(sizes.projection),
-                      .expected = "0 (none) to " + std::to_string(sizes.hidden - 1) + ", below hidden"});
+                      .expected = "0 (none) to " + std::to_string(sizes.hidden - 1) + ", below hidden",
+                      .remedy = "a smaller hidden without a projection"});
+  require_probability(layer, "dropout", sizes.dropout);
   const std::int64_t rows = sizes.gates * sizes.hidden, directions = sizes.bidirectional ? 2 : 1;
   const std::int64_t out = projected_ ? sizes.projection : sizes.hidden;
   const double bound = bound_of(sizes.hidden);
@@ -57,8 +47,10 @@ std::vector<RecurrentWeights> RecurrentParameters::weights() const {
   return sets;
 }
 
-CellParameters::CellParameters(std::int64_t gates, const CellOptions& options)
-    : weight_ih(init::uniform({gates * checked(options).hidden, options.in}, bound_of(options.hidden))),
+CellParameters::CellParameters(const char* layer, std::int64_t gates, const CellOptions& options)
+    : weight_ih(init::uniform(
+          {gates * require_positive(layer, "hidden", options.hidden), require_positive(layer, "in", options.in)},
+          bound_of(options.hidden))),
       weight_hh(init::uniform({gates * options.hidden, options.hidden}, bound_of(options.hidden))) {
   if (!options.bias) return;
   bias_ih = init::uniform({gates * options.hidden}, bound_of(options.hidden));

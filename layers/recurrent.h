@@ -4,6 +4,7 @@
 #include <joist/core/fields.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 #include <joist/layers/required.h>
 
@@ -51,6 +52,7 @@ class RecurrentParameters {
  public:
   struct Sizes {
     std::int64_t gates, in, hidden, layers, projection;
+    double dropout;
     bool bias, bidirectional;
   };
   RecurrentParameters(const char* layer, const Sizes& sizes);
@@ -69,7 +71,8 @@ class RecurrentParameters {
 struct RNN {
   explicit RNN(const RNNOptions& given)
       : options(given),
-        parameters("RNN", {1, given.in, given.hidden, given.layers, 0, given.bias, given.bidirectional}) {}
+        parameters("RNN",
+                   {1, given.in, given.hidden, given.layers, 0, given.dropout, given.bias, given.bidirectional}) {}
 
   SequenceOutput operator()(const Tensor& x, const Tensor& h0 = {}, const Tensor& lengths = {}) const {
     const SequenceOptions how{.bidirectional = options.bidirectional,
@@ -89,8 +92,8 @@ struct RNN {
 struct LSTM {
   explicit LSTM(const LSTMOptions& given)
       : options(given),
-        parameters("LSTM",
-                   {4, given.in, given.hidden, given.layers, given.projection, given.bias, given.bidirectional}) {}
+        parameters("LSTM", {4, given.in, given.hidden, given.layers, given.projection, given.dropout, given.bias,
+                            given.bidirectional}) {}
 
   SequenceOutput operator()(const Tensor& x, const Tensor& h0 = {}, const Tensor& c0 = {},
                             const Tensor& lengths = {}) const {
@@ -110,7 +113,8 @@ struct LSTM {
 struct GRU {
   explicit GRU(const GRUOptions& given)
       : options(given),
-        parameters("GRU", {3, given.in, given.hidden, given.layers, 0, given.bias, given.bidirectional}) {}
+        parameters("GRU",
+                   {3, given.in, given.hidden, given.layers, 0, given.dropout, given.bias, given.bidirectional}) {}
 
   SequenceOutput operator()(const Tensor& x, const Tensor& h0 = {}, const Tensor& lengths = {}) const {
     return gru(x, parameters.weights(), h0, lengths,
@@ -134,7 +138,7 @@ struct CellOptions {
 
 /// The parameters of one step. Uniform within 1/√hidden.
 struct CellParameters {
-  CellParameters(std::int64_t gates, const CellOptions& options);
+  CellParameters(const char* layer, std::int64_t gates, const CellOptions& options);
   RecurrentWeights weights() const { return {weight_ih, weight_hh, bias_ih, bias_hh}; }
   auto fields() {
     return joist::fields("weight_ih", weight_ih, "weight_hh", weight_hh, "bias_ih", bias_ih, "bias_hh", bias_hh);
@@ -154,7 +158,8 @@ struct RNNCellOptions {
 /// torch.nn.RNNCell: x [batch, in], h [batch, hidden] (undefined: zero) -> h.
 struct RNNCell : CellParameters {
   explicit RNNCell(const RNNCellOptions& options)
-      : CellParameters(1, {.in = options.in, .hidden = options.hidden, .bias = options.bias}), relu(options.relu) {}
+      : CellParameters("RNNCell", 1, {.in = options.in, .hidden = options.hidden, .bias = options.bias}),
+        relu(options.relu) {}
   Tensor operator()(const Tensor& x, const Tensor& h = {}) const {
     return relu ? rnn_relu_cell(x, h, weights()) : rnn_tanh_cell(x, h, weights());
   }
@@ -163,7 +168,7 @@ struct RNNCell : CellParameters {
 
 /// torch.nn.LSTMCell: x [batch, in], h and c [batch, hidden] (undefined: zero) -> {h, c}.
 struct LSTMCell : CellParameters {
-  explicit LSTMCell(const CellOptions& options) : CellParameters(4, options) {}
+  explicit LSTMCell(const CellOptions& options) : CellParameters("LSTMCell", 4, options) {}
   CellState operator()(const Tensor& x, const Tensor& h = {}, const Tensor& c = {}) const {
     return lstm_cell(x, h, c, weights());
   }
@@ -179,7 +184,7 @@ struct GRUCellOptions {
 /// torch.nn.GRUCell: x [batch, in], h [batch, hidden] (undefined: zero) -> h.
 struct GRUCell : CellParameters {
   explicit GRUCell(const GRUCellOptions& options)
-      : CellParameters(3, {.in = options.in, .hidden = options.hidden, .bias = options.bias}),
+      : CellParameters("GRUCell", 3, {.in = options.in, .hidden = options.hidden, .bias = options.bias}),
         reset_after(options.reset_after) {}
   Tensor operator()(const Tensor& x, const Tensor& h = {}) const { return gru_cell(x, h, weights(), reset_after); }
   bool reset_after;

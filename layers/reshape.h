@@ -4,8 +4,6 @@
 #include <joist/core/fields.h>
 #include <joist/core/ops.h>
 
-#include <vector>
-
 namespace joist {
 
 /// torch.nn.Identity: x itself (Identity is the scalar function of that name).
@@ -24,20 +22,7 @@ struct Flatten {
 struct Unflatten {
   int axis = 1;
   Shape lengths{-1};
-  Tensor operator()(const Tensor& x) const {
-    const int at = x.shape().axis(axis);
-    std::vector<std::int64_t> shape(x.shape().begin(), x.shape().begin() + at);
-    shape.insert(shape.end(), lengths.begin(), lengths.end());
-    shape.insert(shape.end(), x.shape().begin() + at + 1, x.shape().end());
-    std::int64_t known = 1, unknown = 0;
-    for (const std::int64_t length : lengths)
-      (length == -1 ? unknown : known) = length == -1 ? unknown + 1 : known * length;
-    if (unknown > 1 || (unknown == 0 ? known != x.shape(at) : known < 1 || x.shape(at) % known != 0))
-      throw ShapeError({.where = "Unflatten",
-                        .what = "axis " + std::to_string(axis) + " of " + x.shape().text() + " to " + lengths.text(),
-                        .expected = "lengths whose product is " + std::to_string(x.shape(at)) + ", at most one -1"});
-    return reshape(x, Shape(shape));
-  }
+  Tensor operator()(const Tensor& x) const { return unflatten(x, axis, lengths); }
   auto fields() { return joist::fields(); }
 };
 struct Unfold {

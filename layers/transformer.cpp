@@ -1,8 +1,17 @@
 #include <joist/core/mode.h>
+#include <joist/layers/check.h>
 #include <joist/layers/transformer.h>
 
 namespace joist {
 namespace {
+
+const TransformerLayerOptions& checked(const char* layer, const TransformerLayerOptions& given) {
+  require_heads(layer, "d_model", given.d_model, "nhead", given.nhead);
+  require_positive(layer, "dim_feedforward", given.dim_feedforward);
+  require_probability(layer, "dropout", given.dropout);
+  require_epsilon(layer, given.layer_norm_eps);
+  return given;
+}
 
 MultiheadAttention attention_of(const TransformerLayerOptions& given) {
   return MultiheadAttention({.embed_dim = given.d_model,
@@ -38,7 +47,9 @@ Tensor feed_forward(const Layer& layer, const Tensor& x) {
 }
 
 template <class Layer>
-void fill_stack(const TransformerStackOptions& given, std::vector<Layer>& layers, std::optional<LayerNorm>& norm) {
+void fill_stack(const char* name, const TransformerStackOptions& given, std::vector<Layer>& layers,
+                std::optional<LayerNorm>& norm) {
+  require_positive(name, "num_layers", given.num_layers);
   for (std::int64_t i = 0; i < given.num_layers; ++i) layers.emplace_back(given.layer);
   if (given.norm) norm = norm_of(given.layer);
 }
@@ -46,7 +57,7 @@ void fill_stack(const TransformerStackOptions& given, std::vector<Layer>& layers
 }  // namespace
 
 TransformerEncoderLayer::TransformerEncoderLayer(const TransformerLayerOptions& given)
-    : self_attn(attention_of(given)),
+    : self_attn(attention_of(checked("TransformerEncoderLayer", given))),
       linear1(widening(given)),
       linear2(narrowing(given)),
       norm1(norm_of(given)),
@@ -65,7 +76,7 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& src, const EncoderCall&
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(const TransformerLayerOptions& given)
-    : self_attn(attention_of(given)),
+    : self_attn(attention_of(checked("TransformerDecoderLayer", given))),
       multihead_attn(attention_of(given)),
       linear1(widening(given)),
       linear2(narrowing(given)),
@@ -91,14 +102,18 @@ Tensor TransformerDecoderLayer::operator()(const Tensor& tgt, const Tensor& memo
   return with_residual(both, norm3, norm_first, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
-TransformerEncoder::TransformerEncoder(const TransformerStackOptions& given) { fill_stack(given, layers, norm); }
+TransformerEncoder::TransformerEncoder(const TransformerStackOptions& given) {
+  fill_stack("TransformerEncoder", given, layers, norm);
+}
 Tensor TransformerEncoder::operator()(const Tensor& src, const EncoderCall& call) const {
   Tensor x = src;
   for (const TransformerEncoderLayer& layer : layers) x = layer(x, call);
   return norm ? (*norm)(x) : x;
 }
 
-TransformerDecoder::TransformerDecoder(const TransformerStackOptions& given) { fill_stack(given, layers, norm); }
+TransformerDecoder::TransformerDecoder(const TransformerStackOptions& given) {
+  fill_stack("TransformerDecoder", given, layers, norm);
+}
 Tensor TransformerDecoder::operator()(const Tensor& tgt, const Tensor& memory, const DecoderCall& call) const {
   Tensor x = tgt;
   for (const TransformerDecoderLayer& layer : layers) x = layer(x, memory, call);
@@ -106,8 +121,12 @@ Tensor TransformerDecoder::operator()(const Tensor& tgt, const Tensor& memory, c
 }
 
 Transformer::Transformer(const TransformerOptions& given)
-    : encoder({.layer = given.layer, .num_layers = given.num_encoder_layers, .norm = true}),
-      decoder({.layer = given.layer, .num_layers = given.num_decoder_layers, .norm = true}) {
+    : encoder({.layer = given.layer,
+               .num_layers = require_positive("Transformer", "num_encoder_layers", given.num_encoder_layers),
+               .norm = true}),
+      decoder({.layer = given.layer,
+               .num_layers = require_positive("Transformer", "num_decoder_layers", given.num_decoder_layers),
+               .norm = true}) {
   visit_fields(*this, []<class F>(const std::string&, F& field) {
     if constexpr (std::is_same_v<F, Parameter>)
       if (field.rank() > 1) field = init::xavier_uniform(field.shape());

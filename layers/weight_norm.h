@@ -5,6 +5,7 @@
 #include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/layers/check.h>
 #include <joist/layers/init.h>
 
 #include <cmath>
@@ -41,7 +42,8 @@ inline Tensor as_matrix(const Tensor& w, int axis) {
 /// WeightNorm<Conv2d>{{{.in = 3, .out = 8}}} or WeightNorm{layer}.
 template <class Layer>
 struct WeightNorm {
-  explicit WeightNorm(Layer given, int axis = 0) : layer(std::move(given)), along(layer.weight.shape().axis(axis)) {
+  explicit WeightNorm(Layer given, int axis = 0)
+      : layer(std::move(given)), along(require_axis("WeightNorm", layer.weight.shape(), axis)) {
     const NoGradient off;
     g = Parameter(detail::norm_except(layer.weight, along).value());
     v = layer.weight;
@@ -72,6 +74,13 @@ template <class Layer>
 struct SpectralNorm {
   explicit SpectralNorm(Layer given, const SpectralNormOptions& with = {})
       : layer(std::move(given)), options(with), original(layer.weight) {
+    require_positive("SpectralNorm", "iterations", static_cast<std::int64_t>(options.iterations));
+    if (!(options.epsilon > 0))
+      throw UsageError({.where = "SpectralNorm",
+                        .what = "epsilon " + std::to_string(options.epsilon),
+                        .expected = "a number above 0",
+                        .remedy = "1e-12 is usual"});
+    options.axis = require_axis("SpectralNorm", original.shape(), options.axis);
     layer.weight = Parameter();
     const NoGradient off;
     const Tensor matrix = detail::as_matrix(original, options.axis);

@@ -2,6 +2,7 @@
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/comparison.h>
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
@@ -24,11 +25,12 @@ bool has_integers(const Unary& function) {
 }
 
 std::pair<Tensor, Tensor> halves(const char* name, const Tensor& x, int axis) {
-  const int at = x.shape().axis(axis);
+  const int at = axis_of(name, x, axis);
   if (x.shape(at) % 2 != 0)
     throw ShapeError({.where = name,
                       .what = "axis " + std::to_string(axis) + " of " + x.shape().text(),
-                      .expected = "an even length, to be halved"});
+                      .expected = "an even length, to be halved",
+                      .remedy = "a layer in front with twice as many features as are wanted"});
   if (x.shape(at) == 0) return {x, x};
   const auto parts = chunk(x, 2, at);
   return {parts[0], parts[1]};
@@ -72,13 +74,18 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
   if (x.rank() < 2 || weight.shape() != Shape{x.shape(1)})
     throw ShapeError({.where = "prelu",
                       .what = "input " + x.shape().text() + ", weight " + weight.shape().text(),
-                      .expected = "one weight, or one for each of the input's channels (axis 1)"});
+                      .expected = "one weight, or one for each of the input's channels (axis 1)",
+                      .remedy = "a layer of 1 channel takes any input"});
   return apply(ParametricRelu{}, x, reshape(weight, Shape::filled(x.rank() - 1, 1).with(0, weight.shape(0))));
 }
 Tensor elu(const Tensor& x, double alpha) { return apply(Elu{alpha}, x); }
 Tensor selu(const Tensor& x) { return apply(Selu{}, x); }
 Tensor celu(const Tensor& x, double alpha) {
-  if (!(alpha != 0)) throw UsageError({.where = "celu", .what = "alpha 0", .expected = "a number that is not 0"});
+  if (!(alpha != 0))
+    throw UsageError({.where = "celu",
+                      .what = "alpha " + std::to_string(alpha),
+                      .expected = "a number that is not 0",
+                      .remedy = "relu() for alpha 0"});
   return apply(Celu{alpha}, x);
 }
 Tensor gelu(const Tensor& x, bool approximate) { return approximate ? apply(GeluTanh{}, x) : apply(Gelu{}, x); }
@@ -88,9 +95,20 @@ Tensor sigmoid(const Tensor& x) { return apply(Sigmoid{}, x); }
 Tensor logsigmoid(const Tensor& x) { return apply(LogSigmoid{}, x); }
 Tensor hardsigmoid(const Tensor& x) { return apply(HardSigmoid{}, x); }
 Tensor hardswish(const Tensor& x) { return apply(HardSwish{}, x); }
-Tensor hardtanh(const Tensor& x, double low, double high) { return clamp(x, low, high); }
+Tensor hardtanh(const Tensor& x, double low, double high) {
+  if (!(low <= high))
+    throw UsageError({.where = "hardtanh",
+                      .what = "min_val " + std::to_string(low) + ", max_val " + std::to_string(high),
+                      .expected = "min_val <= max_val",
+                      .remedy = "swap them"});
+  return clamp(x, low, high);
+}
 Tensor softplus(const Tensor& x, double beta, double threshold) {
-  if (!(beta != 0)) throw UsageError({.where = "softplus", .what = "beta 0", .expected = "a number that is not 0"});
+  if (!(beta != 0))
+    throw UsageError({.where = "softplus",
+                      .what = "beta " + std::to_string(beta),
+                      .expected = "a number that is not 0",
+                      .remedy = "1; the larger, the closer to relu()"});
   return apply(Softplus{beta, threshold}, x);
 }
 Tensor softsign(const Tensor& x) { return apply(Softsign{}, x); }
@@ -99,7 +117,10 @@ Tensor tanhshrink(const Tensor& x) { return apply(TanhShrink{}, x); }
 Tensor hardshrink(const Tensor& x, double lambda) { return apply(HardShrink{lambda}, x); }
 Tensor softshrink(const Tensor& x, double lambda) {
   if (!(lambda >= 0))
-    throw UsageError({.where = "softshrink", .what = "lambda " + std::to_string(lambda), .expected = "lambda >= 0"});
+    throw UsageError({.where = "softshrink",
+                      .what = "lambda " + std::to_string(lambda),
+                      .expected = "lambda >= 0",
+                      .remedy = "0.5 is usual"});
   return apply(SoftShrink{lambda}, x);
 }
 Tensor threshold(const Tensor& x, double threshold, double value) { return apply(Threshold{threshold, value}, x); }

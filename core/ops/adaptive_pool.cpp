@@ -10,13 +10,15 @@ namespace {
 
 Shape adapted(const char* op, const Tensor& x, const Shape& given, int spatial) {
   require_rank(op, x, 2 + spatial, picture_axes(spatial));
+  require_floating(op, x);
   const Shape size = per_axis(op, "output_size", given, spatial);
   Shape shape = x.shape();
   for (int i = 0; i < spatial; ++i) {
     if (size[i] < -1 || (x.shape(2 + i) < 1 && size[i] > 0))
       throw ShapeError({.where = op,
                         .what = "input " + x.shape().text() + " to " + size.text(),
-                        .expected = "lengths from 0, or -1 to keep one, of an input that is not empty"});
+                        .expected = "lengths from 0, or -1 to keep one, of an input that is not empty",
+                        .remedy = "1 for one value per channel"});
     if (size[i] >= 0) shape[2 + i] = size[i];
   }
   return shape;

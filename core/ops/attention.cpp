@@ -18,30 +18,35 @@ std::string shapes_of(const Tensor& q, const Tensor& k, const Tensor& v) {
 }
 
 void require_operands(const Tensor& q, const Tensor& k, const Tensor& v) {
+  require_floating(name, q, "q");
   require_same_kind(name, q, k);
   require_same_kind(name, q, v);
   if (q.rank() < 2 || q.rank() > 4 || k.rank() != q.rank() || v.rank() != q.rank())
     throw ShapeError({.where = name,
                       .what = shapes_of(q, k, v),
                       .expected = "equal ranks, 2 to 4: [batch, heads, length, width], [heads, length, width] or "
-                                  "[length, width]"});
+                                  "[length, width]",
+                      .remedy = "unsqueeze() what is missing"});
   const auto require = [&](bool good, const char* expected, const char* remedy) {
     if (!good) throw ShapeError({.where = name, .what = shapes_of(q, k, v), .expected = expected, .remedy = remedy});
   };
-  require(q.shape(-1) == k.shape(-1) && q.shape(-1) > 0, "q and k of one width above 0", "");
-  require(k.shape(-2) == v.shape(-2), "as many values as keys", "");
+  require(q.shape(-1) == k.shape(-1) && q.shape(-1) > 0, "q and k of one width above 0",
+          "project one of them with linear()");
+  require(k.shape(-2) == v.shape(-2), "as many values as keys", "one value for each key");
   if (q.rank() > 3) require(q.shape(0) == k.shape(0) && q.shape(0) == v.shape(0), "one batch size", "expand()");
   if (q.rank() > 2) {
-    require(k.shape(-3) == v.shape(-3), "as many heads of values as of keys", "");
+    require(k.shape(-3) == v.shape(-3), "as many heads of values as of keys", "expand() one of them");
     require(q.shape(-3) == 0 || (k.shape(-3) > 0 && q.shape(-3) % k.shape(-3) == 0),
-            "heads of q a multiple of the heads of k and v", "");
+            "heads of q a multiple of the heads of k and v", "repeat_interleave() of keys and values");
   }
 }
 
 void require_options(const AttentionOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1))
-    throw UsageError(
-        {.where = name, .what = "dropout " + std::to_string(options.dropout), .expected = "0 <= dropout < 1"});
+    throw UsageError({.where = name,
+                      .what = "dropout " + std::to_string(options.dropout),
+                      .expected = "0 <= dropout < 1",
+                      .remedy = "the probability to drop a weight, not to keep it"});
   if (options.window < 0)
     throw UsageError({.where = name,
                       .what = "window " + std::to_string(options.window),

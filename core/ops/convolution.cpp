@@ -25,18 +25,25 @@ ConvolutionOptions per_axis(const char* op, const ConvolutionOptions& given, int
           .groups = given.groups};
 }
 
+void require_operands(const char* op, const Tensor& x, const Tensor& weight, int spatial) {
+  require_rank(op, x, 2 + spatial, picture_axes(spatial));
+  require_rank(op, weight, 2 + spatial, weight_axes(spatial));
+  require_floating(op, x);
+  require_same_kind(op, x, weight);
+}
+
 // The result's shape.
 Shape convolved(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                 const ConvolutionOptions& options, int spatial) {
-  require_rank(op, x, 2 + spatial, picture_axes(spatial));
-  require_rank(op, weight, 2 + spatial, weight_axes(spatial));
-  require_same_kind(op, x, weight);
+  require_operands(op, x, weight, spatial);
   if (options.groups < 1 || weight.shape(1) * options.groups != x.shape(1) || weight.shape(0) % options.groups != 0)
     throw ShapeError({.where = op,
                       .what = "input " + x.shape().text() + ", weight " + weight.shape().text() + ", groups " +
                               std::to_string(options.groups),
                       .expected = "weight " + std::string(weight_axes(spatial)) +
-                                  " with in = " + std::to_string(x.shape(1)) + " and out divisible by groups"});
+                                  " with in = " + std::to_string(x.shape(1)) + " and out divisible by groups",
+                      .remedy = "an input of " + std::to_string(weight.shape(1) * options.groups) +
+                                " channels; permute() one whose channels are not axis 1"});
   if (bias.defined()) require_vector(op, "bias", bias, weight.shape(0));
   Shape shape = x.shape().with(1, weight.shape(0));
   for (int i = 0; i < spatial; ++i) {
@@ -44,13 +51,15 @@ Shape convolved(const char* op, const Tensor& x, const Tensor& weight, const Ten
       throw ShapeError({.where = op,
                         .what = "stride " + options.stride.text() + ", dilation " + options.dilation.text() +
                                 ", padding " + options.padding.text(),
-                        .expected = "stride and dilation at least 1, padding at least 0"});
+                        .expected = "stride and dilation at least 1, padding at least 0",
+                        .remedy = "pad() takes negative amounts, interpolate() enlarges"});
     const std::int64_t window = options.dilation[i] * (weight.shape(2 + i) - 1) + 1;
     const std::int64_t room = x.shape(2 + i) + 2 * options.padding[i] - window;
     if (room < 0 || weight.shape(2 + i) < 1)
       throw ShapeError({.where = op,
                         .what = "a window of " + std::to_string(window) + " does not fit input " + x.shape().text() +
                                 " with padding " + options.padding.text(),
+                        .expected = "a window from 1 to the padded length",
                         .remedy = "a larger picture or fewer strides"});
     shape[2 + i] = room / options.stride[i] + 1;
   }
@@ -103,8 +112,7 @@ Tensor convolution(const char* op, const Tensor& x, const Tensor& weight, const 
   options.padding = Shape::filled(spatial, 0);
   options = per_axis(op, options, spatial);
   if (padding == Padding::valid) return convolution(op, x, weight, bias, options, spatial);
-  require_rank(op, x, 2 + spatial, picture_axes(spatial));
-  require_rank(op, weight, 2 + spatial, weight_axes(spatial));
+  require_operands(op, x, weight, spatial);
   PadOptions around{Shape::filled(2 + spatial, 0), Shape::filled(2 + spatial, 0)};
   bool even = true;
   for (int i = 0; i < spatial; ++i) {

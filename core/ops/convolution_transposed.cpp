@@ -27,13 +27,16 @@ Shape transposed(const char* op, const Tensor& x, const Tensor& weight, const Te
                  int spatial) {
   require_rank(op, x, 2 + spatial, picture_axes(spatial));
   require_rank(op, weight, 2 + spatial, "[in, out/groups, one length per spatial axis]");
+  require_floating(op, x);
   require_same_kind(op, x, weight);
   if (o.groups < 1 || weight.shape(0) != x.shape(1) || x.shape(1) % o.groups != 0)
     throw ShapeError(
         {.where = op,
          .what =
              "input " + x.shape().text() + ", weight " + weight.shape().text() + ", groups " + std::to_string(o.groups),
-         .expected = "weight [in, out/groups, ...] with in = " + std::to_string(x.shape(1)) + ", divisible by groups"});
+         .expected = "weight [in, out/groups, ...] with in = " + std::to_string(x.shape(1)) + ", divisible by groups",
+         .remedy = "an input of " + std::to_string(weight.shape(0)) +
+                   " channels; permute() one whose channels are not axis 1"});
   if (bias.defined()) require_vector(op, "bias", bias, weight.shape(1) * o.groups);
   Shape shape = x.shape().with(1, weight.shape(1) * o.groups);
   for (int i = 0; i < spatial; ++i) {
@@ -43,13 +46,15 @@ Shape transposed(const char* op, const Tensor& x, const Tensor& weight, const Te
                         .what = "stride " + o.stride.text() + ", dilation " + o.dilation.text() + ", padding " +
                                 o.padding.text() + ", output_padding " + o.output_padding.text(),
                         .expected = "stride and dilation at least 1, padding at least 0, output_padding from 0 to "
-                                    "below the stride or the dilation"});
+                                    "below the stride or the dilation",
+                        .remedy = "pad() the result where output_padding is not enough"});
     shape[2 + i] = (x.shape(2 + i) - 1) * o.stride[i] - 2 * o.padding[i] + o.dilation[i] * (weight.shape(2 + i) - 1) +
                    o.output_padding[i] + 1;
     if (shape[2 + i] < 1 || x.shape(2 + i) < 1 || weight.shape(2 + i) < 1)
       throw ShapeError({.where = op,
                         .what = "nothing is left of input " + x.shape().text() + ", weight " + weight.shape().text() +
                                 " with padding " + o.padding.text(),
+                        .expected = "at least one pixel along every axis",
                         .remedy = "less padding"});
   }
   return shape;

@@ -11,7 +11,11 @@ namespace joist {
 namespace {
 
 void require_p(const char* op, double p) {
-  if (!(p >= 0)) throw UsageError({.where = op, .what = "p " + std::to_string(p), .expected = "a p of at least 0"});
+  if (!(p >= 0))
+    throw UsageError({.where = op,
+                      .what = "p " + std::to_string(p),
+                      .expected = "a p of at least 0",
+                      .remedy = "2 for the usual distance"});
 }
 
 // The norm over the last axis; 0 over an axis of length 0.

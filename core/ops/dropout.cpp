@@ -3,8 +3,10 @@
 // alpha: y = a (x · keep + α' (1 - keep)) + b, α' = -λα of SELU, a = ((1 - p)(1 + p α'²))^-½, b = -a α' p
 #include <joist/core/kernels/random.h>
 #include <joist/core/ops/arithmetic.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/creation.h>
 #include <joist/core/ops/dropout.h>
+#include <joist/core/ops/spatial.h>
 
 #include <cmath>
 #include <string>
@@ -12,9 +14,14 @@
 namespace joist {
 namespace {
 
-void require_probability(const char* op, double probability) {
+// What all of them want.
+void check(const char* op, const Tensor& x, double probability) {
   if (!(probability >= 0 && probability <= 1))
-    throw UsageError({.where = op, .what = "probability " + std::to_string(probability), .expected = "0 <= p <= 1"});
+    throw UsageError({.where = op,
+                      .what = "probability " + std::to_string(probability),
+                      .expected = "0 <= p <= 1",
+                      .remedy = "the probability to drop a number, not to keep it"});
+  require_floating(op, x);
 }
 
 // 1 / (1 - p) or 0 for each element of a shape; all 0 for p = 1.
@@ -31,11 +38,8 @@ Shape per_channel(const Tensor& x) {
 }
 
 Tensor drop_channels(const char* op, const Tensor& x, double probability, bool training, int rank) {
-  require_probability(op, probability);
-  if (x.rank() != rank)
-    throw ShapeError({.where = op,
-                      .what = "input of shape " + x.shape().text(),
-                      .expected = "[batch, channel, ...] of rank " + std::to_string(rank)});
+  check(op, x, probability);
+  require_rank(op, x, rank, picture_axes(rank - 2));
   if (!training || probability == 0) return x;
   return x * keep(per_channel(x), probability, x);
 }
@@ -51,9 +55,12 @@ Tensor alpha(const Tensor& x, const Shape& shape, double p) {
 }  // namespace
 
 Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
-  if (!(probability >= 0 && probability < 1))
-    throw UsageError(
-        {.where = "dropout", .what = "probability " + std::to_string(probability), .expected = "0 <= p < 1"});
+  check("dropout", x, probability);
+  if (probability == 1)
+    throw UsageError({.where = "dropout",
+                      .what = "probability 1 with a key",
+                      .expected = "0 <= p < 1",
+                      .remedy = "zeros() where nothing is kept"});
   if (probability == 0) return x;
   const auto& table = kernels_of<RandomKernels>(x.value());
   Array y = Array::like(x.value());
@@ -64,7 +71,7 @@ Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
 }
 
 Tensor dropout(const Tensor& x, double probability, bool training) {
-  require_probability("dropout", probability);
+  check("dropout", x, probability);
   if (!training || probability == 0) return x;
   return probability == 1 ? x * 0.0 : dropout(x, probability, next_random_key(Stream::dropout));
 }
@@ -80,22 +87,26 @@ Tensor dropout3d(const Tensor& x, double probability, bool training) {
 }
 
 Tensor alpha_dropout(const Tensor& x, double probability, bool training) {
-  require_probability("alpha_dropout", probability);
+  check("alpha_dropout", x, probability);
   return !training || probability == 0 ? x : alpha(x, x.shape(), probability);
 }
 Tensor feature_alpha_dropout(const Tensor& x, double probability, bool training) {
-  require_probability("feature_alpha_dropout", probability);
+  check("feature_alpha_dropout", x, probability);
   if (x.rank() < 2)
     throw ShapeError({.where = "feature_alpha_dropout",
                       .what = "input of shape " + x.shape().text(),
-                      .expected = "[batch, channel, ...]"});
+                      .expected = "[batch, channel, ...]",
+                      .remedy = "unsqueeze(x, 0) adds a batch axis"});
   return !training || probability == 0 ? x : alpha(x, per_channel(x), probability);
 }
 
 Tensor drop_path(const Tensor& x, double probability, bool training) {
-  require_probability("drop_path", probability);
+  check("drop_path", x, probability);
   if (x.rank() < 1)
-    throw ShapeError({.where = "drop_path", .what = "a tensor without axes", .expected = "[batch, ...]"});
+    throw ShapeError({.where = "drop_path",
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "[batch, ...]",
+                      .remedy = "unsqueeze(x, 0) adds a batch axis"});
   if (!training || probability == 0) return x;
   return x * keep(Shape::filled(x.rank(), 1).with(0, x.shape(0)), probability, x);
 }

@@ -40,7 +40,8 @@ void require_table(const char* op, const Tensor& weight, const std::optional<std
   if (padding && (*padding < -weight.shape(0) || *padding >= weight.shape(0)))
     throw UsageError({.where = op,
                       .what = "padding index " + std::to_string(*padding) + " for weight " + weight.shape().text(),
-                      .expected = "a row of the weight"});
+                      .expected = "a row of the weight",
+                      .remedy = "-1 for the last row"});
 }
 
 void require_rows(const char* op, const Numbers& index, const Tensor& weight) {
@@ -49,7 +50,8 @@ void require_rows(const char* op, const Numbers& index, const Tensor& weight) {
       throw DataError(
           {.where = op,
            .what = "index " + std::to_string(index[i]) + " at position " + std::to_string(i),
-           .expected = "0 to " + std::to_string(weight.shape(0) - 1) + " for weight " + weight.shape().text()});
+           .expected = "0 to " + std::to_string(weight.shape(0) - 1) + " for weight " + weight.shape().text(),
+           .remedy = "a table with more rows, or check the indices against the vocabulary"});
 }
 
 std::int64_t padding_row(const std::optional<std::int64_t>& padding, std::int64_t rows) {
@@ -75,7 +77,8 @@ void shorten(const char* op, const Tensor& weight, Numbers rows, double max_norm
   if (!(max_norm > 0) || !(p > 0))
     throw UsageError({.where = op,
                       .what = "max_norm " + std::to_string(max_norm) + ", norm_type " + std::to_string(p),
-                      .expected = "both above 0"});
+                      .expected = "both above 0",
+                      .remedy = "infinity for max_norm where rows may have any length"});
   if (std::isinf(max_norm)) return;
   std::sort(rows.begin(), rows.end());
   rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
@@ -142,7 +145,8 @@ std::int64_t bags_of(const Tensor& index, const Tensor& offsets, bool include_la
     throw DataError({.where = op,
                      .what = what,
                      .expected = "offsets that start with 0, never fall and stay within the " + std::to_string(count) +
-                                 " entries of the index"});
+                                 " entries of the index",
+                     .remedy = "where each bag starts in the index"});
   };
   if (include_last && starts.empty()) refuse("no offsets with include_last_offset");
   if (!starts.empty() && starts[0] != 0) refuse("offset " + std::to_string(starts[0]) + " at position 0");
@@ -187,11 +191,15 @@ Tensor embedding_bag(const Tensor& index, const Tensor& weight, const Tensor& of
   if (weights_per_sample.defined()) {
     require_same_kind(op, weight, weights_per_sample);
     if (options.mode != BagMode::sum)
-      throw UsageError({.where = op, .what = "weights per sample with a mode other than sum", .expected = "mode sum"});
+      throw UsageError({.where = op,
+                        .what = "weights per sample with a mode other than sum",
+                        .expected = "mode sum",
+                        .remedy = "BagMode::sum"});
     if (weights_per_sample.shape() != index.shape())
       throw ShapeError({.where = op,
                         .what = "weights per sample of shape " + weights_per_sample.shape().text(),
-                        .expected = "the index's, " + index.shape().text()});
+                        .expected = "the index's, " + index.shape().text(),
+                        .remedy = "one weight for each index"});
   }
   shorten(op, weight, all, options.max_norm, options.norm_type);
 

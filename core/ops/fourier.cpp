@@ -21,14 +21,6 @@
 namespace joist {
 namespace {
 
-void require_floating(const char* op, const Tensor& x) {
-  if (!is_floating(x.dtype()))
-    throw DtypeError({.where = op,
-                      .what = std::string(name_of(x.dtype())) + " input",
-                      .expected = "float32 or float64",
-                      .remedy = "to(x, Dtype::float32)"});
-}
-
 void require_complex(const char* op, const Tensor& z) {
   require_floating(op, z);
   if (z.rank() < 1 || z.shape(-1) != 2)

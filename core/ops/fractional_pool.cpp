@@ -29,7 +29,8 @@ Shape output_of(const Tensor& x, const FractionalPoolOptions& options, const Sha
     throw UsageError(
         {.where = op,
          .what = "output_size " + options.output_size.text() + ", output_ratio " + std::to_string(options.output_ratio),
-         .expected = "one of the two"});
+         .expected = "one of the two",
+         .remedy = "leave the other one out"});
   Shape size{0, 0};
   if (options.output_size.rank() > 0) {
     size = per_axis(op, "output_size", options.output_size, 2);
@@ -54,6 +55,7 @@ Shape output_of(const Tensor& x, const FractionalPoolOptions& options, const Sha
 Tensor fractional_max_pool2d(const Tensor& x, const FractionalPoolOptions& options, const Tensor& samples) {
   constexpr auto op = "fractional_max_pool2d";
   require_rank(op, x, 4, "[batch, channel, height, width]");
+  require_floating(op, x);
   const Shape kernel = per_axis(op, "kernel", options.kernel, 2), size = output_of(x, options, kernel);
   if (!x.device().on_host())
     throw UnsupportedError({.where = op, .what = "unsupported: device " + x.device().text(), .remedy = "to(x, cpu)"});

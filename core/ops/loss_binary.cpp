@@ -59,10 +59,6 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target, const BinaryLossOptions& options) {
   require_same_shape("binary_cross_entropy", probabilities, target);
   check_options("binary_cross_entropy", probabilities, options);
-  if (!is_floating(probabilities.dtype()))
-    throw DtypeError({.where = "binary_cross_entropy",
-                      .what = "input of " + std::string(name_of(probabilities.dtype())),
-                      .expected = "floating probabilities"});
   if (options.pos_weight.defined())
     throw UsageError({.where = "binary_cross_entropy",
                       .what = "pos_weight given",
@@ -100,7 +96,8 @@ Tensor distribution_focal_loss(const Tensor& logits, const Array& target) {
   if (logits.rank() != 2 || target.rank() != 1 || target.shape(0) != logits.shape(0))
     throw ShapeError({.where = "distribution_focal_loss",
                       .what = "logits " + logits.shape().text() + ", target " + target.shape().text(),
-                      .expected = "[rows, bins] and [rows]"});
+                      .expected = "[rows, bins] and [rows]",
+                      .remedy = "reshape(x, {-1, bins}) first"});
   const auto& table = kernels_of<LossKernels>(logits.value());
   Array y = Array::empty({logits.shape(0)}, logits.dtype(), logits.device());
   table.distribution_focal(logits.value(), target, {y, false});

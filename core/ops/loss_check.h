@@ -9,7 +9,8 @@
 
 namespace joist {
 
-/// Throws ShapeError unless both have one shape. PyTorch broadcasts with a warning that the result is likely wrong.
+/// Throws ShapeError unless both have one shape, where PyTorch broadcasts with a warning that the result is likely
+/// wrong, and DtypeError unless the input has gradients.
 inline void require_same_shape(const char* op, const Tensor& input, const Tensor& target,
                                const char* target_name = "target") {
   require_same_device(op, input, target);
@@ -18,12 +19,16 @@ inline void require_same_shape(const char* op, const Tensor& input, const Tensor
                       .what = "input " + input.shape().text() + ", " + target_name + " " + target.shape().text(),
                       .expected = "equal shapes",
                       .remedy = "expand or reshape one of them"});
+  require_floating(op, input);
 }
 
 /// Throws UsageError unless an option holds.
 inline void require_option(const char* op, bool holds, const char* option, double value, const char* expected) {
   if (!holds)
-    throw UsageError({.where = op, .what = std::string(option) + " " + std::to_string(value), .expected = expected});
+    throw UsageError({.where = op,
+                      .what = std::string(option) + " " + std::to_string(value),
+                      .expected = expected,
+                      .remedy = std::string("another ") + option + ", or none for the usual one"});
 }
 
 /// Throws DtypeError unless a tensor of class numbers holds int64.
@@ -44,7 +49,8 @@ inline void require_fits(const char* op, const char* name, const Tensor& x, cons
   if (broadcast(x.shape(), shape, op) != shape)
     throw ShapeError({.where = op,
                       .what = std::string(name) + " " + x.shape().text() + " for losses " + shape.text(),
-                      .expected = "a shape that broadcasts to that of the losses"});
+                      .expected = "a shape that broadcasts to that of the losses",
+                      .remedy = "reshape it so that axes of length 1 stand where it shall be repeated"});
 }
 
 /// An integer or bool target as numbers of the input's type.

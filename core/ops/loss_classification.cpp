@@ -38,6 +38,7 @@ void check(const char* op, const Tensor& x, const Tensor& target, const Tensor& 
                       .expected = x.rank() < 1 ? "input [classes], [batch, classes] or [batch, classes, d1, …]"
                                                : "target " + wanted.text(),
                       .remedy = "the classes stand on axis 1; a target of classes is int64 and has no such axis"});
+  require_floating(op, x);
   if (weight.defined()) {
     require_vector(op, "weight", weight, classes_of(x.shape()));
     require_same_device(op, x, weight);
@@ -115,7 +116,9 @@ Tensor cross_entropy(const Tensor& logits, const Array& target, const CrossEntro
   if (logits.rank() != 2 || target.rank() != 1 || target.shape(0) != logits.shape(0))
     throw ShapeError({.where = "cross_entropy",
                       .what = "logits " + logits.shape().text() + ", target " + target.shape().text(),
-                      .expected = "[rows, classes] and [rows]"});
+                      .expected = "[rows, classes] and [rows]",
+                      .remedy = "reshape(x, {-1, classes}) first"});
+  require_floating("cross_entropy", logits);
   require_class_range("cross_entropy", target, logits.shape(1), options.ignore);
   const auto& table = kernels_of<LossKernels>(logits.value());
   Array y = Array::empty({logits.shape(0)}, logits.dtype(), logits.device());

@@ -17,8 +17,11 @@ namespace {
 
 void require_batch_of_classes(const char* op, const Tensor& input) {
   if (input.rank() < 1 || input.rank() > 2)
-    throw ShapeError(
-        {.where = op, .what = "input " + input.shape().text(), .expected = "[batch, classes] or [classes]"});
+    throw ShapeError({.where = op,
+                      .what = "input " + input.shape().text(),
+                      .expected = "[batch, classes] or [classes]",
+                      .remedy = "reshape(x, {-1, classes}) where other axes are samples too"});
+  require_floating(op, input);
 }
 
 }  // namespace
@@ -37,6 +40,8 @@ Tensor soft_margin_loss(const Tensor& input, const Tensor& target, Reduction red
 Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
   require_same_device("margin_ranking_loss", a, b);
   require_same_device("margin_ranking_loss", a, target);
+  require_floating("margin_ranking_loss", a);
+  require_same_kind("margin_ranking_loss", a, b);
   broadcast(broadcast(a.shape(), b.shape(), "margin_ranking_loss"), target.shape(), "margin_ranking_loss");
   return reduced(clamp_min(margin - as_numbers(target, a) * (a - b), 0), reduction);
 }
@@ -51,7 +56,8 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, const MultiM
   if (target.shape() != losses)
     throw ShapeError({.where = op,
                       .what = "input " + input.shape().text() + ", target " + target.shape().text(),
-                      .expected = "target " + losses.text()});
+                      .expected = "target " + losses.text(),
+                      .remedy = "one class number for each row"});
   const std::int64_t classes = input.shape(-1), rows = losses.elements();
   if (options.weight.defined()) require_vector(op, "weight", options.weight, classes);
   const Tensor x = reshape(input, {rows, classes}), labels = reshape(target, {rows});
@@ -86,7 +92,8 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, Reducti
       if (label >= classes)
         throw DataError({.where = op,
                          .what = "target " + std::to_string(label) + " in row " + std::to_string(row),
-                         .expected = "0 to " + std::to_string(classes - 1) + ", ended by a negative number"});
+                         .expected = "0 to " + std::to_string(classes - 1) + ", ended by a negative number",
+                         .remedy = "check the labels against the number of classes"});
       listed[static_cast<std::size_t>(row * classes + label)] += 1;
     }
   const Tensor count = to(to(tensor(listed, {rows, classes}), input.dtype()), input.device());
@@ -103,7 +110,10 @@ Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, co
   constexpr const char* op = "multilabel_soft_margin_loss";
   require_same_shape(op, input, target);
   if (input.rank() < 1)
-    throw ShapeError({.where = op, .what = "input " + input.shape().text(), .expected = "[..., classes]"});
+    throw ShapeError({.where = op,
+                      .what = "input " + input.shape().text(),
+                      .expected = "[..., classes]",
+                      .remedy = "unsqueeze(x, 0) for a single class"});
   if (weight.defined()) require_fits(op, "weight", weight, input.shape());
   Tensor losses = apply(BinaryCrossEntropy{}, input, as_numbers(target, input));
   if (weight.defined()) losses = losses * weight.detach();

@@ -29,7 +29,8 @@ void require_triplet(const char* op, const Tensor& anchor, const Tensor& positiv
   if (anchor.rank() < 1 || anchor.shape(-1) < 1)
     throw ShapeError({.where = op,
                       .what = "input " + anchor.shape().text(),
-                      .expected = "[..., features] with at least one feature"});
+                      .expected = "[..., features] with at least one feature",
+                      .remedy = "unsqueeze(x, -1) where each row is one number"});
 }
 
 // Rows divided by their lengths; a row of zeros stays.
@@ -43,7 +44,10 @@ void require_rows(const char* op, const Tensor& x, const Tensor& other) {
   if (x.rank() != 2 || other.rank() != 2 || x.shape(1) != other.shape(1))
     throw ShapeError({.where = op,
                       .what = x.shape().text() + " and " + other.shape().text(),
-                      .expected = "[rows, features] with equal features"});
+                      .expected = "[rows, features] with equal features",
+                      .remedy = "flatten(x) in front, or as many features on both sides"});
+  require_floating(op, x);
+  require_same_kind(op, x, other);
 }
 
 // The target's elements among [batch, classes].
@@ -51,7 +55,8 @@ Tensor chosen(const char* op, const Tensor& cosines, const Tensor& target) {
   if (cosines.rank() != 2 || target.shape() != Shape{cosines.shape(0)})
     throw ShapeError({.where = op,
                       .what = "cosines " + cosines.shape().text() + ", target " + target.shape().text(),
-                      .expected = "[batch, classes] and [batch]"});
+                      .expected = "[batch, classes] and [batch]",
+                      .remedy = "one class number for each row"});
   require_same_device(op, cosines, target);
   require_classes(op, "target", target);
   require_class_range(op, target.value(), cosines.shape(1));
@@ -93,7 +98,8 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
   if (a.rank() < 1 || a.rank() > 2 || target.shape() != a.shape().without(-1))
     throw ShapeError({.where = op,
                       .what = "inputs " + a.shape().text() + ", target " + target.shape().text(),
-                      .expected = "[batch, features] and [batch], or [features] and []"});
+                      .expected = "[batch, features] and [batch], or [features] and []",
+                      .remedy = "one target, 1 or -1, for each pair"});
   constexpr double eps = 1e-12;
   const Tensor lengths = (sum(square(a), {-1}) + eps) * (sum(square(b), {-1}) + eps);
   const Tensor cosine = sum(a * b, {-1}) / sqrt(lengths);

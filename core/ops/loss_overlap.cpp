@@ -13,7 +13,10 @@ namespace {
 // [batch, channel, d1, …] -> [batch, channel, places]
 Tensor places(const char* op, const Tensor& x) {
   if (x.rank() < 2)
-    throw ShapeError({.where = op, .what = "input " + x.shape().text(), .expected = "[batch, channel, d1, …]"});
+    throw ShapeError({.where = op,
+                      .what = "input " + x.shape().text(),
+                      .expected = "[batch, channel, d1, …]",
+                      .remedy = "unsqueeze(x, 1) where there is one channel"});
   return reshape(x, {x.shape(0), x.shape(1), x.shape().elements(2, x.rank())});
 }
 

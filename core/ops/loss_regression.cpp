@@ -44,6 +44,7 @@ Tensor kl_div(const Tensor& input, const Tensor& target, bool log_target, Reduct
 
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, const PoissonOptions& options) {
   require_same_shape("poisson_nll_loss", input, target);
+  require_option("poisson_nll_loss", options.eps >= 0, "eps", options.eps, "0 or more");
   const Tensor t = as_numbers(target, input);
   Tensor losses = options.log_input ? exp(input) - t * input : input - t * log(input + options.eps);
   if (options.full) {
@@ -67,7 +68,8 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
   if (!fits)
     throw ShapeError({.where = "gaussian_nll_loss",
                       .what = "input " + shape.text() + ", variance " + variance.shape().text(),
-                      .expected = "the input's shape, or that with its last axis left out or of length 1"});
+                      .expected = "the input's shape, or that with its last axis left out or of length 1",
+                      .remedy = "one variance for each number or for each row"});
   const Tensor v = flat && variance.shape() != shape ? reshape(variance, shape.with(-1, 1)) : variance;
   if (to(sum(to(lt(v, 0), v.dtype())), cpu).item() > 0)
     throw DataError({.where = "gaussian_nll_loss",

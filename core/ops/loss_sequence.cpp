@@ -36,7 +36,8 @@ std::vector<std::int64_t> numbers(const char* name, const Tensor& x) {
                     .what = "log_probabilities " + x.shape().text() + ", targets " + targets.shape().text() +
                             ", input_lengths " + inputs.shape().text() + ", target_lengths " + lengths.shape().text(),
                     .expected = "[steps, batch, classes], [batch, longest] or [sum of target_lengths], [batch], "
-                                "[batch]; or [steps, classes], [longest], [], []"});
+                                "[batch]; or [steps, classes], [longest], [], []",
+                    .remedy = "transpose(x, 0, 1) for [batch, steps, classes]"});
 }
 
 Sequences sequences_of(const Tensor& x, const Tensor& targets, const Tensor& input_lengths,
@@ -58,19 +59,22 @@ Sequences sequences_of(const Tensor& x, const Tensor& targets, const Tensor& inp
     if (all.inputs[n] < 0 || all.inputs[n] > steps)
       throw DataError({.where = op,
                        .what = "input length " + std::to_string(all.inputs[n]) + " of sample " + std::to_string(n),
-                       .expected = "0 to " + std::to_string(steps) + ", the steps of log_probabilities"});
+                       .expected = "0 to " + std::to_string(steps) + ", the steps of log_probabilities",
+                       .remedy = "the steps before padding"});
     const std::int64_t most = rows ? targets.shape(1) : targets.value().elements() - total;
     if (all.lengths[n] < 0 || all.lengths[n] > most)
       throw DataError({.where = op,
                        .what = "target length " + std::to_string(all.lengths[n]) + " of sample " + std::to_string(n),
-                       .expected = "0 to " + std::to_string(most) + " for targets " + targets.shape().text()});
+                       .expected = "0 to " + std::to_string(most) + " for targets " + targets.shape().text(),
+                       .remedy = "the labels before padding"});
     total += all.lengths[n];
     all.longest = std::max(all.longest, all.lengths[n]);
   }
   if (!rows && batched && total != targets.value().elements())
     throw DataError({.where = op,
                      .what = "target_lengths that sum to " + std::to_string(total),
-                     .expected = std::to_string(targets.value().elements()) + ", the length of the joined targets"});
+                     .expected = std::to_string(targets.value().elements()) + ", the length of the joined targets",
+                     .remedy = "join the targets without padding"});
   all.labels.assign(count * static_cast<std::size_t>(all.longest), 0);
   std::size_t start = 0;
   for (std::size_t n = 0; n < count; ++n) {
@@ -82,7 +86,8 @@ Sequences sequences_of(const Tensor& x, const Tensor& targets, const Tensor& inp
             {.where = op,
              .what = "label " + std::to_string(label) + " at position " + std::to_string(k) + " of sample " +
                      std::to_string(n),
-             .expected = "0 to " + std::to_string(classes - 1) + " but not the blank, " + std::to_string(blank)});
+             .expected = "0 to " + std::to_string(classes - 1) + " but not the blank, " + std::to_string(blank),
+             .remedy = "shift the labels, or choose another blank"});
       all.labels[n * static_cast<std::size_t>(all.longest) + k] = label;
     }
     start += static_cast<std::size_t>(all.lengths[n]);
@@ -94,10 +99,7 @@ Sequences sequences_of(const Tensor& x, const Tensor& targets, const Tensor& inp
 
 Tensor ctc_loss(const Tensor& log_probabilities, const Tensor& targets, const Tensor& input_lengths,
                 const Tensor& target_lengths, const CtcOptions& options) {
-  if (!is_floating(log_probabilities.dtype()))
-    throw DtypeError({.where = op,
-                      .what = "log_probabilities of " + std::string(name_of(log_probabilities.dtype())),
-                      .expected = "floating numbers, from log_softmax"});
+  require_floating(op, log_probabilities, "log_probabilities");
   const Sequences all = sequences_of(log_probabilities, targets, input_lengths, target_lengths, options.blank);
   const bool batched = log_probabilities.rank() == 3;
   const std::int64_t steps = log_probabilities.shape(0), batch = batched ? log_probabilities.shape(1) : 1;

@@ -37,7 +37,8 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
 [[noreturn]] void refuse_inner(const char* op, const Tensor& a, const Tensor& b) {
   throw ShapeError({.where = op,
                     .what = a.shape().text() + " · " + b.shape().text(),
-                    .expected = "[..., m, k] · [..., k, n] with equal inner lengths"});
+                    .expected = "[..., m, k] · [..., k, n] with equal inner lengths",
+                    .remedy = "transpose() one of them"});
 }
 
 }  // namespace
@@ -83,7 +84,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))
     throw ShapeError({.where = "linear",
                       .what = "input " + x.shape().text() + ", weight " + weight.shape().text(),
-                      .expected = "input [..., in] and weight [out, in] with equal in"});
+                      .expected = "input [..., in] and weight [out, in] with equal in",
+                      .remedy = "a layer of in = the input's last length, or flatten(x) in front"});
   if (bias.defined()) require_vector("linear", "bias", bias, weight.shape(0));
   const Tables table(x.value());
   const Tensor rows = reshape(x, {-1, x.shape(-1)});

@@ -9,6 +9,7 @@
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/axes.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/comparison.h>
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/quiet.h>
@@ -49,19 +50,10 @@ Tensor norm_gradient(const Tensor& x, const Tensor& y, const Tensor& dy, double 
   return masked_fill(p < 1 ? masked_fill(slope, eq(x, 0), 0) : slope, eq(y, 0), 0);
 }
 
-Tensor as_floating(const char* op, const Tensor& x) {
-  if (!is_floating(x.dtype()))
-    throw DtypeError({.where = op,
-                      .what = "a tensor of " + std::string(name_of(x.dtype())),
-                      .expected = "a floating-point tensor",
-                      .remedy = "convert with to(x, Dtype::float32)"});
-  return x;
-}
-
 }  // namespace
 
 Tensor vector_norm(const Tensor& x, double p, std::span<const int> given, bool keep_axes) {
-  static_cast<void>(as_floating("vector_norm", x));
+  require_floating("vector_norm", x);
   const std::vector<int> every = all_axes(x);
   const std::span<const int> axes = given.empty() ? std::span<const int>(every) : given;
   const ReducedAxes over("vector_norm", x.shape(), axes);

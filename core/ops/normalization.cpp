@@ -12,20 +12,33 @@ namespace joist {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_variance, const BatchNormOptions& options, bool training) {
   if (x.rank() < 2)
-    throw ShapeError(
-        {.where = "batch_norm", .what = "input of shape " + x.shape().text(), .expected = "[batch, channel, ...]"});
+    throw ShapeError({.where = "batch_norm",
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "[batch, channel, ...]",
+                      .remedy = "unsqueeze(x, 0) adds a batch axis"});
+  require_floating("batch_norm", x);
+  if (!(options.epsilon >= 0))
+    throw UsageError({.where = "batch_norm",
+                      .what = "epsilon " + std::to_string(options.epsilon),
+                      .expected = "0 or more",
+                      .remedy = "1e-5 is usual"});
   const std::int64_t channels = x.shape(1);
   for (const auto& [vector, name] : {std::pair{&gamma, "gamma"},
                                      {&beta, "beta"},
                                      {&running_mean, "running mean"},
                                      {&running_variance, "running variance"}})
-    if (vector->defined()) require_vector("batch_norm", name, *vector, channels);
+    if (vector->defined()) {
+      require_vector("batch_norm", name, *vector, channels);
+      // 16-bit numbers may have statistics and parameters in float32.
+      if (!is_half(x.dtype()) || vector->dtype() != Dtype::float32) require_same_kind("batch_norm", x, *vector);
+    }
   if (running_mean.defined() != running_variance.defined() || (!training && !running_mean.defined()))
     throw UsageError({.where = "batch_norm",
                       .what = running_mean.defined() == running_variance.defined()
                                   ? "no running statistics outside of training"
                                   : "one of running mean and running variance",
-                      .expected = "both or, in training, neither"});
+                      .expected = "both or, in training, neither",
+                      .remedy = "zeros and ones to begin with"});
   const std::int64_t values = channels > 0 ? x.value().elements() / channels : 0;
   if (training && values < 2)
     throw ShapeError({.where = "batch_norm",

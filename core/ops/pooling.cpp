@@ -24,6 +24,7 @@ struct Pooled {
 // The options with one entry per axis, and the result's shape.
 Pooled pooled(const char* op, const Tensor& x, const PoolOptions& given, int spatial, bool dilated) {
   require_rank(op, x, 2 + spatial, picture_axes(spatial));
+  require_floating(op, x);
   PoolOptions options = given;
   if (options.stride.rank() == 0) options.stride = options.kernel;
   options.kernel = per_axis(op, "kernel", options.kernel, spatial);
@@ -35,17 +36,22 @@ Pooled pooled(const char* op, const Tensor& x, const PoolOptions& given, int spa
     const std::int64_t kernel = options.kernel[i], stride = options.stride[i], padding = options.padding[i];
     const std::int64_t dilation = options.dilation[i], length = x.shape(2 + i);
     if (!dilated && dilation != 1)
-      throw ShapeError({.where = op, .what = "dilation " + options.dilation.text(), .expected = "1 for averages"});
+      throw ShapeError({.where = op,
+                        .what = "dilation " + options.dilation.text(),
+                        .expected = "1 for averages",
+                        .remedy = "a convolution with equal weights has a dilation"});
     const std::int64_t window = dilation * (kernel - 1) + 1;
     if (kernel < 1 || stride < 1 || dilation < 1 || padding < 0 || padding * 2 > window)
       throw ShapeError({.where = op,
                         .what = "kernel " + options.kernel.text() + ", stride " + options.stride.text() + ", padding " +
                                 options.padding.text() + ", dilation " + options.dilation.text(),
-                        .expected = "kernel, stride and dilation at least 1, padding at most half the kernel"});
+                        .expected = "kernel, stride and dilation at least 1, padding at most half the kernel",
+                        .remedy = "pad() first for more padding"});
     const std::int64_t room = length + 2 * padding - window;
     if (room < 0 || length < 1)
       throw ShapeError({.where = op,
                         .what = "kernel " + options.kernel.text() + " does not fit input " + x.shape().text(),
+                        .expected = "a window of at most the padded length",
                         .remedy = "a smaller kernel or a larger picture"});
     std::int64_t& count = shape[2 + i];
     count = (options.ceil_mode ? room + stride - 1 : room) / stride + 1;
@@ -112,8 +118,13 @@ Tensor avg_pool(const char* op, const Tensor& input, const PoolOptions& given, i
 }
 
 Tensor lp_pool(const char* op, const Tensor& x, double norm, PoolOptions options, int spatial) {
+  require_rank(op, x, 2 + spatial, picture_axes(spatial));
+  require_floating(op, x);
   if (!(norm != 0))
-    throw UsageError({.where = op, .what = "norm " + std::to_string(norm), .expected = "a number other than 0"});
+    throw UsageError({.where = op,
+                      .what = "norm " + std::to_string(norm),
+                      .expected = "a number other than 0",
+                      .remedy = "2 for root mean squares, max_pool for infinity"});
   if (std::any_of(options.padding.begin(), options.padding.end(), [](auto padding) { return padding != 0; }))
     throw ShapeError(
         {.where = op, .what = "padding " + options.padding.text(), .expected = "no padding", .remedy = "pad() first"});
@@ -125,20 +136,32 @@ Tensor lp_pool(const char* op, const Tensor& x, double norm, PoolOptions options
 Tensor max_unpool(const char* op, const Tensor& x, const Tensor& indices, const PoolOptions& given,
                   const Shape& output_size, int spatial) {
   require_rank(op, x, 2 + spatial, picture_axes(spatial));
+  require_floating(op, x);
   require_same_device(op, x, indices);
-  if (indices.shape() != x.shape() || indices.dtype() != Dtype::int64)
+  if (indices.dtype() != Dtype::int64)
+    throw DtypeError({.where = op,
+                      .what = "indices of " + std::string(name_of(indices.dtype())),
+                      .expected = "int64 indices",
+                      .remedy = "the indices that max_pool*_with_indices returned"});
+  if (indices.shape() != x.shape())
     throw ShapeError({.where = op,
-                      .what = "input " + x.shape().text() + " and indices " + indices.shape().text() + " of " +
-                              std::string(name_of(indices.dtype())),
-                      .expected = "int64 indices of the input's shape",
+                      .what = "input " + x.shape().text() + " and indices " + indices.shape().text(),
+                      .expected = "indices of the input's shape",
                       .remedy = "the indices that max_pool*_with_indices returned"});
   const Shape kernel = per_axis(op, "kernel", given.kernel, spatial),
               stride = given.stride.rank() == 0 ? kernel : per_axis(op, "stride", given.stride, spatial),
               padding = per_axis(op, "padding", given.padding, spatial);
+  for (int i = 0; i < spatial; ++i)
+    if (kernel[i] < 1 || stride[i] < 1 || padding[i] < 0)
+      throw ShapeError({.where = op,
+                        .what = "kernel " + kernel.text() + ", stride " + stride.text() + ", padding " + padding.text(),
+                        .expected = "kernel and stride at least 1, padding at least 0",
+                        .remedy = "the options that the pooling had"});
   if (output_size.rank() != 0 && output_size.rank() != spatial)
     throw ShapeError({.where = op,
                       .what = "output_size " + output_size.text(),
-                      .expected = std::to_string(spatial) + " lengths of the spatial axes"});
+                      .expected = std::to_string(spatial) + " lengths of the spatial axes",
+                      .remedy = "the last lengths of what was pooled"});
   Shape shape = x.shape();
   for (int i = 0; i < spatial; ++i) {
     const std::int64_t least = (x.shape(2 + i) - 1) * stride[i] - 2 * padding[i] + kernel[i];
@@ -147,7 +170,8 @@ Tensor max_unpool(const char* op, const Tensor& x, const Tensor& indices, const 
       throw ShapeError({.where = op,
                         .what = "input " + x.shape().text() + " to the lengths " + output_size.text(),
                         .expected = "a length less than the stride away from " + std::to_string(least) + " on axis " +
-                                    std::to_string(2 + i)});
+                                    std::to_string(2 + i),
+                        .remedy = "the options and the length that the pooling had"});
   }
   if (indices.device().on_host()) {
     const std::int64_t positions = shape.elements(2, shape.rank());
@@ -156,7 +180,8 @@ Tensor max_unpool(const char* op, const Tensor& x, const Tensor& indices, const 
       if (at < 0 || at >= positions)
         throw DataError({.where = op,
                          .what = "index " + std::to_string(at) + " at " + i.text(),
-                         .expected = "0 to " + std::to_string(positions - 1) + " for output " + shape.text()});
+                         .expected = "0 to " + std::to_string(positions - 1) + " for output " + shape.text(),
+                         .remedy = "the output_size that was pooled"});
     });
   }
   const auto& table = kernels_of<PoolKernels>(x.value());
@@ -207,6 +232,7 @@ Tensor lp_pool3d(const Tensor& x, double norm, const PoolOptions& options) {
 
 Tensor global_average_pool(const Tensor& x) {
   require_rank("global_average_pool", x, 4, "[batch, channel, height, width]");
+  require_floating("global_average_pool", x);
   return mean(x, {2, 3}, true);
 }
 

@@ -32,7 +32,8 @@ void require_shape(const Call& call, const std::string& what, const Tensor& give
   if (given.defined() && given.shape() == wanted) return;
   throw ShapeError({.where = call.name,
                     .what = what + (given.defined() ? " of shape " + given.shape().text() : " is undefined"),
-                    .expected = wanted.text() + ", " + words});
+                    .expected = wanted.text() + ", " + words,
+                    .remedy = "reshape() it, or make the layer with the sizes of its input"});
 }
 
 // Hidden size and the size of what a layer hands on.
@@ -45,7 +46,8 @@ Sizes sizes_of(const Call& call, const RecurrentWeights& first) {
       first.w_hh.shape(0) % call.gates() != 0)
     throw ShapeError({.where = call.name,
                       .what = first.w_hh.defined() ? "w_hh of shape " + first.w_hh.shape().text() : "w_hh is undefined",
-                      .expected = "[" + number(call.gates()) + " · hidden, hidden]"});
+                      .expected = "[" + number(call.gates()) + " · hidden, hidden]",
+                      .remedy = "the weights of a layer of the same kind"});
   if (first.w_hr.defined() && call.cell != Cell::lstm)
     throw UsageError({.where = call.name,
                       .what = "a projection w_hr of shape " + first.w_hr.shape().text(),
@@ -105,24 +107,26 @@ void check_sequence(const Call& call, const Tensor& x, std::span<const Recurrent
     throw ShapeError(
         {.where = call.name,
          .what = "input of shape " + x.shape().text(),
-         .expected = options.batch_first ? "[batch, time, in] or [time, in]" : "[time, batch, in] or [time, in]"});
-  if (!is_floating(x.dtype()))
-    throw DtypeError({.where = call.name,
-                      .what = "input of " + std::string(name_of(x.dtype())),
-                      .expected = "a floating-point type",
-                      .remedy = "to(x, Dtype::float32)"});
+         .expected = options.batch_first ? "[batch, time, in] or [time, in]" : "[time, batch, in] or [time, in]",
+         .remedy = "reshape() it, or unsqueeze(x, -1) where each step is one number"});
+  require_floating(call.name, x);
   const std::size_t directions = options.bidirectional ? 2 : 1;
   if (weights.empty() || weights.size() % directions != 0)
     throw UsageError({.where = call.name,
                       .what = number(static_cast<std::int64_t>(weights.size())) + " sets of weights",
-                      .expected = options.bidirectional ? "two for each layer (bidirectional)" : "one for each layer"});
+                      .expected = options.bidirectional ? "two for each layer (bidirectional)" : "one for each layer",
+                      .remedy = "the weights() of a layer made with the same options"});
   if (!(options.dropout >= 0 && options.dropout < 1))
-    throw UsageError(
-        {.where = call.name, .what = "dropout " + std::to_string(options.dropout), .expected = "0 <= dropout < 1"});
+    throw UsageError({.where = call.name,
+                      .what = "dropout " + std::to_string(options.dropout),
+                      .expected = "0 <= dropout < 1",
+                      .remedy = "the probability to drop a number, not to keep it"});
   const std::int64_t steps = x.shape(x.rank() == 3 && options.batch_first ? 1 : 0);
   if (steps == 0)
-    throw ShapeError(
-        {.where = call.name, .what = "input of shape " + x.shape().text(), .expected = "at least one step of time"});
+    throw ShapeError({.where = call.name,
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "at least one step of time",
+                      .remedy = "leave empty sequences out"});
   if (x.rank() == 2 && lengths.defined())
     throw UsageError({.where = call.name,
                       .what = "lengths for input of shape " + x.shape().text(),
@@ -239,7 +243,11 @@ CellState run_cell(const Call& call, const Tensor& x, const Tensor& h, const Ten
                    const RecurrentWeights& weights) {
   if (x.rank() != 1 && x.rank() != 2)
     throw ShapeError(
-        {.where = call.name, .what = "input of shape " + x.shape().text(), .expected = "[batch, in] or [in]"});
+        {.where = call.name,
+         .what = "input of shape " + x.shape().text(),
+         .expected = "[batch, in] or [in]",
+         .remedy = "one step of time in each call; the layer without Cell in its name takes whole sequences"});
+  require_floating(call.name, x);
   const Sizes sizes = sizes_of(call, weights);
   check_weights(call, x, weights, sizes, x.shape(-1), "");
   check_state(call, "h", x, h, x.shape().with(-1, sizes.out), x.rank() == 1 ? "[hidden]" : "[batch, hidden]");

@@ -5,6 +5,7 @@
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/axes.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/comparison.h>
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reduction.h>
@@ -19,11 +20,7 @@ Tensor scaled_sum(const char* op, const Tensor& x, std::span<const int> axes, bo
   const ReducedAxes over(op, x.shape(), axes);
   const auto& [reduced, list, kept, dropped, count] = over;
   const bool floating = is_floating(x.dtype());
-  if (average && !floating)
-    throw DtypeError({.where = op,
-                      .what = "the mean of " + std::string(name_of(x.dtype())),
-                      .expected = "a floating-point tensor",
-                      .remedy = "convert with to(x, Dtype::float32)"});
+  if (average) require_floating(op, x);
   const double scale = average ? 1.0 / static_cast<double>(count) : 1.0;
   Array y = floating ? Array::like(x.value(), kept) : Array::empty(kept, Dtype::int64, x.device());
   const bool nothing = average && count == 0;  // 0 · ∞: NaN, whatever a kernel makes of it

@@ -1,6 +1,7 @@
 // Views and copies: y holds x's elements in another arrangement; dx holds dy's, arranged back.
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/reduction.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/reshape.h>
 
 #include <algorithm>
@@ -31,10 +32,18 @@ Shape resolved(const char* op, const Tensor& x, const Shape& wanted) {
   int unknown = -1;
   std::int64_t known = 1;
   for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] < -1)
+      throw ShapeError({.where = op,
+                        .what = x.shape().text() + " to " + wanted.text(),
+                        .expected = "lengths from 0, or one of -1",
+                        .remedy = "-1 for the length that shall fit"});
     if (shape[i] != -1) {
       known *= shape[i];
     } else if (std::exchange(unknown, i) != -1) {
-      throw ShapeError({.where = op, .what = "two lengths of -1 in " + wanted.text(), .expected = "at most one"});
+      throw ShapeError({.where = op,
+                        .what = "two lengths of -1 in " + wanted.text(),
+                        .expected = "at most one",
+                        .remedy = "write the other one out"});
     }
   }
   const std::int64_t elements = x.value().elements();
@@ -42,7 +51,8 @@ Shape resolved(const char* op, const Tensor& x, const Shape& wanted) {
   if (unknown >= 0 ? shape[unknown] == -1 : known != elements)
     throw ShapeError({.where = op,
                       .what = x.shape().text() + " to " + wanted.text(),
-                      .expected = std::to_string(elements) + " elements"});
+                      .expected = std::to_string(elements) + " elements",
+                      .remedy = "-1 for the length that shall fit"});
   return shape;
 }
 
@@ -62,12 +72,13 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
 }
 
 Tensor flatten(const Tensor& x, int first, int last) {
-  const int from = x.shape().axis(first), to = x.shape().axis(last);
+  const int from = axis_of("flatten", x, first), to = axis_of("flatten", x, last);
   if (to < from)
     throw ShapeError(
         {.where = "flatten",
          .what = "axes " + std::to_string(first) + " to " + std::to_string(last) + " of " + x.shape().text(),
-         .expected = "first at most last"});
+         .expected = "first at most last",
+         .remedy = "swap them"});
   std::vector<std::int64_t> lengths(x.shape().begin(), x.shape().begin() + from);
   lengths.push_back(x.shape().elements(from, to + 1));
   lengths.insert(lengths.end(), x.shape().begin() + to + 1, x.shape().end());
@@ -85,18 +96,20 @@ Tensor view(const Tensor& x, const Shape& wanted) {
 Tensor ravel(const Tensor& x) { return reshape(x, {-1}); }
 
 Tensor unflatten(const Tensor& x, int axis, const Shape& lengths) {
-  const int at = x.shape().axis(axis);
+  const int at = axis_of("unflatten", x, axis);
   std::int64_t known = 1;
   int unknown = -1;
   for (int i = 0; i < lengths.rank(); ++i)
     lengths[i] == -1 ? static_cast<void>(unknown = i) : static_cast<void>(known *= lengths[i]);
   Shape whole = lengths;
   if (unknown >= 0 && known > 0 && x.shape(at) % known == 0) whole[unknown] = x.shape(at) / known;
-  if (lengths.rank() == 0 || (unknown >= 0 && whole[unknown] == -1) || whole.elements() != x.shape(at))
+  const bool negative = std::any_of(lengths.begin(), lengths.end(), [](auto length) { return length < -1; });
+  if (lengths.rank() == 0 || negative || (unknown >= 0 && whole[unknown] == -1) || whole.elements() != x.shape(at))
     throw ShapeError(
         {.where = "unflatten",
          .what = "axis " + std::to_string(axis) + " of shape " + x.shape().text() + " as " + lengths.text(),
-         .expected = "lengths whose product is " + std::to_string(x.shape(at))});
+         .expected = "lengths whose product is " + std::to_string(x.shape(at)) + ", at most one -1",
+         .remedy = "-1 for the length that shall fit"});
   std::vector<std::int64_t> result(x.shape().begin(), x.shape().begin() + at);
   result.insert(result.end(), whole.begin(), whole.end());
   result.insert(result.end(), x.shape().begin() + at + 1, x.shape().end());

@@ -36,11 +36,14 @@ Target target_of(const Tensor& x, const InterpolateOptions& o) {
   if (spatial < 1 || spatial > 3)
     throw ShapeError({.where = "interpolate",
                       .what = "input of shape " + x.shape().text(),
-                      .expected = "[batch, channel, one to three axes]"});
+                      .expected = "[batch, channel, one to three axes]",
+                      .remedy = "unsqueeze(x, 0) adds a batch axis"});
+  require_floating("interpolate", x);
   if ((o.size.rank() == 0) == o.scale_factor.empty())
     throw UsageError({.where = "interpolate",
                       .what = "size " + o.size.text() + ", scale_factor " + text(o.scale_factor),
-                      .expected = "one of the two"});
+                      .expected = "one of the two",
+                      .remedy = "leave the other one out"});
   Target target{.shape = x.shape()};
   if (o.size.rank() > 0) {
     const Shape size = per_axis("interpolate", "size", o.size, spatial);
@@ -50,12 +53,15 @@ Target target_of(const Tensor& x, const InterpolateOptions& o) {
     if (given != 1 && given != static_cast<std::size_t>(spatial))
       throw UsageError({.where = "interpolate",
                         .what = "scale_factor " + text(o.scale_factor) + " for input " + x.shape().text(),
-                        .expected = "one entry, or one per spatial axis"});
+                        .expected = "one entry, or one per spatial axis",
+                        .remedy = "one factor for all axes"});
     for (int i = 0; i < spatial; ++i) {
       const double factor = o.scale_factor[given == 1 ? 0 : static_cast<std::size_t>(i)];
       if (!(factor > 0) || !std::isfinite(factor))
-        throw UsageError(
-            {.where = "interpolate", .what = "scale_factor " + text(o.scale_factor), .expected = "numbers above 0"});
+        throw UsageError({.where = "interpolate",
+                          .what = "scale_factor " + text(o.scale_factor),
+                          .expected = "numbers above 0",
+                          .remedy = "0.5 halves the length, 2 doubles it"});
       target.shape[2 + i] = static_cast<std::int64_t>(std::floor(static_cast<double>(x.shape(2 + i)) * factor));
       if (!o.recompute_scale_factor) target.scale[static_cast<std::size_t>(i)] = factor;
     }
@@ -64,7 +70,8 @@ Target target_of(const Tensor& x, const InterpolateOptions& o) {
     if (x.shape(i) < 1 || target.shape[i] < 1)
       throw ShapeError({.where = "interpolate",
                         .what = x.shape().text() + " to " + target.shape.text(),
-                        .expected = "at least one pixel along every axis"});
+                        .expected = "at least one pixel along every axis",
+                        .remedy = "a larger size or scale_factor"});
   return target;
 }
 
@@ -76,13 +83,18 @@ void check_mode(const Tensor& x, const InterpolateOptions& o) {
       (o.mode == Mode::trilinear && spatial != 3) || (o.mode == Mode::bicubic && spatial != 2))
     throw ShapeError({.where = "interpolate",
                       .what = "this mode for input " + x.shape().text(),
-                      .expected = "linear for one spatial axis, bilinear and bicubic for two, trilinear for three"});
+                      .expected = "linear for one spatial axis, bilinear and bicubic for two, trilinear for three",
+                      .remedy = "the mode for as many axes, or nearest or area for any number"});
   if (o.align_corners && !smooth && o.mode != Mode::bicubic)
     throw UsageError({.where = "interpolate",
                       .what = "align_corners with nearest, nearest_exact or area",
-                      .expected = "a linear mode or bicubic"});
+                      .expected = "a linear mode or bicubic",
+                      .remedy = "align_corners = false"});
   if (o.antialias && o.mode != Mode::bilinear && o.mode != Mode::bicubic)
-    throw UsageError({.where = "interpolate", .what = "antialias", .expected = "bilinear or bicubic"});
+    throw UsageError({.where = "interpolate",
+                      .what = "antialias with another mode",
+                      .expected = "bilinear or bicubic",
+                      .remedy = "antialias = false"});
 }
 
 // Whether PyTorch's coordinates, which it computes in single precision, are ⌊i · in/out⌋, as the fast kernel's. For one
@@ -126,10 +138,12 @@ Tensor places(std::int64_t n, bool align_corners, const Tensor& like) {
 
 Tensor interpolate(const Tensor& x, std::int64_t height, std::int64_t width) {
   require_rank("interpolate", x, 4, "[batch, channel, height, width]");
+  require_floating("interpolate", x);
   if (height < 1 || width < 1 || x.shape(2) < 1 || x.shape(3) < 1)
     throw ShapeError({.where = "interpolate",
                       .what = x.shape().text() + " to " + std::to_string(height) + " × " + std::to_string(width),
-                      .expected = "at least one pixel on both sides"});
+                      .expected = "at least one pixel on both sides",
+                      .remedy = "a larger height and width"});
   const auto& table = kernels_of<ResizeKernels>(x.value());
   Array y = Array::like(x.value(), {x.shape(0), x.shape(1), height, width});
   table.nearest(x.value(), {y, false});
@@ -163,6 +177,7 @@ Tensor grid_sample(const Tensor& x, const Tensor& grid, const GridSampleOptions&
                             .expected = "[batch, channel, height, width]"});
   require_rank("grid_sample", x, 4, "[batch, channel, height, width]");
   require_rank("grid_sample", grid, 4, "[batch, height, width, 2]");
+  require_floating("grid_sample", x);
   require_same_kind("grid_sample", x, grid);
   if (grid.shape(0) != x.shape(0) || grid.shape(3) != 2 || x.shape(2) < 1 || x.shape(3) < 1)
     throw ShapeError({.where = "grid_sample",

@@ -38,7 +38,10 @@ Tensor normalized_rows(const Tensor& rows, const Tensor& weight, const Tensor& b
 
 void require_epsilon(const char* op, double epsilon) {
   if (!(epsilon >= 0))
-    throw UsageError({.where = op, .what = "epsilon " + std::to_string(epsilon), .expected = "0 or more"});
+    throw UsageError({.where = op,
+                      .what = "epsilon " + std::to_string(epsilon),
+                      .expected = "0 or more",
+                      .remedy = "1e-5 is usual"});
 }
 
 // The order of x's memory for a result that was computed on rows.
@@ -48,18 +51,22 @@ Tensor ordered_like(const Tensor& x, const Tensor& y) {
 
 Tensor over_last_axes(const char* op, const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
                       const LayerNormOptions& options) {
+  require_floating(op, x);
   bool fits = shape.rank() > 0 && shape.rank() <= x.rank();
   for (int axis = 1; fits && axis <= shape.rank(); ++axis) fits = x.shape(-axis) == shape[-axis];
   if (!fits)
     throw ShapeError({.where = op,
                       .what = "input " + x.shape().text() + " normalized over " + shape.text(),
-                      .expected = "the lengths of the input's last axes, at least one"});
+                      .expected = "the lengths of the input's last axes, at least one",
+                      .remedy = "the layer's normalized_shape as the input's last lengths, or permute(x)"});
   for (const auto& [vector, name] : {std::pair{&weight, "weight"}, {&bias, "bias"}}) {
     if (!vector->defined()) continue;
     require_same_kind(op, x, *vector);
     if (vector->shape() != shape)
-      throw ShapeError(
-          {.where = op, .what = std::string(name) + " of shape " + vector->shape().text(), .expected = shape.text()});
+      throw ShapeError({.where = op,
+                        .what = std::string(name) + " of shape " + vector->shape().text(),
+                        .expected = shape.text(),
+                        .remedy = "one value for each number that is normalized together"});
   }
   const std::int64_t n = shape.elements(), count = x.shape().elements(0, x.rank() - shape.rank());
   const auto vector = [n](const Tensor& v) { return v.defined() ? reshape(v, {n}) : v; };
@@ -70,7 +77,11 @@ Tensor over_last_axes(const char* op, const Tensor& x, const Shape& shape, const
 // Vectors [channels] for x [batch, channels, ...]; throws unless they fit.
 void require_channels(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.rank() < 2)
-    throw ShapeError({.where = op, .what = "input of shape " + x.shape().text(), .expected = "[batch, channel, ...]"});
+    throw ShapeError({.where = op,
+                      .what = "input of shape " + x.shape().text(),
+                      .expected = "[batch, channel, ...]",
+                      .remedy = "unsqueeze(x, 0) adds a batch axis"});
+  require_floating(op, x);
   for (const auto& [vector, name] : {std::pair{&weight, "weight"}, {&bias, "bias"}}) {
     if (!vector->defined()) continue;
     require_same_kind(op, x, *vector);
@@ -130,7 +141,8 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, co
   if (groups < 1 || x.shape(1) % groups != 0)
     throw ShapeError({.where = "group_norm",
                       .what = std::to_string(groups) + " groups of the channels of input " + x.shape().text(),
-                      .expected = "a number of groups that divides the channels"});
+                      .expected = "a number of groups that divides the channels",
+                      .remedy = "1 group, or one for each channel"});
   const std::int64_t rows = x.shape(0) * groups;
   const Shape matrix{rows, x.shape(1) / groups * x.shape().elements(2, x.rank())};
   const Tensor y = reshape(normalized_rows(reshape(x, matrix), {}, {}, {.epsilon = epsilon}), x.shape());
@@ -143,13 +155,16 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& 
   require_epsilon("instance_norm", options.epsilon);
   const BatchNormOptions batch_options{.epsilon = options.epsilon, .momentum = options.momentum};
   if (running_mean.defined() != running_variance.defined())
-    throw UsageError(
-        {.where = "instance_norm", .what = "one of running mean and running variance", .expected = "both or neither"});
+    throw UsageError({.where = "instance_norm",
+                      .what = "one of running mean and running variance",
+                      .expected = "both or neither",
+                      .remedy = "zeros and ones to begin with"});
   if (!options.use_input_stats) {
     if (!running_mean.defined())
       throw UsageError({.where = "instance_norm",
                         .what = "neither the input's statistics nor running ones",
-                        .expected = "running statistics where use_input_stats is false"});
+                        .expected = "running statistics where use_input_stats is false",
+                        .remedy = "give running_mean and running_variance"});
     return batch_norm(x, weight, bias, running_mean, running_variance, batch_options, false);
   }
   const std::int64_t batch = x.shape(0), channels = x.shape(1), values = x.shape().elements(2, x.rank());
@@ -187,10 +202,14 @@ Tensor local_response_norm(const Tensor& x, std::int64_t size, double alpha, dou
   if (x.rank() < 3)
     throw ShapeError({.where = "local_response_norm",
                       .what = "input of shape " + x.shape().text(),
-                      .expected = "[batch, channel, ...] with at least three axes"});
+                      .expected = "[batch, channel, ...] with at least three axes",
+                      .remedy = "unsqueeze(x, 0) adds a batch axis"});
+  require_floating("local_response_norm", x);
   if (size < 1)
-    throw UsageError(
-        {.where = "local_response_norm", .what = "size " + std::to_string(size), .expected = "at least one channel"});
+    throw UsageError({.where = "local_response_norm",
+                      .what = "size " + std::to_string(size),
+                      .expected = "at least one channel",
+                      .remedy = "5 is usual"});
   const std::int64_t channels = x.shape(1), before = size / 2, after = (size - 1) / 2;
   if (x.value().elements() == 0) return x;
   const auto padding = [&](std::int64_t count) {
@@ -205,11 +224,13 @@ Tensor local_response_norm(const Tensor& x, std::int64_t size, double alpha, dou
 }
 
 Tensor normalize(const Tensor& x, double p, int axis, double epsilon) {
-  const int at = x.shape().axis(axis);
-  if (!(p > 0))
-    throw UsageError({.where = "normalize", .what = "p " + std::to_string(p), .expected = "a norm's p above 0"});
-  if (!(epsilon > 0))
-    throw UsageError({.where = "normalize", .what = "epsilon " + std::to_string(epsilon), .expected = "above 0"});
+  require_floating("normalize", x);
+  const int at = axis_of("normalize", x, axis);
+  if (!(p > 0) || !(epsilon > 0))
+    throw UsageError({.where = "normalize",
+                      .what = "p " + std::to_string(p) + ", epsilon " + std::to_string(epsilon),
+                      .expected = "a norm's p and an epsilon above 0",
+                      .remedy = "2 and 1e-12 are usual"});
   if (x.value().elements() == 0) return x;
   if (std::isinf(p)) return x / clamp_min(maximum_magnitude(x, at), epsilon);
   // The bound stands inside the root, so that rows of zeros have gradients.

@@ -4,6 +4,7 @@
 #include <joist/core/kernels/softmax.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/creation.h>
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/softmax.h>
@@ -34,7 +35,8 @@ Tensor one_hot_of_largest(const Tensor& given, int axis) {
 }  // namespace
 
 Tensor softmax(const Tensor& x, int axis) {
-  const int at = x.shape().axis(axis);
+  require_floating("softmax", x);
+  const int at = axis_of("softmax", x, axis);
   const auto& table = kernels_of<SoftmaxKernels>(x.value());
   Array y = Array::like(x.value());
   table.softmax(x.value(), at, {y, false});
@@ -44,7 +46,8 @@ Tensor softmax(const Tensor& x, int axis) {
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
-  const int at = x.shape().axis(axis);
+  require_floating("log_softmax", x);
+  const int at = axis_of("log_softmax", x, axis);
   const auto& table = kernels_of<SoftmaxKernels>(x.value());
   Array y = Array::like(x.value());
   table.log_softmax(x.value(), at, {y, false});
@@ -53,7 +56,10 @@ Tensor log_softmax(const Tensor& x, int axis) {
   });
 }
 
-Tensor softmin(const Tensor& x, int axis) { return softmax(-x, axis); }
+Tensor softmin(const Tensor& x, int axis) {
+  require_floating("softmin", x);
+  return softmax(-x, axis_of("softmin", x, axis));
+}
 
 Tensor softmax_2d(const Tensor& x) {
   if (x.rank() != 3 && x.rank() != 4)
@@ -61,11 +67,13 @@ Tensor softmax_2d(const Tensor& x) {
                       .what = "input of shape " + x.shape().text(),
                       .expected = "[channel, height, width] or [batch, channel, height, width]",
                       .remedy = "softmax(x, axis) for other ranks"});
+  require_floating("softmax_2d", x);
   return softmax(x, -3);
 }
 
 Tensor sparsemax(const Tensor& x, int axis) {
-  const int at = x.shape().axis(axis);
+  require_floating("sparsemax", x);
+  const int at = axis_of("sparsemax", x, axis);
   const auto& table = kernels_of<SoftmaxKernels>(x.value());
   Array y = Array::like(x.value());
   table.sparsemax(x.value(), at, {y, false});
@@ -78,8 +86,10 @@ Tensor gumbel_softmax(const Tensor& logits, double temperature, bool hard, int a
   if (!(temperature > 0))
     throw UsageError({.where = "gumbel_softmax",
                       .what = "temperature " + std::to_string(temperature),
-                      .expected = "a number above 0"});
-  const int at = logits.shape().axis(axis);
+                      .expected = "a number above 0",
+                      .remedy = "1; towards 0 the result is closer to one class"});
+  require_floating("gumbel_softmax", logits);
+  const int at = axis_of("gumbel_softmax", logits, axis);
   const Tensor noise = [&] {
     const NoGradient off;
     const Dtype wide = is_half(logits.dtype()) ? Dtype::float32 : logits.dtype();

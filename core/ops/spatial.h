@@ -17,7 +17,8 @@ inline Shape per_axis(const char* op, const char* name, const Shape& option, int
   if (!equal)
     throw ShapeError({.where = op,
                       .what = std::string(name) + " " + option.text(),
-                      .expected = "one entry, or one per spatial axis: " + std::to_string(axes)});
+                      .expected = "one entry, or one per spatial axis: " + std::to_string(axes),
+                      .remedy = "leave out what is too much, or use the function for as many axes"});
   return Shape::filled(axes, option[0]);
 }
 

@@ -4,6 +4,7 @@
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/axes.h>
+#include <joist/core/ops/check.h>
 #include <joist/core/ops/comparison.h>
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/indexing.h>
@@ -18,14 +19,6 @@
 
 namespace joist {
 namespace {
-
-void require_floating(const char* op, const Tensor& x) {
-  if (!is_floating(x.dtype()))
-    throw DtypeError({.where = op,
-                      .what = "a tensor of " + std::string(name_of(x.dtype())),
-                      .expected = "a floating-point tensor",
-                      .remedy = "convert with to(x, Dtype::float32)"});
-}
 
 // 0 stays 0 and has no slope.
 Tensor root(const Tensor& variance) {

@@ -18,7 +18,8 @@ Shape padded(const Tensor& x, const PadOptions& options) {
     throw ShapeError(
         {.where = "pad",
          .what = "input " + x.shape().text() + ", before " + options.before.text() + ", after " + options.after.text(),
-         .expected = expected});
+         .expected = expected,
+         .remedy = "smaller amounts, or pad() several times"});
   };
   if (options.before.rank() != x.rank() || options.after.rank() != x.rank()) refuse("one amount per axis");
   Shape shape = x.shape();
@@ -30,6 +31,7 @@ Shape padded(const Tensor& x, const PadOptions& options) {
       throw UnsupportedError({.where = "pad",
                               .what = "negative amounts " + options.before.text() + ", " + options.after.text() +
                                       " with reflect, replicate or circular: unsupported",
+                              .expected = "amounts from 0",
                               .remedy = "slice() first, or PadMode::constant"});
     if (std::min<std::int64_t>(0, before) + std::min<std::int64_t>(0, after) + length < 0)
       refuse("to crop at most the length of an axis");
@@ -46,18 +48,23 @@ Shape windows_of(const char* op, const Shape& picture, const UnfoldOptions& o) {
   Shape windows{0, 0};
   for (const Shape* option : {&o.kernel, &o.stride, &o.padding, &o.dilation})
     if (option->rank() != 2)
-      throw ShapeError({.where = op, .what = "an option of " + option->text(), .expected = "[height, width]"});
+      throw ShapeError({.where = op,
+                        .what = "an option of " + option->text(),
+                        .expected = "[height, width]",
+                        .remedy = "two lengths for kernel, stride, padding and dilation"});
   for (int i = 0; i < 2; ++i) {
     if (o.kernel[i] < 1 || o.stride[i] < 1 || o.dilation[i] < 1 || o.padding[i] < 0)
       throw ShapeError({.where = op,
                         .what = "kernel " + o.kernel.text() + ", stride " + o.stride.text() + ", dilation " +
                                 o.dilation.text() + ", padding " + o.padding.text(),
-                        .expected = "kernel, stride and dilation at least 1, padding at least 0"});
+                        .expected = "kernel, stride and dilation at least 1, padding at least 0",
+                        .remedy = "slice() what shall be left out"});
     const std::int64_t room = picture[2 + i] + 2 * o.padding[i] - o.dilation[i] * (o.kernel[i] - 1) - 1;
     if (room < 0)
       throw ShapeError({.where = op,
                         .what = "kernel " + o.kernel.text() + " with dilation " + o.dilation.text() + " does not fit " +
                                 picture.text() + " with padding " + o.padding.text(),
+                        .expected = "a window of at most the padded length",
                         .remedy = "a larger picture or more padding"});
     windows[i] = room / o.stride[i] + 1;
   }
@@ -73,12 +80,16 @@ void require_factor(const char* op, std::int64_t factor, const Tensor& x, bool f
   if (factor < 1 || !fits)
     throw ShapeError({.where = op,
                       .what = "input " + x.shape().text() + " and factor " + std::to_string(factor),
-                      .expected = expected});
+                      .expected = expected,
+                      .remedy = "a convolution in front that makes as many channels, or pad()"});
 }
 
 Tensor shuffled(const char* op, const Tensor& x, std::int64_t f, bool up) {
   if (x.rank() < 3)
-    throw ShapeError({.where = op, .what = "input " + x.shape().text(), .expected = "[..., channel, height, width]"});
+    throw ShapeError({.where = op,
+                      .what = "input " + x.shape().text(),
+                      .expected = "[..., channel, height, width]",
+                      .remedy = "unsqueeze() what is missing"});
   const std::int64_t c = x.shape(-3), h = x.shape(-2), w = x.shape(-1), batch = x.shape().elements(0, x.rank() - 3);
   Shape shape = x.shape();
   if (up) {
@@ -111,7 +122,8 @@ Tensor pad(const Tensor& x, std::span<const std::int64_t> amounts, PadMode mode,
   if (amounts.size() % 2 != 0 || axes > x.rank())
     throw ShapeError({.where = "pad",
                       .what = std::to_string(amounts.size()) + " amounts for input " + x.shape().text(),
-                      .expected = "pairs (before, after) for the last axes"});
+                      .expected = "pairs (before, after) for the last axes",
+                      .remedy = "two amounts for each axis, the last axis first"});
   PadOptions options{Shape::filled(x.rank(), 0), Shape::filled(x.rank(), 0), mode, value};
   for (int i = 0; i < axes; ++i) {
     options.before[-1 - i] = amounts[static_cast<std::size_t>(2 * i)];
@@ -122,6 +134,7 @@ Tensor pad(const Tensor& x, std::span<const std::int64_t> amounts, PadMode mode,
 
 Tensor unfold(const Tensor& x, const UnfoldOptions& options) {
   require_rank("unfold", x, 4, "[batch, channel, height, width]");
+  require_floating("unfold", x);
   const Shape windows = windows_of("unfold", x.shape(), options);
   const auto& table = kernels_of<WindowKernels>(x.value());
   Array y =
@@ -133,6 +146,7 @@ Tensor unfold(const Tensor& x, const UnfoldOptions& options) {
 
 Tensor fold(const Tensor& x, std::int64_t height, std::int64_t width, const UnfoldOptions& options) {
   require_rank("fold", x, 3, "[batch, channel · kernel area, windows]");
+  require_floating("fold", x);
   const Shape windows = windows_of("fold", {x.shape(0), 1, height, width}, options);
   const std::int64_t area = options.kernel.elements();
   if (x.shape(1) % area != 0 || x.shape(2) != windows.elements())
@@ -156,7 +170,8 @@ Tensor channel_shuffle(const Tensor& x, std::int64_t groups) {
   if (x.rank() < 2 || groups < 1 || x.shape(1) % groups != 0)
     throw ShapeError({.where = "channel_shuffle",
                       .what = "input " + x.shape().text() + " and groups " + std::to_string(groups),
-                      .expected = "[batch, channel, ...] with channels divisible by groups"});
+                      .expected = "[batch, channel, ...] with channels divisible by groups",
+                      .remedy = "the groups of the convolution in front"});
   const std::int64_t channels = x.shape(1), batch = x.shape(0);
   const std::int64_t rest = x.shape().elements(2, x.rank());
   return ordered(reshape(permute(reshape(x, {batch, groups, channels / groups, rest}), {0, 2, 1, 3}), x.shape()), x);

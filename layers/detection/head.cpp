@@ -1,3 +1,4 @@
+#include <joist/layers/check.h>
 #include <joist/layers/detection/head.h>
 
 #include <algorithm>
@@ -26,7 +27,14 @@ DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options
   if (in.empty() || in.size() != strides.size())
     throw UsageError({.where = "DetectionHead",
                       .what = std::to_string(in.size()) + " levels and " + std::to_string(strides.size()) + " strides",
-                      .expected = "one stride per level"});
+                      .expected = "one stride per level",
+                      .remedy = "strides 8, 16, 32 for three levels"});
+  require_positive("DetectionHead", "bins", bins);
+  require_positive("DetectionHead", "classes", options.classes);
+  for (std::size_t level = 0; level < in.size(); ++level) {
+    require_positive("DetectionHead", "in", in[level]);
+    require_positive("DetectionHead", "stride", strides[level]);
+  }
   const std::int64_t box_width = std::max<std::int64_t>({16, in[0] / 4, 4 * bins});
   const std::int64_t class_width = std::max<std::int64_t>(in[0], std::min<std::int64_t>(options.classes, 100));
   for (std::size_t level = 0; level < in.size(); ++level) {
@@ -44,7 +52,10 @@ Detections DetectionHead::operator()(const std::vector<Tensor>& features) const 
   if (features.size() != box.size())
     throw ShapeError({.where = "DetectionHead",
                       .what = std::to_string(features.size()) + " feature maps",
-                      .expected = std::to_string(box.size())});
+                      .expected = std::to_string(box.size()) + ", one for each level",
+                      .remedy = "a head made with one entry of in for each feature map"});
+  for (std::size_t level = 0; level < features.size(); ++level)
+    require_pictures("DetectionHead", features[level].shape(), box[level].first.conv.weight.shape(1));
   Detections result{.bins = bins};
   std::vector<Tensor> boxes, scores;
   for (std::size_t level = 0; level < features.size(); ++level) {

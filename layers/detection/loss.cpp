@@ -58,20 +58,29 @@ Targets targets_of(const Detections& predicted, const std::vector<std::vector<Tr
 
 void check(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth) {
   const Shape& shape = predicted.class_logits.shape();
-  if (static_cast<std::int64_t>(truth.size()) != shape[0] ||
+  if (shape.rank() != 3 || static_cast<std::int64_t>(truth.size()) != shape[0] ||
       static_cast<std::int64_t>(predicted.anchors.size()) != shape[1] ||
       predicted.box_logits.shape() != Shape{shape[0], shape[1], 4 * predicted.bins})
-    throw ShapeError({.where = "detection_loss",
-                      .what = "boxes " + predicted.box_logits.shape().text() + ", classes " + shape.text() + ", " +
-                              std::to_string(predicted.anchors.size()) + " anchors, truth of " +
-                              std::to_string(truth.size()) + " pictures",
-                      .expected = "[batch, anchor, 4 · bins], [batch, anchor, class] and one list per picture"});
+    throw ShapeError(
+        {.where = "detection_loss",
+         .what = "boxes " + predicted.box_logits.shape().text() + ", classes " + shape.text() + ", " +
+                 std::to_string(predicted.anchors.size()) + " anchors, truth of " + std::to_string(truth.size()) +
+                 " pictures",
+         .expected = "[batch, anchor, 4 · bins], [batch, anchor, class] and one list per picture",
+         .remedy = "what DetectionHead made of this batch, and an empty list for a picture without objects"});
+  for (const Tensor* logits : {&predicted.box_logits, &predicted.class_logits})
+    if (logits->dtype() != Dtype::float32)
+      throw DtypeError({.where = "detection_loss",
+                        .what = "predictions of " + std::string(name_of(logits->dtype())),
+                        .expected = "float32",
+                        .remedy = "to(x, Dtype::float32)"});
   for (const auto& picture : truth)
     for (const TrueBox& box : picture)
       if (box.category < 0 || box.category >= shape[2])
         throw DataError({.where = "detection_loss",
                          .what = "class " + std::to_string(box.category),
-                         .expected = "0 to " + std::to_string(shape[2] - 1)});
+                         .expected = "0 to " + std::to_string(shape[2] - 1),
+                         .remedy = "check the labels against the number of classes"});
 }
 
 }  // namespace

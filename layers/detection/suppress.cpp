@@ -38,7 +38,20 @@ void keep_best(std::vector<DetectedBox>& boxes, const SuppressOptions& options) 
 
 std::vector<std::vector<DetectedBox>> suppress(const Array& decoded, const SuppressOptions& options) {
   if (decoded.rank() != 3 || decoded.shape(1) < 5)
-    throw ShapeError({.where = "suppress", .what = decoded.shape().text(), .expected = "[batch, 4 + classes, anchor]"});
+    throw ShapeError({.where = "suppress",
+                      .what = "predictions of shape " + decoded.shape().text(),
+                      .expected = "[batch, 4 + classes, anchor] with at least one class",
+                      .remedy = "decode() makes them"});
+  if (decoded.dtype() != Dtype::float32)
+    throw DtypeError({.where = "suppress",
+                      .what = "predictions of " + std::string(name_of(decoded.dtype())),
+                      .expected = "float32",
+                      .remedy = "to(x, Dtype::float32)"});
+  if (options.most < 1)
+    throw UsageError({.where = "suppress",
+                      .what = "most " + std::to_string(options.most),
+                      .expected = "a number of boxes, 1 or more",
+                      .remedy = "300 is usual"});
   const std::int64_t classes = decoded.shape(1) - 4, anchors = decoded.shape(2);
   const std::int64_t channel_step = decoded.strides()[1], anchor_step = decoded.strides()[2];
   const auto threshold = static_cast<float>(options.confidence);

@@ -80,7 +80,9 @@ struct EfficientNet {
   using Feature = std::variant<ConvNormUnit, std::vector<MobileBlock>>;
 
   explicit EfficientNet(const EfficientNetOptions& options = {})
-      : dropout{options.dropout}, classifier{{.in = 1280, .out = options.classes}} {
+      : dropout{require_probability("EfficientNet", "dropout", options.dropout)},
+        classifier{{.in = 1280, .out = require_positive("EfficientNet", "classes", options.classes)}} {
+    require_probability("EfficientNet", "stochastic_depth", options.stochastic_depth);
     struct Stage {
       std::int64_t expansion, kernel, stride, channels, repeats;
     };
@@ -110,6 +112,7 @@ struct EfficientNet {
     classifier.bias = init::zeros(classifier.bias.shape());
   }
   Tensor operator()(const Tensor& x) const {
+    require_pictures("EfficientNet", x.shape(), 3);
     Tensor y = x;
     for (const Feature& feature : features) {
       if (const auto* unit = std::get_if<ConvNormUnit>(&feature)) {

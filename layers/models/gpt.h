@@ -1,6 +1,7 @@
 // A transformer that predicts the next token (Radford et al. 2019), with a head of its own.
 #pragma once
 
+#include <joist/layers/check.h>
 #include <joist/layers/embedding.h>
 #include <joist/layers/transformer.h>
 
@@ -23,8 +24,8 @@ struct GptOptions {
 /// Tokens int64 [batch, length] -> logits [batch, length, vocabulary] of the token behind each.
 struct Gpt {
   explicit Gpt(const GptOptions& o = {})
-      : tokens({.num_embeddings = o.vocabulary, .embedding_dim = o.width}),
-        positions({.num_embeddings = o.context, .embedding_dim = o.width}),
+      : tokens({.num_embeddings = require_positive("Gpt", "vocabulary", o.vocabulary), .embedding_dim = o.width}),
+        positions({.num_embeddings = require_positive("Gpt", "context", o.context), .embedding_dim = o.width}),
         norm({.normalized_shape = Shape{o.width}}),
         head({.in = o.width, .out = o.vocabulary}) {
     for (std::int64_t i = 0; i < o.layers; ++i)
@@ -41,7 +42,8 @@ struct Gpt {
     if (x.rank() != 2 || x.shape(1) > context)
       throw ShapeError({.where = "Gpt",
                         .what = "input " + x.shape().text(),
-                        .expected = "[batch, length], at most " + std::to_string(context) + " long"});
+                        .expected = "[batch, length], at most " + std::to_string(context) + " long",
+                        .remedy = "cut the sequence, or a model with a longer context"});
     Tensor y = tokens(x) + slice(positions.weight, 0, 0, x.shape(1));
     for (const TransformerEncoderLayer& block : blocks) y = block(y, {.is_causal = true});
     return head(norm(y));

@@ -1,6 +1,7 @@
 // A recurrent network that predicts the next token.
 #pragma once
 
+#include <joist/layers/check.h>
 #include <joist/layers/embedding.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/recurrent.h>
@@ -20,10 +21,18 @@ struct LstmTextOptions {
 /// Tokens int64 [batch, length] -> logits [batch, length, vocabulary] of the token behind each.
 struct LstmText {
   explicit LstmText(const LstmTextOptions& o = {})
-      : tokens({.num_embeddings = o.vocabulary, .embedding_dim = o.embedding}),
+      : tokens(
+            {.num_embeddings = require_positive("LstmText", "vocabulary", o.vocabulary), .embedding_dim = o.embedding}),
         lstm({.in = o.embedding, .hidden = o.hidden, .layers = o.layers, .batch_first = true, .dropout = o.dropout}),
         head({.in = o.hidden, .out = o.vocabulary}) {}
-  Tensor operator()(const Tensor& x) const { return head(lstm(tokens(x)).output); }
+  Tensor operator()(const Tensor& x) const {
+    if (x.rank() != 2)
+      throw ShapeError({.where = "LstmText",
+                        .what = "input of shape " + x.shape().text(),
+                        .expected = "[batch, length]",
+                        .remedy = "unsqueeze(x, 0) for one sequence"});
+    return head(lstm(tokens(x)).output);
+  }
   auto fields() { return joist::fields("tokens", tokens, "lstm", lstm, "head", head); }
 
   Embedding tokens;

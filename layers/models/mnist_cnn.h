@@ -1,6 +1,7 @@
 // The small classifier for 28×28 gray pictures: two convolutions, two max pools, two linear layers.
 #pragma once
 
+#include <joist/layers/check.h>
 #include <joist/layers/convolution.h>
 #include <joist/layers/linear.h>
 
@@ -13,9 +14,16 @@ struct MnistCnnOptions {
 /// [batch, 1, 28, 28] -> logits [batch, classes].
 struct MnistCnn {
   explicit MnistCnn(const MnistCnnOptions& options = {})
-      : fc1({.in = 3136, .out = 128}), fc2({.in = 128, .out = options.classes}) {}
+      : fc1({.in = 3136, .out = 128}),
+        fc2({.in = 128, .out = require_positive("MnistCnn", "classes", options.classes)}) {}
 
   Tensor operator()(const Tensor& x) const {
+    require_pictures("MnistCnn", x.shape(), 1);
+    if (x.shape(2) != 28 || x.shape(3) != 28)
+      throw ShapeError({.where = "MnistCnn",
+                        .what = "input of shape " + x.shape().text(),
+                        .expected = "[batch, 1, 28, 28]",
+                        .remedy = "interpolate(x, 28, 28)"});
     const Tensor half = max_pool2d(relu(conv1(x)), {});        // [batch, 32, 14, 14]
     const Tensor quarter = max_pool2d(relu(conv2(half)), {});  // [batch, 64, 7, 7]
     return fc2(relu(fc1(flatten(quarter))));

@@ -63,7 +63,8 @@ struct MobileNetV2 {
   using Feature = std::variant<ConvNormUnit, InvertedResidual>;
 
   explicit MobileNetV2(const MobileNetV2Options& options = {})
-      : classifier{{.in = 1280, .out = options.classes}}, dropout_probability(options.dropout) {
+      : classifier{{.in = 1280, .out = require_positive("MobileNetV2", "classes", options.classes)}},
+        dropout_probability(require_probability("MobileNetV2", "dropout", options.dropout)) {
     struct Stage {
       std::int64_t expansion, channels, repeats, stride;
     };
@@ -85,6 +86,7 @@ struct MobileNetV2 {
     classifier.bias = init::constant(classifier.bias.shape(), 0);
   }
   Tensor operator()(const Tensor& x) const {
+    require_pictures("MobileNetV2", x.shape(), 3);
     Tensor y = x;
     for (const Feature& feature : features) y = std::visit([&y](const auto& layer) { return layer(y); }, feature);
     y = flatten(global_average_pool(y));

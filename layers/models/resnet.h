@@ -1,6 +1,7 @@
 // Residual networks for pictures (He et al. 2015), 18 to 152 layers. Names and shapes are torchvision's.
 #pragma once
 
+#include <joist/layers/check.h>
 #include <joist/layers/convolution.h>
 #include <joist/layers/linear.h>
 
@@ -93,7 +94,8 @@ struct ResNet {
   using Block = std::variant<BasicBlock, BottleneckBlock>;
 
   explicit ResNet(const ResNetOptions& options = {})
-      : fc({.in = is_deep(options) ? 512 * BottleneckBlock::expansion : 512, .out = options.classes}) {
+      : fc({.in = is_deep(options) ? 512 * BottleneckBlock::expansion : 512,
+            .out = require_positive("ResNet", "classes", options.classes)}) {
     conv1.weight = init::he_normal_fan_out(conv1.weight.shape());
     const std::array<int, 4> repeats = repeats_of(options.depth);
     std::int64_t in = 64, width = 64;
@@ -108,6 +110,7 @@ struct ResNet {
       }
   }
   Tensor operator()(const Tensor& x) const {
+    require_pictures("ResNet", x.shape(), 3);
     Tensor y = max_pool2d(bn1(conv1(x)), {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
     for (const auto* layer : {&layer1, &layer2, &layer3, &layer4})
       for (const Block& block : *layer) y = std::visit([&y](const auto& one) { return one(y); }, block);
@@ -132,8 +135,10 @@ struct ResNet {
       case 101: return {3, 4, 23, 3};
       case 152: return {3, 8, 36, 3};
       default:
-        throw UsageError(
-            {.where = "ResNet", .what = "depth " + std::to_string(depth), .expected = "18, 34, 50, 101 or 152"});
+        throw UsageError({.where = "ResNet",
+                          .what = "depth " + std::to_string(depth),
+                          .expected = "18, 34, 50, 101 or 152",
+                          .remedy = "18 for few pictures"});
     }
   }
   // Returns the channels of the new block's result.

@@ -1,6 +1,7 @@
 // Vision transformer (Dosovitskiy et al. 2021). Names, shapes and initial values are torchvision's VisionTransformer.
 #pragma once
 
+#include <joist/layers/check.h>
 #include <joist/layers/dropout.h>
 #include <joist/layers/embedding.h>
 #include <joist/layers/transformer.h>
@@ -57,7 +58,7 @@ struct VisionTransformer {
         class_token(init::zeros({1, 1, o.width})),
         pos_embedding(init::normal({1, patches_of(o) + 1, o.width}, 0.02)),
         ln({.normalized_shape = Shape{o.width}, .epsilon = 1e-6}),
-        head({.in = o.width, .out = o.classes}),
+        head({.in = o.width, .out = require_positive("VisionTransformer", "classes", o.classes)}),
         dropout{o.dropout} {
     const double fan_in = static_cast<double>(3 * o.patch * o.patch);
     conv_proj.proj.weight = init::trunc_normal(conv_proj.proj.weight.shape(), 0, std::sqrt(1 / fan_in));
@@ -68,6 +69,7 @@ struct VisionTransformer {
     head.bias = init::zeros(head.bias.shape());
   }
   Tensor operator()(const Tensor& x) const {
+    require_pictures("VisionTransformer", x.shape(), 3);
     const Tensor patches = conv_proj(x);
     if (patches.shape(1) + 1 != pos_embedding.shape(1))
       throw ShapeError(
@@ -98,7 +100,8 @@ struct VisionTransformer {
     if (o.patch < 1 || o.size < o.patch || o.size % o.patch != 0)
       throw UsageError({.where = "VisionTransformer",
                         .what = "pictures of side " + std::to_string(o.size),
-                        .expected = "a multiple of the patch's side, " + std::to_string(o.patch)});
+                        .expected = "a multiple of the patch's side, " + std::to_string(o.patch),
+                        .remedy = "resize the pictures, or another patch"});
     return (o.size / o.patch) * (o.size / o.patch);
   }
 };

@@ -36,7 +36,7 @@ struct CrossStage {
     bool shortcut = false;
   };
   explicit CrossStage(const Options& options)
-      : cv1({.in = options.in, .out = options.out, .kernel = 1}),
+      : cv1({.in = options.in, .out = checked(options).out, .kernel = 1}),
         cv2({.in = (2 + options.repeats) * (options.out / 2), .out = options.out, .kernel = 1}) {
     for (std::int64_t i = 0; i < options.repeats; ++i) m.emplace_back(options.out / 2, options.shortcut);
   }
@@ -48,6 +48,16 @@ struct CrossStage {
   auto fields() { return joist::fields("cv1", cv1, "cv2", cv2, "m", m); }
   ConvNorm cv1, cv2;
   std::vector<Bottleneck> m{};
+
+ private:
+  static const Options& checked(const Options& options) {
+    if (options.out < 2 || options.out % 2 != 0 || options.repeats < 0)
+      throw UsageError({.where = "CrossStage",
+                        .what = "out " + std::to_string(options.out) + ", repeats " + std::to_string(options.repeats),
+                        .expected = "an even number of channels, 2 or more, and repeats from 0",
+                        .remedy = "a multiple of 8 channels, which are also the fastest"});
+    return options;
+  }
 };
 
 /// Three chained 5×5 max pools, so that the last looks at 13×13, concatenated.
@@ -79,7 +89,10 @@ struct YoloOptions {
       case 'l': return {classes, 1.00, 1.00, 512};
       case 'x': return {classes, 1.25, 1.00, 512};
       default:
-        throw UsageError({.where = "yolo", .what = std::string("size '") + size + "'", .expected = "n, s, m, l or x"});
+        throw UsageError({.where = "yolo",
+                          .what = std::string("size '") + size + "'",
+                          .expected = "n, s, m, l or x",
+                          .remedy = "n is the smallest, x the largest"});
     }
   }
   std::int64_t channels(std::int64_t base) const {
@@ -93,7 +106,7 @@ struct YoloOptions {
 /// [batch, 3, height, width] in [0, 1], both multiples of 32 -> Detections at strides 8, 16, 32.
 struct Yolo {
   explicit Yolo(const YoloOptions& o = {})
-      : stem({.in = 3, .out = o.channels(64), .stride = 2}),
+      : stem({.in = 3, .out = checked(o).channels(64), .stride = 2}),
         down2({.in = o.channels(64), .out = o.channels(128), .stride = 2}),
         stage2({.in = o.channels(128), .out = o.channels(128), .repeats = o.repeats(3), .shortcut = true}),
         down3({.in = o.channels(128), .out = o.channels(256), .stride = 2}),
@@ -115,7 +128,8 @@ struct Yolo {
     if (x.rank() != 4 || x.shape(1) != 3 || x.shape(2) % 32 != 0 || x.shape(3) % 32 != 0)
       throw ShapeError({.where = "yolo",
                         .what = "input " + x.shape().text(),
-                        .expected = "[batch, 3, height, width], height and width multiples of 32"});
+                        .expected = "[batch, 3, height, width], height and width multiples of 32",
+                        .remedy = "resize or pad the pictures"});
     const Tensor c3 = stage3(down3(stage2(down2(stem(x)))));  // stride 8
     const Tensor c4 = stage4(down4(c3));                      // stride 16
     const Tensor c5 = pool(stage5(down5(c4)));                // stride 32
@@ -148,6 +162,18 @@ struct Yolo {
   ConvNorm neck_down5;
   CrossStage bottom_up5;
   DetectionHead head;
+
+ private:
+  static const YoloOptions& checked(const YoloOptions& options) {
+    require_positive("Yolo", "classes", options.classes);
+    require_positive("Yolo", "max_channels", options.max_channels);
+    if (!(options.width > 0) || !(options.depth > 0))
+      throw UsageError({.where = "Yolo",
+                        .what = "width " + std::to_string(options.width) + ", depth " + std::to_string(options.depth),
+                        .expected = "factors above 0",
+                        .remedy = "YoloOptions::sized('n', classes)"});
+    return options;
+  }
 };
 
 }  // namespace joist

@@ -127,7 +127,7 @@ TEST(EmbeddingErrors, Functions) {
   expect_error<ShapeError>([&] { embedding_bag(good, weight, offsets({0}), {.mode = BagMode::sum}, ones_of({2})); },
                            {"[2]", "[3]"});
   expect_error<UsageError>([] { Embedding({.num_embeddings = 3, .embedding_dim = 2, .padding_idx = 3}); },
-                           {"padding index 3 of 3 rows"});
+                           {"padding_idx 3 of 3 rows"});
   expect_error<ShapeError>(
       [] {
         PatchEmbedding({.in = 3, .width = 4, .patch = 2})(ones_of({1, 3, 4, 5}));

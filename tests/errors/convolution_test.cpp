@@ -112,7 +112,11 @@ TEST(ConvolutionLayerErrors, NameTheOptions) {
       },
       {"[3, 3]", "one per spatial axis: 1"});
   expect_error<ShapeError>([] { return ZeroPad2d{{1, 2, 3}}(zeros({1, 1, 2, 2})); }, {"[1, 2, 3]", "one amount or 4"});
-  expect_error<ShapeError>([] { return Unflatten{1, {4, -1}}(zeros({2, 6})); }, {"axis 1 of [2, 6]", "product is 6"});
+  expect_error<ShapeError>(
+      [] {
+        return Unflatten{1, {4, -1}}(zeros({2, 6}));
+      },
+      {"axis 1 of shape [2, 6]", "product is 6"});
 }
 
 }  // namespace

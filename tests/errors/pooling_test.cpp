@@ -50,7 +50,7 @@ TEST(FractionalPoolErrors, NameShapesAndRule) {
 TEST(MaxUnpoolErrors, NameShapesAndRule) {
   const Tensor x = zeros({1, 1, 2, 2});
   const auto index = [](double value) { return full({1, 1, 2, 2}, value, Dtype::int64); };
-  expect_error<ShapeError>(
+  expect_error<DtypeError>(
       [&] {
         return max_unpool2d(x, zeros({1, 1, 2, 2}), {});
       },
