@@ -242,7 +242,7 @@ TEST(ModelErrors, Blocks) {
   expect_refusals(block_rows("ConvNormUnit", ConvNormUnit{{.in = 8, .out = 8}}));
   expect_refusals(block_rows("InvertedResidual", InvertedResidual(8, 8, 1, 2)));
   expect_refusals(block_rows("BasicBlock", BasicBlock(8, 16, 2)));
-  expect_refusals(block_rows("Downsample", BasicBlock::Downsample(8, 16, 2)));
+  expect_refusals(block_rows("Downsample", Downsample(8, 16, 2)));
   expect_refusals(block_rows("Bottleneck", Bottleneck(8, true)));
   expect_refusals(block_rows("CrossStage", CrossStage{{.in = 8, .out = 16}}));
   expect_refusals(block_rows("PyramidPool", PyramidPool(8, 16)));
@@ -253,7 +253,7 @@ TEST(ModelErrors, Blocks) {
       wrong_option("InvertedResidual", [] { return InvertedResidual(8, 8, 0, 2); },
                    {"Conv2d:", "stride [0]", "from 1"}),
       wrong_option("BasicBlock", [] { return BasicBlock(0, 8, 1); }, {"Conv2d:", "in 0", "1 or more"}),
-      wrong_option("Downsample", [] { return BasicBlock::Downsample(8, 0, 1); }, {"Conv2d:", "out 0"}),
+      wrong_option("Downsample", [] { return Downsample(8, 0, 1); }, {"Conv2d:", "out 0"}),
       wrong_option("Bottleneck", [] { return Bottleneck(0, true); }, {"ConvNorm:", "in 0", "1 or more"}),
       wrong_option("CrossStage", [] { return CrossStage{{.in = 8, .out = 5}}; }, {"CrossStage:", "out 5", "even"}),
       wrong_option("CrossStage", [] { return CrossStage{{.in = 8, .out = 8, .repeats = -1}}; },
