@@ -20,7 +20,7 @@ Shape Shape::filled(int rank, std::int64_t length) {
 void Shape::refuse(int axis) const {
   throw ShapeError({.what = "axis " + std::to_string(axis) + " of shape " + text(),
                     .expected = rank_ == 0
-                                    ? "a shape with axes"
+                                    ? "an axis, of which it has none"
                                     : "an axis from " + std::to_string(-rank_) + " to " + std::to_string(rank_ - 1),
                     .remedy = "-1 is the last axis; unsqueeze() adds one"});
 }

@@ -15,13 +15,13 @@ namespace joist {
 namespace {
 
 // What all of them want.
-void check(const char* op, const Tensor& x, double probability) {
+void check(const char* op, const Tensor& x, double probability, bool training) {
   if (!(probability >= 0 && probability <= 1))
     throw UsageError({.where = op,
                       .what = "probability " + std::to_string(probability),
                       .expected = "0 <= p <= 1",
                       .remedy = "the probability to drop a number, not to keep it"});
-  require_floating(op, x);
+  if (training) require_floating(op, x);
 }
 
 // 1 / (1 - p) or 0 for each element of a shape; all 0 for p = 1.
@@ -38,7 +38,7 @@ Shape per_channel(const Tensor& x) {
 }
 
 Tensor drop_channels(const char* op, const Tensor& x, double probability, bool training, int rank) {
-  check(op, x, probability);
+  check(op, x, probability, training);
   require_rank(op, x, rank, picture_axes(rank - 2));
   if (!training || probability == 0) return x;
   return x * keep(per_channel(x), probability, x);
@@ -55,7 +55,7 @@ Tensor alpha(const Tensor& x, const Shape& shape, double p) {
 }  // namespace
 
 Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
-  check("dropout", x, probability);
+  check("dropout", x, probability, true);
   if (probability == 1)
     throw UsageError({.where = "dropout",
                       .what = "probability 1 with a key",
@@ -71,7 +71,7 @@ Tensor dropout(const Tensor& x, double probability, const RandomKey& key) {
 }
 
 Tensor dropout(const Tensor& x, double probability, bool training) {
-  check("dropout", x, probability);
+  check("dropout", x, probability, training);
   if (!training || probability == 0) return x;
   return probability == 1 ? x * 0.0 : dropout(x, probability, next_random_key(Stream::dropout));
 }
@@ -87,11 +87,11 @@ Tensor dropout3d(const Tensor& x, double probability, bool training) {
 }
 
 Tensor alpha_dropout(const Tensor& x, double probability, bool training) {
-  check("alpha_dropout", x, probability);
+  check("alpha_dropout", x, probability, training);
   return !training || probability == 0 ? x : alpha(x, x.shape(), probability);
 }
 Tensor feature_alpha_dropout(const Tensor& x, double probability, bool training) {
-  check("feature_alpha_dropout", x, probability);
+  check("feature_alpha_dropout", x, probability, training);
   if (x.rank() < 2)
     throw ShapeError({.where = "feature_alpha_dropout",
                       .what = "input of shape " + x.shape().text(),
@@ -101,7 +101,7 @@ Tensor feature_alpha_dropout(const Tensor& x, double probability, bool training)
 }
 
 Tensor drop_path(const Tensor& x, double probability, bool training) {
-  check("drop_path", x, probability);
+  check("drop_path", x, probability, training);
   if (x.rank() < 1)
     throw ShapeError({.where = "drop_path",
                       .what = "input of shape " + x.shape().text(),

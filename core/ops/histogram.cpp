@@ -32,11 +32,7 @@ struct Range {
 };
 // `pad`: how far the bins reach on both sides of a single value.
 Range range_of(const char* op, const Tensor& x, std::int64_t bins, double low, double high, double pad) {
-  if (!is_floating(x.dtype()))
-    throw DtypeError({.where = op,
-                      .what = "a tensor of " + std::string(name_of(x.dtype())),
-                      .expected = "a floating-point tensor",
-                      .remedy = "convert with to(x, Dtype::float32)"});
+  require_floating(op, x);
   if (bins < 1) throw UsageError({.where = op, .what = std::to_string(bins) + " bins", .expected = "at least 1"});
   if (low == high && x.value().elements() > 0) {
     low = min(x).item();

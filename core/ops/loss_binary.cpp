@@ -43,12 +43,12 @@ void require_probabilities(const Tensor& input) {
 }  // namespace
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target) {
-  require_same_shape("binary_cross_entropy_with_logits", logits, target);
+  require_pair("binary_cross_entropy_with_logits", logits, target);
   return apply(BinaryCrossEntropy{}, logits, as_numbers(target, logits));
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target, const BinaryLossOptions& options) {
-  require_same_shape("binary_cross_entropy_with_logits", logits, target);
+  require_pair("binary_cross_entropy_with_logits", logits, target);
   check_options("binary_cross_entropy_with_logits", logits, options);
   if (!options.pos_weight.defined()) return weighted(binary_cross_entropy_with_logits(logits, target), options);
   const Tensor t = as_numbers(target, logits);
@@ -57,7 +57,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 }
 
 Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target, const BinaryLossOptions& options) {
-  require_same_shape("binary_cross_entropy", probabilities, target);
+  require_pair("binary_cross_entropy", probabilities, target);
   check_options("binary_cross_entropy", probabilities, options);
   if (options.pos_weight.defined())
     throw UsageError({.where = "binary_cross_entropy",
@@ -69,7 +69,7 @@ Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target, c
 }
 
 Tensor sigmoid_focal_loss(const Tensor& logits, const Tensor& target, const FocalOptions& options) {
-  require_same_shape("sigmoid_focal_loss", logits, target);
+  require_pair("sigmoid_focal_loss", logits, target);
   require_option("sigmoid_focal_loss", options.alpha <= 1, "alpha", options.alpha, "at most 1; negative: no weighting");
   require_option("sigmoid_focal_loss", options.gamma >= 0, "gamma", options.gamma, "0 or more");
   return reduced(apply(FocalCrossEntropy{options.alpha, options.gamma}, logits, as_numbers(target, logits)),
@@ -77,7 +77,7 @@ Tensor sigmoid_focal_loss(const Tensor& logits, const Tensor& target, const Foca
 }
 
 Tensor quality_focal_loss(const Tensor& logits, const Tensor& target, double beta, Reduction reduction) {
-  require_same_shape("quality_focal_loss", logits, target);
+  require_pair("quality_focal_loss", logits, target);
   require_option("quality_focal_loss", beta >= 0, "beta", beta, "0 or more");
   const Tensor t = as_numbers(target, logits);
   const Tensor distance = apply(AbsoluteDifference{}, t, sigmoid(logits));
@@ -85,7 +85,7 @@ Tensor quality_focal_loss(const Tensor& logits, const Tensor& target, double bet
 }
 
 Tensor varifocal_loss(const Tensor& logits, const Tensor& target, const VarifocalOptions& options) {
-  require_same_shape("varifocal_loss", logits, target);
+  require_pair("varifocal_loss", logits, target);
   require_option("varifocal_loss", options.gamma >= 0, "gamma", options.gamma, "0 or more");
   const Tensor t = as_numbers(target, logits);
   const Tensor factor = where(gt(t, 0), t, pow(sigmoid(logits), options.gamma) * options.alpha);

@@ -43,7 +43,7 @@ struct Pair {
 };
 
 Pair pair_of(const char* op, const Tensor& a, const Tensor& b, const BoxLossOptions& options) {
-  require_same_shape(op, a, b, "boxes");
+  require_pair(op, a, b, "boxes");
   if (a.rank() < 1 || a.shape(-1) != 4)
     throw ShapeError({.where = op,
                       .what = "boxes " + a.shape().text(),

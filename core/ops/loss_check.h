@@ -9,8 +9,7 @@
 
 namespace joist {
 
-/// Throws ShapeError unless both have one shape, where PyTorch broadcasts with a warning that the result is likely
-/// wrong, and DtypeError unless the input has gradients.
+/// Throws ShapeError unless both have one shape. PyTorch broadcasts with a warning that the result is likely wrong.
 inline void require_same_shape(const char* op, const Tensor& input, const Tensor& target,
                                const char* target_name = "target") {
   require_same_device(op, input, target);
@@ -19,6 +18,12 @@ inline void require_same_shape(const char* op, const Tensor& input, const Tensor
                       .what = "input " + input.shape().text() + ", " + target_name + " " + target.shape().text(),
                       .expected = "equal shapes",
                       .remedy = "expand or reshape one of them"});
+}
+
+/// The same, and DtypeError unless the input holds floating-point numbers.
+inline void require_pair(const char* op, const Tensor& input, const Tensor& target,
+                         const char* target_name = "target") {
+  require_same_shape(op, input, target, target_name);
   require_floating(op, input);
 }
 

@@ -168,7 +168,7 @@ Tensor smooth_labels(const Tensor& target, std::int64_t classes, double smoothin
 
 Tensor distillation_loss(const Tensor& student_logits, const Tensor& teacher_logits, double temperature,
                          Reduction reduction) {
-  require_same_shape("distillation_loss", student_logits, teacher_logits, "teacher");
+  require_pair("distillation_loss", student_logits, teacher_logits, "teacher");
   if (student_logits.rank() < 2)
     throw ShapeError({.where = "distillation_loss",
                       .what = "logits " + student_logits.shape().text(),

@@ -27,13 +27,13 @@ void require_batch_of_classes(const char* op, const Tensor& input) {
 }  // namespace
 
 Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, Reduction reduction) {
-  require_same_shape("hinge_embedding_loss", input, target);
+  require_pair("hinge_embedding_loss", input, target);
   const Tensor apart = where(ne(target, 1), clamp_min(margin - input, 0), 0.0);
   return reduced(apart + where(ne(target, -1), input, 0.0), reduction);
 }
 
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  require_same_shape("soft_margin_loss", input, target);
+  require_pair("soft_margin_loss", input, target);
   return reduced(-logsigmoid(as_numbers(target, input) * input), reduction);
 }
 
@@ -79,7 +79,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, const MultiM
 Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   constexpr const char* op = "multilabel_margin_loss";
   require_batch_of_classes(op, input);
-  require_same_shape(op, input, target);
+  require_pair(op, input, target);
   require_classes(op, "target", target);
   const Shape losses = input.shape().without(-1);
   const std::int64_t classes = input.shape(-1), rows = losses.elements();
@@ -108,7 +108,7 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, Reducti
 Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
                                    Reduction reduction) {
   constexpr const char* op = "multilabel_soft_margin_loss";
-  require_same_shape(op, input, target);
+  require_pair(op, input, target);
   if (input.rank() < 1)
     throw ShapeError({.where = op,
                       .what = "input " + input.shape().text(),

@@ -127,7 +127,7 @@ Tensor info_nce_loss(const Tensor& queries, const Tensor& keys, double temperatu
 Tensor nt_xent_loss(const Tensor& first, const Tensor& second, double temperature, Reduction reduction) {
   constexpr const char* op = "nt_xent_loss";
   require_rows(op, first, second);
-  require_same_shape(op, first, second, "second view");
+  require_pair(op, first, second, "second view");
   require_option(op, temperature > 0, "temperature", temperature, "a number above 0");
   const std::int64_t batch = first.shape(0);
   const Tensor views = normalized(concat({first, second}, 0));

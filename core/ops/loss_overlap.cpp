@@ -23,7 +23,7 @@ Tensor places(const char* op, const Tensor& x) {
 }  // namespace
 
 Tensor dice_loss(const Tensor& probabilities, const Tensor& target, const DiceOptions& options) {
-  require_same_shape("dice_loss", probabilities, target);
+  require_pair("dice_loss", probabilities, target);
   require_option("dice_loss", options.smooth >= 0, "smooth", options.smooth, "0 or more");
   const Tensor p = places("dice_loss", probabilities), t = places("dice_loss", as_numbers(target, probabilities));
   const Tensor above = sum(p * t, {2}) * 2.0 + options.smooth;
@@ -31,7 +31,7 @@ Tensor dice_loss(const Tensor& probabilities, const Tensor& target, const DiceOp
 }
 
 Tensor tversky_loss(const Tensor& probabilities, const Tensor& target, const TverskyOptions& options) {
-  require_same_shape("tversky_loss", probabilities, target);
+  require_pair("tversky_loss", probabilities, target);
   require_option("tversky_loss", options.smooth >= 0, "smooth", options.smooth, "0 or more");
   require_option("tversky_loss", options.alpha >= 0, "alpha", options.alpha, "0 or more");
   require_option("tversky_loss", options.beta >= 0, "beta", options.beta, "0 or more");

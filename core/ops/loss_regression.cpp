@@ -14,30 +14,30 @@
 namespace joist {
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  require_same_shape("mse_loss", input, target);
+  require_pair("mse_loss", input, target);
   return reduced(apply(SquaredDifference{}, input, target), reduction);
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  require_same_shape("l1_loss", input, target);
+  require_pair("l1_loss", input, target);
   return reduced(apply(AbsoluteDifference{}, input, target), reduction);
 }
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, double delta, Reduction reduction) {
-  require_same_shape("huber_loss", input, target);
+  require_pair("huber_loss", input, target);
   require_option("huber_loss", delta > 0, "delta", delta, "a number above 0");
   return reduced(apply(HuberDifference{delta, false}, input, target), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta, Reduction reduction) {
-  require_same_shape("smooth_l1_loss", input, target);
+  require_pair("smooth_l1_loss", input, target);
   require_option("smooth_l1_loss", beta >= 0, "beta", beta, "0 or more");
   if (beta == 0) return l1_loss(input, target, reduction);
   return reduced(apply(HuberDifference{beta, true}, input, target), reduction);
 }
 
 Tensor kl_div(const Tensor& input, const Tensor& target, bool log_target, Reduction reduction) {
-  require_same_shape("kl_div", input, target);
+  require_pair("kl_div", input, target);
   if (log_target) return reduced(exp(target) * (target - input), reduction);
   return reduced(xlogy(target, target) - target * input, reduction);
 }
@@ -58,7 +58,7 @@ Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, const Poisson
 
 Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& variance,
                          const GaussianOptions& options) {
-  require_same_shape("gaussian_nll_loss", input, target);
+  require_pair("gaussian_nll_loss", input, target);
   require_same_device("gaussian_nll_loss", input, variance);
   require_option("gaussian_nll_loss", options.eps > 0, "eps", options.eps, "a number above 0");
   const Shape& shape = input.shape();

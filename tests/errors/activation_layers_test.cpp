@@ -1,5 +1,6 @@
 // What activations as layers refuse. Functions of single numbers take any shape and, as in PyTorch, compute integers in
 // float32, so that only a missing input is wrong for them.
+#include <joist/core/mode.h>
 #include <joist/layers/activation.h>
 #include <joist/tests/support/refusals.h>
 
@@ -30,6 +31,14 @@ TEST(ActivationLayerErrors, OfSingleNumbers) {
       no_input("Hardshrink", [&] { return Hardshrink{}(none); }),
       no_input("ThresholdLayer", [&] { return ThresholdLayer{}(none); }),
   });
+}
+
+TEST(ActivationLayerErrors, IntegersAreComputedInFloat32) {
+  const Tensor x = full({3}, -2, Dtype::int64);
+  for (const auto mode : {Mode::training, Mode::evaluation}) {
+    const Mode scope(mode);
+    for (const Tensor& y : {RReLU{}(x), LeakyReLU{}(x), GELU{}(x), PReLU{}(x)}) EXPECT_EQ(y.dtype(), Dtype::float32);
+  }
 }
 
 TEST(ActivationLayerErrors, Options) {

@@ -73,12 +73,14 @@ TEST(DropoutErrors, NameTheProbability) {
   const Tensor picture = zeros({2, 3, 5, 6});
   expect_error<UsageError>([&] { return dropout(picture, 1.5); }, {"dropout", "1.5", "0 <= p <= 1"});
   expect_error<UsageError>([&] { return dropout2d(picture, -0.5); }, {"dropout2d", "-0.5"});
-  expect_error<ShapeError>([&] { return dropout1d(picture, 0.5); }, {"dropout1d", "[2, 3, 5, 6]", "rank 3"});
-  expect_error<ShapeError>([&] { return dropout3d(picture, 0.5); }, {"dropout3d", "rank 5"});
+  expect_error<ShapeError>([&] { return dropout1d(picture, 0.5); },
+                           {"dropout1d", "[2, 3, 5, 6]", "[batch, channel, length]"});
+  expect_error<ShapeError>([&] { return dropout3d(picture, 0.5); },
+                           {"dropout3d", "[batch, channel, depth, height, width]"});
   expect_error<UsageError>([&] { return alpha_dropout(picture, 2); }, {"alpha_dropout"});
   expect_error<ShapeError>([] { return feature_alpha_dropout(zeros({3}), 0.5); }, {"feature_alpha_dropout", "[3]"});
   expect_error<UsageError>([&] { return drop_path(picture, 2); }, {"drop_path"});
-  expect_error<ShapeError>([] { return drop_path(zeros(Shape{}), 0.5); }, {"drop_path", "without axes"});
+  expect_error<ShapeError>([] { return drop_path(zeros(Shape{}), 0.5); }, {"drop_path", "input of shape []"});
 }
 
 }  // namespace
