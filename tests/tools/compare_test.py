@@ -30,7 +30,7 @@ def run_of(milliseconds, rss, losses=None, parameters=10):
 
 
 def result_of(pairs):
-    return figures.workload_result(WORKLOADS["gpt"], "eager", pairs, {"eager": pairs[0][1]}, {"compile": "no\ncompiler"}, 1e-3)
+    return figures.workload_result(WORKLOADS["gpt"], "eager", pairs, {"eager": pairs[0][1]}, {"compile": "no\ncompiler"}, 1e-3, 0.05)
 
 
 class Figures(unittest.TestCase):
@@ -51,6 +51,10 @@ class Figures(unittest.TestCase):
             self.assertNotIn("ratio", result)
             self.assertIn("losses differ", result["why"])
         self.assertTrue(result_of([(run_of([1.0], 1, LOSSES[:4] + [1.0009]), run_of([2.0], 1))])["agrees"])
+        flat = [2.0, 1.9999, 1.9998, 1.9997, 1.9996]  # within 1e-3, but another fall
+        result = result_of([(run_of([1.0], 1, [2.0] * 5), run_of([2.0], 1, flat))])
+        self.assertLess(result["loss_difference"], 1e-3)
+        self.assertFalse(result["agrees"])
         result = result_of([(run_of([1.0], 1), run_of([2.0], 1, parameters=11))])
         self.assertIn("11", result["why"])
         self.assertIsNone(figures.means([result])["geometric_mean_ratio"])

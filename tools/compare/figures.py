@@ -20,6 +20,12 @@ def difference(ours, theirs):
     return max(abs(a - b) / max(abs(b), 1e-6) for a, b in zip(ours, theirs))
 
 
+def fall_difference(ours, theirs):
+    """How far the falls of the loss from the first to the last step differ, relative to PyTorch's: a wrong gradient or optimizer."""
+    fall = theirs[0] - theirs[-1]
+    return abs((ours[0] - ours[-1]) - fall) / max(abs(fall), 1e-9)
+
+
 def side(runs):
     """One side's runs: the median over the runs of each run's median step."""
     return {"step_ms": median([median(run["step_ms"]) for run in runs]),
@@ -27,20 +33,23 @@ def side(runs):
             "peak_rss_bytes": median([run["peak_rss_bytes"] for run in runs]), "runs": runs}
 
 
-def workload_result(workload, mode, pairs, trials, failed_modes, tolerance):
+def workload_result(workload, mode, pairs, trials, failed_modes, tolerance, fall_tolerance):
     """`pairs`: (joist's run, PyTorch's run) of each round. Ratios are there only where the losses agree."""
     ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     worst = max(difference(one["losses"], other["losses"]) for one, other in pairs)
+    fall = max(fall_difference(one["losses"], other["losses"]) for one, other in pairs)
     same_size = ours[0]["parameters"] == theirs[0]["parameters"]
     result = {"workload": workload.name, "batch": workload.batch, "size": workload.size, "mode": mode,
-              "parameters": ours[0]["parameters"], "loss_difference": worst, "agrees": worst <= tolerance and same_size,
+              "parameters": ours[0]["parameters"], "loss_difference": worst, "fall_difference": fall,
+              "agrees": worst <= tolerance and fall <= fall_tolerance and same_size,
               "joist": side(ours), "torch": side(theirs), "torch_modes_ms":
               {name: median(run["step_ms"]) for name, run in trials.items()}, "failed_modes": failed_modes,
               "versions": {"torch": theirs[0]["torch"]},
               "instruction_sets": {"joist": ours[0]["instruction_set"], "torch": theirs[0]["instruction_set"]}}
     if not result["agrees"]:
-        result["why"] = (f"losses differ by {worst:.1e}, more than {tolerance:.0e}: joist {shown(ours[0]['losses'])}, "
-                         f"PyTorch {shown(theirs[0]['losses'])}" if same_size else
+        result["why"] = (f"losses differ by {worst:.1e} (allowed {tolerance:.0e}), their fall by {fall:.1e} (allowed "
+                         f"{fall_tolerance:.0e}): joist {shown(ours[0]['losses'])}, PyTorch {shown(theirs[0]['losses'])}"
+                         if same_size else
                          f"{ours[0]['parameters']} parameters, PyTorch's model has {theirs[0]['parameters']}")
         return result
     ratios = [median(other["step_ms"]) / median(one["step_ms"]) for one, other in pairs]

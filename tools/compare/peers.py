@@ -113,13 +113,16 @@ def batch_of(workload):
         channels = 1 if workload.name == "mnist_cnn" else 3
         return {"inputs": torch.randn(batch, channels, size, size),
                 "targets": torch.randint(0, workload.classes, (batch,))}
-    # Sides of 16 pixels and more: of smaller boxes Ultralytics and joist enlarge different ones before assignment.
-    least = max(0.05, 16.5 / size)
-    centre = torch.rand(batch, BOXES_PER_PICTURE, 2) * 0.6 + 0.2
-    half = (torch.rand(batch, BOXES_PER_PICTURE, 2) * (0.35 - least) + least) / 2
+    # One box in each cell of a grid, its sides of 16 pixels and more: what Ultralytics and joist assign in different ways are
+    # anchors that several objects claim, and smaller boxes, which they enlarge by different rules.
+    cell, least = size / 3, 16.5
+    number = torch.arange(BOXES_PER_PICTURE)
+    corner = torch.stack([number % 3, number // 3], 1) * cell
+    sides = torch.rand(batch, BOXES_PER_PICTURE, 2) * (cell - least) + least
+    first = corner + torch.rand(batch, BOXES_PER_PICTURE, 2) * (cell - sides)
     return {"inputs": torch.rand(batch, 3, size, size),
             "targets": torch.randint(0, workload.classes, (batch, BOXES_PER_PICTURE)),
-            "boxes": torch.cat([centre - half, centre + half], 2) * size}
+            "boxes": torch.cat([first, first + sides], 2)}
 
 
 class Peer:

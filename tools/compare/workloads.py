@@ -13,7 +13,7 @@ class Workload:
     classes: int
     kind: str = "classify"  # or "detect", "sequence"
     steps: int = 8  # measured per run, after 3 that are not
-    rate: float = 1e-3  # learning rate, see README.md
+    rate: float = 1e-4  # learning rate, see README.md
 
     @property
     def modes(self):
@@ -25,11 +25,11 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("resnet50", 8, 224, 1000),
     Workload("mobilenet_v2", 16, 224, 1000),
     Workload("efficientnet_b0", 8, 224, 1000),
-    Workload("vit_tiny", 16, 224, 1000),
-    Workload("yolo_n", 16, 320, 80, kind="detect", rate=1e-4),
+    Workload("vit_tiny", 16, 224, 1000, rate=1e-3),
+    Workload("yolo_n", 16, 320, 80, kind="detect"),
     Workload("mnist_cnn", 64, 28, 10, steps=100, rate=0.01),
-    Workload("lstm", 32, 128, 65, kind="sequence"),
-    Workload("gpt", 8, 256, 65, kind="sequence"),
+    Workload("lstm", 32, 128, 65, kind="sequence", rate=1e-3),
+    Workload("gpt", 8, 256, 65, kind="sequence", rate=1e-3),
 )}
 # Those of the README's table and the geometric means, unless workloads are named.
 USUAL = ("resnet18", "mobilenet_v2", "efficientnet_b0", "yolo_n", "mnist_cnn", "lstm", "gpt")
