@@ -142,8 +142,8 @@ HWY_INLINE Lanes log(Lanes x) {
 /// For finite x > -1.
 HWY_INLINE Lanes log1p(Lanes x) { return hn::Log1p(FloatTag(), x.v); }
 
-/// 1 / x for x from 1 on, infinity and NaN: the processor's estimate and Newton's step, within 2 units in the last place
-/// and a quarter of a division's time.
+/// 1 / x for x from 1 on, infinity and NaN: the processor's estimate and Newton's step, within 2 units in the last
+/// place and a quarter of a division's time.
 HWY_INLINE Lanes reciprocal(Lanes x) {
   const Lanes one(1.0F);
   Lanes r = hn::ApproximateReciprocal(x.v);

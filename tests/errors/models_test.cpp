@@ -239,10 +239,13 @@ std::vector<Refusal> block_rows(const std::string& name, const Block& block) {
 }
 
 TEST(ModelErrors, Blocks) {
+  const VisionTransformerOptions tokens{.heads = 1, .width = 8, .mlp = 8};
   expect_refusals(block_rows("ConvNormUnit", ConvNormUnit{{.in = 8, .out = 8}}));
   expect_refusals(block_rows("InvertedResidual", InvertedResidual(8, 8, 1, 2)));
   expect_refusals(block_rows("BasicBlock", BasicBlock(8, 16, 2)));
   expect_refusals(block_rows("Downsample", Downsample(8, 16, 2)));
+  expect_refusals(block_rows("BottleneckBlock", BottleneckBlock(8, 4, 1)));
+  expect_refusals(block_rows("MobileBlock", MobileBlock{{.in = 8, .out = 8}}));
   expect_refusals(block_rows("Bottleneck", Bottleneck(8, true)));
   expect_refusals(block_rows("CrossStage", CrossStage{{.in = 8, .out = 16}}));
   expect_refusals(block_rows("PyramidPool", PyramidPool(8, 16)));
@@ -254,6 +257,30 @@ TEST(ModelErrors, Blocks) {
                    {"Conv2d:", "stride [0]", "from 1"}),
       wrong_option("BasicBlock", [] { return BasicBlock(0, 8, 1); }, {"Conv2d:", "in 0", "1 or more"}),
       wrong_option("Downsample", [] { return Downsample(8, 0, 1); }, {"Conv2d:", "out 0"}),
+      wrong_option("BottleneckBlock", [] { return BottleneckBlock(8, 0, 1); }, {"Conv2d:", "out 0", "1 or more"}),
+      wrong_option("MobileBlock", [] { return MobileBlock{{.in = 8, .out = 8, .drop = 2}}; }, {"probability 2"}),
+      wrong_shape("SqueezeExcitation",
+                  [] {
+                    return SqueezeExcitation(8, 2)(zeros({1, 5, 8, 8}));
+                  },
+                  {"conv2d:", "in = 5", "8 channels"}),
+      wrong_dtype("SqueezeExcitation",
+                  [] {
+                    return SqueezeExcitation(8, 2)(zeros({1, 8, 8, 8}, Dtype::uint8));
+                  },
+                  {"uint8", "to(x, Dtype::float32)"}),
+      wrong_option("SqueezeExcitation", [] { return SqueezeExcitation(8, 0); }, {"Conv2d:", "out 0", "1 or more"}),
+      wrong_shape("VisionBlock",
+                  [&] {
+                    return VisionBlock{tokens}(zeros({1, 4, 7}));
+                  },
+                  {"[1, 4, 7]", "[8]"}),
+      wrong_dtype("VisionBlock",
+                  [&] {
+                    return VisionBlock{tokens}(zeros({1, 4, 8}, Dtype::int64));
+                  },
+                  {"int64", "float32"}),
+      wrong_option("VisionBlock", [] { return VisionBlock{{.heads = 5, .width = 8}}; }, {"8", "5"}),
       wrong_option("Bottleneck", [] { return Bottleneck(0, true); }, {"ConvNorm:", "in 0", "1 or more"}),
       wrong_option("CrossStage", [] { return CrossStage{{.in = 8, .out = 5}}; }, {"CrossStage:", "out 5", "even"}),
       wrong_option("CrossStage", [] { return CrossStage{{.in = 8, .out = 8, .repeats = -1}}; },
