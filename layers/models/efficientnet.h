@@ -54,7 +54,7 @@ struct MobileBlock {
         weigh(o.in * o.expansion, std::max<std::int64_t>(o.in / 4, 1)),
         project({.in = o.in * o.expansion, .out = o.out, .kernel = 1, .activation = Identity{}}),
         shortcut(o.stride == 1 && o.in == o.out),
-        stochastic_depth{o.drop} {
+        stochastic_depth{require_probability("MobileBlock", "drop", o.drop)} {
     if (o.expansion != 1)
       expand.emplace(ConvNormUnit::Options{.in = o.in, .out = o.in * o.expansion, .kernel = 1, .activation = Silu{}});
   }

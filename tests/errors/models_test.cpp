@@ -258,7 +258,8 @@ TEST(ModelErrors, Blocks) {
       wrong_option("BasicBlock", [] { return BasicBlock(0, 8, 1); }, {"Conv2d:", "in 0", "1 or more"}),
       wrong_option("Downsample", [] { return Downsample(8, 0, 1); }, {"Conv2d:", "out 0"}),
       wrong_option("BottleneckBlock", [] { return BottleneckBlock(8, 0, 1); }, {"Conv2d:", "out 0", "1 or more"}),
-      wrong_option("MobileBlock", [] { return MobileBlock{{.in = 8, .out = 8, .drop = 2}}; }, {"probability 2"}),
+      wrong_option("MobileBlock", [] { return MobileBlock{{.in = 8, .out = 8, .drop = 2}}; },
+                   {"MobileBlock", "drop 2", "below 1"}),
       wrong_shape("SqueezeExcitation",
                   [] {
                     return SqueezeExcitation(8, 2)(zeros({1, 5, 8, 8}));
