@@ -1,4 +1,4 @@
-// Rates against torch.optim.lr_scheduler (tests/fixtures/make_torch_schedules.py), and the rate finder.
+// Rates against torch.optim.lr_scheduler (tests/fixtures/make_schedules.py), and the rate finder.
 #include <joist/core/error.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
@@ -22,7 +22,7 @@ using testing::numbers;
 using testing::parameter;
 
 nlohmann::json fixture() {
-  std::ifstream file(JOIST_SOURCE_DIR "/tests/fixtures/torch_schedules.json");
+  std::ifstream file(JOIST_SOURCE_DIR "/tests/fixtures/schedules.json");
   return nlohmann::json::parse(file);
 }
 

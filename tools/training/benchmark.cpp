@@ -44,7 +44,7 @@ std::int64_t usual_classes(const ModelEntry& entry) {
 std::int64_t size_of(const TrainBenchmarkOptions& options, const ModelEntry& entry, const ModelRegistry& registry,
                      std::int64_t classes) {
   if (entry.task == TaskKind::sequence) return options.size > 0 ? options.size : entry.size;
-  TrainOptions recipe{.model = options.model, .size = options.size};
+  TrainOptions recipe{.model = options.model, .size = options.size, .optimizer = "sgd"};
   resolve_model(recipe, registry, entry.task, classes, 0, entry.channels);
   return recipe.size;
 }
