@@ -145,7 +145,9 @@ def compare(session, workload, say):
         workload = dataclasses.replace(workload, steps=2)
         mode = given.modes[0] if given.modes else "eager"
         pairs = [(session.time_joist(workload), session.time_torch(workload, mode))]
-        return figures.workload_result(workload, mode, pairs, {}, {}, *TOLERANCE[given.bf16])
+        result = figures.workload_result(workload, mode, pairs, {}, {}, *TOLERANCE[given.bf16])
+        result.pop("ratio", None)  # two steps of one run are no measurement
+        return result
     trials, mode, failed = best_mode(session, workload, say)
     pairs = []
     for number in range(given.runs):
@@ -180,7 +182,7 @@ def main(arguments=None):
                "roofline": figures.roofline_range(roofs), "workloads": results, **figures.means(results)}
     file = given.json or given.work / "compare.json"
     file.write_text(json.dumps(outcome, indent=1) + "\n")
-    print(figures.table(outcome))
+    print(figures.agreement(results) if given.losses_only else figures.table(outcome))
     print(f"All figures: {file}")
     return 1 if any("failed" in result or result.get("agrees") is False for result in results) else 0
 

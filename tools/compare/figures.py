@@ -82,10 +82,16 @@ def roofline_range(roofs):
 def line(result):
     """One workload as text."""
     if "ratio" not in result:
-        return f"{result['workload']}: no ratio: {result.get('why') or result.get('skipped') or result.get('failed')}"
+        return f"{result['workload']}: not compared: {result.get('why') or result.get('skipped') or result.get('failed')}"
     ratio = result["ratio"]
     return (f"{result['workload']}: joist {result['joist']['step_ms']:.1f} ms, PyTorch {result['torch']['step_ms']:.1f} ms "
             f"({result['mode']}), ratio {ratio['median']:.2f} ({ratio['min']:.2f}..{ratio['max']:.2f})")
+
+
+def agreement(results):
+    """What --losses-only prints: a line per workload."""
+    return "\n".join(f"{result['workload']}: losses agree to {result['loss_difference']:.0e}, their fall to "
+                     f"{result['fall_difference']:.0e}" if result.get("agrees") else line(result) for result in results)
 
 
 def table(outcome):

@@ -22,7 +22,7 @@ class Workload:
 
 WORKLOADS = {workload.name: workload for workload in (
     Workload("resnet18", 16, 224, 1000),
-    Workload("resnet50", 8, 224, 1000),
+    Workload("resnet50", 8, 224, 1000, rate=1e-6),
     Workload("mobilenet_v2", 16, 224, 1000),
     Workload("efficientnet_b0", 8, 224, 1000),
     Workload("vit_tiny", 16, 224, 1000, rate=1e-3),
