@@ -49,10 +49,17 @@ HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
     asm("" : "+r"(top), "+r"(middle), "+r"(bottom));
     Lanes right[registers];
     for (int v = 0; v < registers; ++v) right[v] = load(b + v * width);
-#pragma GCC unroll 12
-    for (int r = 0; r < rows; ++r) {
-      const Lanes a((r < 4 ? top : r < 8 ? middle : bottom)[r % 4 * t.a_row]);
-      for (int v = 0; v < registers; ++v) sums[r][v] = multiply_add(a, right[v], sums[r][v]);
+    // In groups of four: from one loop over all rows g++ 12 makes wrong addresses under UBSan.
+#pragma GCC unroll 3
+    for (int group = 0; group < (rows + 3) / 4; ++group) {
+      const float* const from = group == 0 ? top : group == 1 ? middle : bottom;
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const int r = 4 * group + i;
+        if (r >= rows) break;
+        const Lanes a(from[i * t.a_row]);
+        for (int v = 0; v < registers; ++v) sums[r][v] = multiply_add(a, right[v], sums[r][v]);
+      }
     }
     top += t.a_step;
     middle += t.a_step;
