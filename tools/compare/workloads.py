@@ -26,7 +26,7 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("mobilenet_v2", 16, 224, 1000),
     Workload("efficientnet_b0", 8, 224, 1000),
     Workload("vit_tiny", 16, 224, 1000, rate=1e-3),
-    Workload("yolo_n", 16, 320, 80, kind="detect"),
+    Workload("yolo_n", 16, 320, 80, kind="detect", rate=2e-5),
     Workload("mnist_cnn", 64, 28, 10, steps=100, rate=0.01),
     Workload("lstm", 32, 128, 65, kind="sequence", rate=1e-3),
     Workload("gpt", 8, 256, 65, kind="sequence", rate=1e-3),
