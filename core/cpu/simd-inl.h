@@ -142,13 +142,12 @@ HWY_INLINE Lanes log(Lanes x) {
 /// For finite x > -1.
 HWY_INLINE Lanes log1p(Lanes x) { return hn::Log1p(FloatTag(), x.v); }
 
-/// 1 / x for x from 1 on, infinity and NaN: the processor's estimate and Newton's step, within 2 units in the last
-/// place and a quarter of a division's time.
+/// 1 / x for x from 1 on, infinity and NaN: the processor's estimate and Newton's step instead of a division.
 HWY_INLINE Lanes reciprocal(Lanes x) {
   const Lanes one(1.0F);
   Lanes r = hn::ApproximateReciprocal(x.v);
   r = multiply_add(Lanes(hn::NegMulAdd(x.v, r.v, one.v)), r, r);
-  if (HWY_TARGET != HWY_AVX3)  // the estimate has 11 digits there, not 14
+  if (HWY_TARGET != HWY_AVX3)  // the estimate has 11 bits there, not 14
     r = multiply_add(Lanes(hn::NegMulAdd(x.v, r.v, one.v)), r, r);
   return select(x > Lanes(largest_finite), Lanes(0.0F), r);
 }

@@ -32,7 +32,7 @@ float overlap(const Corners& a, const TrueBox& b) {
   return std::max(iou - (dx * dx + dy * dy) / 4 / (cw * cw + ch * ch + epsilon) - alpha * v, 0.0F);
 }
 
-// The usual exponents without std::pow, which was a third of the assignment's time.
+// The usual exponents without std::pow.
 double power(double x, double exponent) {
   if (exponent == 0.5) return std::sqrt(x);
   if (exponent == 6) return x * x * x * (x * x * x);
