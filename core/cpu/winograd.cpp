@@ -6,6 +6,7 @@
 // ⊙ sums over the channels, so it is 16 products of matrices: [tiles, in] · [in, out]. The gradient of x is the same
 // convolution of dy with the turned weights; that of w is Gᵀ [(Bᵀ x B)ᵀ · (A dy Aᵀ)] G with a product over the tiles.
 #include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/packed_matrix.h>
 #include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/simd.h>
 #include <joist/core/cpu/winograd.h>
@@ -47,8 +48,8 @@ struct Weights {
 
 // column(n) and depth(k) of w are `across` and `down` floats apart; turned: by half a turn.
 Weights transformed(const Array& w, std::int64_t depth, std::int64_t columns, bool turned) {
-  const std::int64_t panels = (columns + panel_columns() - 1) / panel_columns();
-  const std::int64_t each = apart(panels * depth, panel_columns());
+  const std::int64_t panels = (columns + PackedMatrix::panel_columns() - 1) / PackedMatrix::panel_columns();
+  const std::int64_t each = apart(panels * depth, PackedMatrix::panel_columns());
   const Array packed = Array::empty({places * each});
   const WeightTransform transform{.w = w.data<float>(),
                                   .to = packed.data<float>(),
@@ -58,7 +59,7 @@ Weights transformed(const Array& w, std::int64_t depth, std::int64_t columns, bo
                                   .down = turned ? columns * 9 : 9,
                                   .across = turned ? 9 : depth * 9,
                                   .turned = turned};
-  parallel_for(panels * depth, 1 + 4096 / panel_columns(),
+  parallel_for(panels * depth, 1 + 4096 / PackedMatrix::panel_columns(),
                [&](std::int64_t begin, std::int64_t end) { transform_weights(transform, begin, end); });
   return {packed, each};
 }
@@ -99,7 +100,7 @@ bool pays(const Shape& x, const Shape& w, const Shape& y, Dtype dtype, const Con
   if (options.padding[0] > 2 || options.padding[1] > 2) return false;
   // Narrower layers gain nothing from it; in wide ones with few pixels the weights' transforms cost as much as they
   // save (512 channels, 7x7 pixels, batch 16).
-  if (std::min(w[0], w[1]) < panel_columns()) return false;
+  if (std::min(w[0], w[1]) < PackedMatrix::panel_columns()) return false;
   const std::int64_t tiles = x[0] * ((y[2] + 1) / 2) * ((y[3] + 1) / 2);
   return 2 * tiles >= w[0] + w[1];
 }
@@ -120,8 +121,8 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
   const Grid grid = grid_of(x.shape(), dy.shape(), options);
   const std::int64_t tiles = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = dy.shape(1);
   const int parts = parts_of(tiles, 16);
-  const std::int64_t panels = (out + panel_columns() - 1) / panel_columns();
-  const std::int64_t block = block_of((tiles + parts - 1) / parts, in, panels * panel_columns());
+  const std::int64_t panels = (out + PackedMatrix::panel_columns() - 1) / PackedMatrix::panel_columns();
+  const std::int64_t block = block_of((tiles + parts - 1) / parts, in, panels * PackedMatrix::panel_columns());
   const Array zeros = Array::empty({std::max(in, out)});
   fill_array(0, zeros);
   const WeightGradient gradient{.grid = grid,
@@ -131,7 +132,7 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
                                 .in = in,
                                 .out = out,
                                 .x_apart = apart(block, in),
-                                .dy_apart = apart(block, panels * panel_columns()),
+                                .dy_apart = apart(block, panels * PackedMatrix::panel_columns()),
                                 .sum_apart = apart(in, out)};
   const std::int64_t each = places * (gradient.x_apart + gradient.dy_apart), sum = places * gradient.sum_apart;
   const Array scratch = Array::empty({parts, each}), sums = Array::empty({parts, sum});

@@ -21,8 +21,6 @@ using winograd::WeightTransform;
 
 constexpr int places = 16;
 
-std::int64_t width_of_panel() { return panel_width(); }
-
 // G w Gᵀ of 3x3 registers.
 HWY_INLINE void transform_kernel(const Lanes (&w)[9], Lanes (&u)[places]) {
   const Lanes half(0.5F);
@@ -265,14 +263,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace joist {
 namespace {
-HWY_EXPORT(width_of_panel);
 HWY_EXPORT(transform_rows);
 HWY_EXPORT(convolve);
 HWY_EXPORT(add_gradient);
 HWY_EXPORT(write_gradient);
 }  // namespace
 
-std::int64_t winograd::panel_columns() { return HWY_DYNAMIC_DISPATCH(width_of_panel)(); }
 void winograd::transform_weights(const WeightTransform& transform, std::int64_t first, std::int64_t last) {
   HWY_DYNAMIC_DISPATCH(transform_rows)(transform, first, last);
 }

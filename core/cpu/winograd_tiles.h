@@ -44,8 +44,6 @@ struct WeightGradientSums {
   bool accumulate;
 };
 
-/// Columns of a panel.
-std::int64_t panel_columns();
 /// Rows of panels first … last - 1, counted through all panels.
 void transform_weights(const WeightTransform& transform, std::int64_t first, std::int64_t last);
 /// `scratch` has room for 16 matrices of x and of y.
