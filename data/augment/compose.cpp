@@ -66,6 +66,8 @@ void carry_boxes(const std::vector<LabelledBox>& boxes, const Placed& place, con
 
 }  // namespace
 
+std::vector<ObjectShape> ExamplePool::shapes(std::size_t) const { return {}; }
+
 Augmenter::Augmenter(const AugmentOptions& options, int size) : options_(options), size_(size) {
   check(options);
   if (size < 1) {
