@@ -1,4 +1,5 @@
 // Mirrors and quarter turns: pixels change places and nothing is computed.
+#include <joist/data/augment/pixels.h>
 #include <joist/data/augment/polygon.h>
 #include <joist/data/augment/warp.h>
 
@@ -37,11 +38,8 @@ void mirror_rows(Example& example) {
 
 void mirror_columns(Example& example) {
   Picture& picture = example.picture;
-  for (int y = 0; y < picture.height; ++y) {
-    std::uint8_t* left = picture.at(0, y);
-    for (std::uint8_t* right = left + (picture.width - 1) * 3; left < right; left += 3, right -= 3)
-      std::swap_ranges(left, left + 3, right);
-  }
+  for (int y = 0; y < picture.height; ++y)
+    pixels::mirror_row(picture.at(0, y), static_cast<std::size_t>(picture.width));
   const auto width = static_cast<float>(picture.width);
   for (LabelledBox& box : example.boxes) box.x1 = width - std::exchange(box.x2, width - box.x1);
   move_points(example, [width](Vertex p) { return Vertex{width - p.x, p.y}; });

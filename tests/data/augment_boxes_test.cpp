@@ -81,7 +81,9 @@ LabelledBox seen_box(const Picture& picture, int channel) {
   std::vector<int> columns(static_cast<std::size_t>(picture.width)), rows(static_cast<std::size_t>(picture.height));
   for (int y = 0; y < picture.height; ++y) {
     for (int x = 0; x < picture.width; ++x) {
-      const int value = picture.at(x, y)[channel] == 114 ? 0 : picture.at(x, y)[channel];  // padding
+      const std::uint8_t* pixel = picture.at(x, y);
+      // Padding is grey, also where it is mixed with the black around the objects.
+      const int value = pixel[channel] - std::min(pixel[(channel + 1) % 3], pixel[(channel + 2) % 3]);
       columns[static_cast<std::size_t>(x)] = std::max(columns[static_cast<std::size_t>(x)], value);
       rows[static_cast<std::size_t>(y)] = std::max(rows[static_cast<std::size_t>(y)], value);
     }

@@ -50,14 +50,21 @@ void read_text(const std::string& text, const char* name, Duration& value) {
   value = Duration::parse(text, fmt::format("--{}", name));
 }
 
+void read_text(const std::string& text, const char*, AugmentChoice& value) {
+  value = {text, {}};
+  static_cast<void>(value.operations());
+}
+
 /// Options that stand on the command line; lists stand in files only.
 template <class Member>
-constexpr bool is_listed = std::is_same_v<Member, std::string> || std::is_same_v<Member, std::int64_t> ||
-                           std::is_same_v<Member, double> || std::is_same_v<Member, Duration>;
+constexpr bool is_listed =
+    std::is_same_v<Member, AugmentChoice> || std::is_same_v<Member, std::string> ||
+    std::is_same_v<Member, std::int64_t> || std::is_same_v<Member, double> || std::is_same_v<Member, Duration>;
 
 std::string default_text(const std::string& value) { return value; }
 std::string default_text(std::int64_t value) { return std::to_string(value); }
 std::string default_text(double value) { return fmt::format("{}", value); }
+std::string default_text(const AugmentChoice& value) { return value.name; }
 std::string default_text(const Duration& value) { return value.seconds == 0 ? "" : value.text(); }
 
 /// The configuration file, then the command line.

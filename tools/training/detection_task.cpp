@@ -2,6 +2,7 @@
 #include <joist/core/ops.h>
 #include <joist/data/decode.h>
 #include <joist/tools/report/draw.h>
+#include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
 
@@ -59,6 +60,17 @@ class DetectionTask final : public TrainingTask {
     return fmt::format("{}", fmt::join(names, ", "));
   }
 
+  std::vector<std::string> warnings() override {
+    const LoaderStatistics statistics = loader_.statistics();
+    if (statistics.unreadable == unreadable_) return {};
+    unreadable_ = statistics.unreadable;
+    std::vector<std::string> lines{
+        fmt::format("{} training pictures could not be read; others took their place", statistics.unreadable)};
+    for (std::size_t i = 0; i < std::min<std::size_t>(statistics.unreadable_files.size(), 5); ++i)
+      lines.push_back("  " + statistics.unreadable_files[i]);
+    return lines;
+  }
+
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
@@ -107,11 +119,14 @@ class DetectionTask final : public TrainingTask {
     return {.batch = static_cast<int>(options_.batch),
             .size = static_cast<int>(options_.size),
             .seed = static_cast<std::uint64_t>(options_.seed),
-            .threads = static_cast<int>(options_.loader_threads)};
+            .threads = static_cast<int>(options_.loader_threads),
+            .cache_folder = options_.cache_folder,
+            .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail};
   }
-  AugmentOptions augment(bool closing) const {
-    return {.mosaic = closing ? 0 : static_cast<float>(options_.mosaic),
-            .flip_horizontal = static_cast<float>(options_.flip)};
+  Augmentation augment(bool closing) const {
+    if (!options_.augment.is_default()) return pipeline_options(options_, closing);
+    return AugmentOptions{.mosaic = closing ? 0 : static_cast<float>(options_.mosaic),
+                          .flip_horizontal = static_cast<float>(options_.flip)};
   }
 
   DetectionData data_;
@@ -121,6 +136,7 @@ class DetectionTask final : public TrainingTask {
   ModelDescription description_{};
   const DetectionBatch* batch_ = nullptr;
   std::int64_t epoch_ = 0;
+  std::int64_t unreadable_ = 0;
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 // command line, for configuration files, and for telling whether a resumed run is still the same run.
 #pragma once
 
+#include <joist/data/augment/pipeline.h>
+
 #include <cstdint>
 #include <set>
 #include <string>
@@ -23,6 +25,16 @@ struct PlanPoint {
   std::int64_t step = 0;
   std::int64_t total = 0;
   bool operator==(const PlanPoint&) const = default;
+};
+
+/// Which augmentation: a named list, or the user's own. "default" stands for the fixed recipe of the task.
+struct AugmentChoice {
+  std::string name = "default";
+  AugmentList list{};  ///< one's own; the name is then ""
+  bool is_default() const { return name == "default"; }
+  /// The operations; throws UsageError for an unknown name.
+  AugmentList operations() const { return name.empty() ? list : named_augment_list(name); }
+  bool operator==(const AugmentChoice&) const = default;
 };
 
 struct TrainOptions {
@@ -62,6 +74,10 @@ struct TrainOptions {
   double mosaic = -1;
   double close_mosaic = 0.1;
   double flip = -1;
+  AugmentChoice augment{};
+  std::string backgrounds{};
+  std::string cache_folder{};
+  std::string unreadable = "fail";
 
   std::vector<PlanPoint> plan{};
   std::vector<std::int64_t> evaluated{};
@@ -112,6 +128,12 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"loader-threads", "N", "threads that prepare pictures; 0: chosen; the result does not depend on it",
                    machine, false},
         o.loader_threads);
+  visit(OptionInfo{"cache-folder", "DIR", "decoded pictures stay here for later runs; known by their content", machine,
+                   false},
+        o.cache_folder);
+  visit(OptionInfo{"unreadable", "fail|skip",
+                   "a training picture that cannot be read ends the run, or another takes its place", machine, true},
+        o.unreadable);
   visit(OptionInfo{"deterministic", "world-size",
                    "same bits whatever the number of processes; on one CPU runs always repeat", machine, true},
         o.deterministic);
@@ -147,6 +169,14 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"close-mosaic", "F", "last part of the run that sees whole pictures only", recipe, true},
         o.close_mosaic);
   visit(OptionInfo{"flip", "P", "share of pictures mirrored left to right; -1: chosen", recipe, true}, o.flip);
+  visit(
+      OptionInfo{"augment", "NAME",
+                 "another augmentation: none, light, site, small or classify; lists of one's own stand in --config as "
+                 "[[augment]] tables",
+                 recipe, true},
+      o.augment);
+  visit(OptionInfo{"backgrounds", "DIR", "pictures without objects, for the operation \"background\"", recipe, true},
+        o.backgrounds);
 
   constexpr const char* record = "Record of a run (written to config.toml, so that it can be repeated)";
   visit(OptionInfo{"plan", "[[STEP, TOTAL], …]", "steps planned, and from which step on", record, true}, o.plan);

@@ -3,6 +3,7 @@
 #include <joist/optim/clip.h>
 #include <joist/optim/registry.h>
 #include <joist/optim/schedule.h>
+#include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
@@ -68,6 +69,7 @@ TrainOptions resolve(TrainOptions options) {
   require_choice("--schedule", options.schedule, {"linear", "cosine"});
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
+  require_choice("--unreadable", options.unreadable, {"fail", "skip"});
   require_range("--batch", static_cast<double>(options.batch), 1, 65536);
   require_range("--size", static_cast<double>(options.size), 0, 8192);
   require_range("--epochs", static_cast<double>(options.epochs), 0, 1e9);
@@ -152,8 +154,11 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                            : options.optimizer == "sgd" || (detect && options.optimizer == "adamw") ? 5e-4
                                                                                                     : *own;
   }
-  if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
-  if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
+  check_augmentation(options, task);
+  if (options.augment.is_default()) {
+    if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
+    if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
+  }
   return entry;
 }
 

@@ -43,6 +43,8 @@ class TrainingTask {
   virtual BatchLoss next() = 0;
   /// Which pictures the last batch held, for messages.
   virtual std::string last_pictures() const = 0;
+  /// What went wrong since the last call without ending the run, a line each; asked for after each epoch.
+  virtual std::vector<std::string> warnings() { return {}; }
   virtual bool can_evaluate() const = 0;
   /// In inference mode with the model's weights as they are. Nothing when a signal came.
   virtual std::optional<Evaluation> evaluate() = 0;

@@ -214,6 +214,7 @@ bool Trainer::finish_epoch() {
     if (budget_.limited()) options_.evaluated.push_back(epoch);
   }
   row_lacks_evaluation_ = task_.can_evaluate() && !evaluation;
+  for (const std::string& warning : task_.warnings()) console_.warn(warning);
   add_row(epoch, evaluation);
   keep_best(epoch, evaluation);
   writer_.tables(state());
