@@ -18,6 +18,7 @@
 #include <joist/data/dataset.h>
 #include <joist/data/idx.h>
 #include <joist/data/loader/options.h>
+#include <joist/data/tile.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,11 @@ class DetectionLoader {
   /// letterboxed. Throws UsageError for options, DataError for an empty data set, EnvironmentError if no thread can be
   /// had.
   DetectionLoader(const Dataset& dataset, const LoaderOptions& options,
+                  std::optional<Augmentation> augment = std::nullopt);
+  /// Tiles instead of whole pictures, cut while loading: everything is as if each were a picture of its own. A picture
+  /// is decoded once for all its tiles where they are kept (LoaderOptions::cache_bytes, spill_bytes) or follow each
+  /// other.
+  DetectionLoader(const TiledDataset& tiles, const LoaderOptions& options,
                   std::optional<Augmentation> augment = std::nullopt);
   ~DetectionLoader();
   DetectionLoader(DetectionLoader&&) noexcept;

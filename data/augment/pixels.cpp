@@ -117,6 +117,7 @@ void mirror_row_loop(std::uint8_t* row, std::size_t count) {
   const Sixteen d;
   HWY_ALIGN static constexpr std::uint8_t backwards[16] = {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
   const auto order = hn::Load(d, backwards);
+  if (count < 2) return;
   std::uint8_t *left = row, *right = row + 3 * count;
   for (; right - left >= 96; left += 48) {
     right -= 48;

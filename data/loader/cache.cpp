@@ -49,17 +49,29 @@ std::shared_ptr<const ScaledPicture> PictureCache::get(std::size_t index) {
 
   auto loaded = std::make_unique<const ScaledPicture>(load_(index));
   loaded_.fetch_add(1, std::memory_order_relaxed);
+  if (const ScaledPicture* kept = keep(index, loaded)) return borrowed(kept);
+  return loaded;
+}
+
+void PictureCache::offer(std::size_t index, ScaledPicture scaled) {
+  if (!keeps() || pictures_.at(index).load(std::memory_order_acquire) != nullptr) return;
+  auto loaded = std::make_unique<const ScaledPicture>(std::move(scaled));
+  keep(index, loaded);
+}
+
+// The picture in memory, which `loaded` was given to unless another thread was faster; nullptr where it does not fit.
+const ScaledPicture* PictureCache::keep(std::size_t index, std::unique_ptr<const ScaledPicture>& loaded) {
   const auto size = static_cast<std::int64_t>(loaded->picture.pixels.capacity());
   if (bytes_.fetch_add(size, std::memory_order_relaxed) + size <= limit_) {
     const ScaledPicture* expected = nullptr;
-    if (slot.compare_exchange_strong(expected, loaded.get(), std::memory_order_acq_rel))
-      return borrowed(loaded.release());
-    bytes_.fetch_sub(size, std::memory_order_relaxed);  // another thread was faster
-    return borrowed(expected);
+    if (pictures_[index].compare_exchange_strong(expected, loaded.get(), std::memory_order_acq_rel))
+      return loaded.release();
+    bytes_.fetch_sub(size, std::memory_order_relaxed);
+    return expected;
   }
   bytes_.fetch_sub(size, std::memory_order_relaxed);
   spill_.put(index, *loaded);
-  return loaded;
+  return nullptr;
 }
 
 }  // namespace joist

@@ -32,11 +32,17 @@ class PictureCache {
   /// The picture, loaded if it is not here. Valid as long as the pointer and the cache live. Throws what `load` throws.
   std::shared_ptr<const ScaledPicture> get(std::size_t index);
 
+  /// Keeps a picture that was loaded beside another one. Nothing happens where it is here or nothing is kept.
+  void offer(std::size_t index, ScaledPicture scaled);
+  bool keeps() const noexcept { return limit_ > 0; }
+
   std::int64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   std::int64_t spilled_bytes() const noexcept { return spill_.bytes(); }
   std::int64_t loaded() const noexcept { return loaded_.load(std::memory_order_relaxed); }
 
  private:
+  const ScaledPicture* keep(std::size_t index, std::unique_ptr<const ScaledPicture>& loaded);
+
   Load load_;
   std::int64_t limit_;
   std::vector<std::atomic<const ScaledPicture*>> pictures_;  // owned

@@ -2,6 +2,7 @@
 #include <joist/data/augment/pixels.h>
 #include <joist/data/loader.h>
 #include <joist/data/loader/cache.h>
+#include <joist/data/loader/entries.h>
 #include <joist/data/loader/ring.h>
 #include <joist/data/loader/slots.h>
 
@@ -14,48 +15,6 @@
 namespace joist {
 namespace {
 
-// What of a Sample is needed for batches, without the strings for messages.
-struct Entry {
-  struct Object {
-    Box box;
-    int category;
-  };
-  std::string path;
-  int width, height;
-  std::vector<Object> objects;
-
-  void boxes_in(const Letterbox& frame, std::vector<LabelledBox>& boxes) const {
-    boxes.clear();
-    for (const Object& object : objects) boxes.push_back(frame.inside(object.box, object.category));
-  }
-};
-
-std::vector<Entry> entries_of(const Dataset& dataset) {
-  std::vector<Entry> entries;
-  entries.reserve(dataset.samples.size());
-  for (const Sample& sample : dataset.samples) {
-    Entry& entry = entries.emplace_back(Entry{sample.path, sample.width, sample.height, {}});
-    for (const Annotation& annotation : sample.annotations) {
-      if (!annotation.crowd) entry.objects.push_back({annotation.box, annotation.category});
-    }
-  }
-  return entries;
-}
-
-ScaledPicture load(const Entry& entry, const LoaderOptions& options) {
-  ScaledPicture scaled = options.cache_folder.empty() ? load_scaled(entry.path, options.size)
-                                                      : load_kept(entry.path, options.size, options.cache_folder);
-  if (entry.width > 0 && (entry.width != scaled.full_width || entry.height != scaled.full_height)) {
-    throw DataError({.where = entry.path,
-                     .what = "the picture has " + std::to_string(scaled.full_width) + "×" +
-                             std::to_string(scaled.full_height) + " pixels",
-                     .expected = std::to_string(entry.width) + "×" + std::to_string(entry.height) +
-                                 ", as the annotations say: their boxes would lie wrong",
-                     .remedy = "`joist data check` with a policy that repairs"});
-  }
-  return scaled;
-}
-
 // Pixels to the network's numbers: x / 255, as PyTorch users write it.
 void write(const Picture& picture, float* out) { pixels::to_floats(picture.pixels.data(), out, picture.pixels.size()); }
 
@@ -66,7 +25,7 @@ void write(const Picture& picture, std::uint8_t* out) {
 // A cached picture and its boxes on their way into a mosaic.
 class CachedPool final : public ExamplePool {
  public:
-  CachedPool(const std::vector<Entry>& entries, PictureCache& cache, Unreadable policy)
+  CachedPool(const std::vector<LoaderEntry>& entries, PictureCache& cache, Unreadable policy)
       : entries_(entries), cache_(cache), policy_(policy), is_bad_(policy == Unreadable::skip ? entries.size() : 0) {}
 
   std::size_t size() const override { return entries_.size(); }
@@ -107,7 +66,7 @@ class CachedPool final : public ExamplePool {
     if (files_.size() < most) files_.emplace_back(error.what());
   }
 
-  const std::vector<Entry>& entries_;
+  const std::vector<LoaderEntry>& entries_;
   PictureCache& cache_;
   Unreadable policy_;
   mutable std::vector<std::atomic<bool>> is_bad_;
@@ -139,12 +98,12 @@ struct DetectionLoader::Impl {
     Picture square{};
   };
 
-  Impl(const Dataset& dataset, const LoaderOptions& given, const std::optional<Augmentation>& augment)
+  template <class Data>
+  Impl(const Data& data, const LoaderOptions& given, const std::optional<Augmentation>& augment)
       : options(given),
-        entries(entries_of(dataset)),
+        entries(entries_of(data)),
         cache(
-            entries.size(), [this](std::size_t i) { return load(entries[i], options); }, options.cache_bytes,
-            options.spill_bytes),
+            entries.size(), [this](std::size_t i) { return load_entry(i); }, options.cache_bytes, options.spill_bytes),
         pool(entries, cache, options.unreadable),
         ring(options, entries.size(), [this](const BatchRing::Item& item) { fill(item); }) {
     pictures = PictureSlots(ring.slots(), ring.batch(), 3, options.size, options.size, options.dtype);
@@ -162,6 +121,21 @@ struct DetectionLoader::Impl {
       }
     }
   }
+  ScaledPicture load_entry(std::size_t index) {
+    const LoaderEntry& entry = entries[index];
+    if (entry.window.width == 0) return load(entry, options);
+    const std::shared_ptr<const Picture> whole = large.get(entry.path);
+    if (cache.keeps()) {
+      const auto is_sibling = [&](std::size_t i) { return entries[i].window.sample == entry.window.sample; };
+      std::size_t first = index, end = index + 1;
+      while (first > 0 && is_sibling(first - 1)) --first;
+      while (end < entries.size() && is_sibling(end)) ++end;
+      for (std::size_t i = first; i < end; ++i)
+        if (i != index) cache.offer(i, cut(*whole, entries[i], options.size));
+    }
+    return cut(*whole, entry, options.size);
+  }
+
   bool is_augmented() const { return workers[0].augmenter.index() > 0; }
 
   const Example* augmented(Worker& worker, const BatchRing::Item& item) {
@@ -219,7 +193,8 @@ struct DetectionLoader::Impl {
   }
 
   const LoaderOptions options;
-  const std::vector<Entry> entries;
+  const std::vector<LoaderEntry> entries;
+  LargePicture large{};
   PictureCache cache;
   CachedPool pool;
   PictureSlots pictures{};
@@ -232,6 +207,9 @@ struct DetectionLoader::Impl {
 DetectionLoader::DetectionLoader(const Dataset& dataset, const LoaderOptions& options,
                                  std::optional<Augmentation> augment)
     : impl_(std::make_unique<Impl>(dataset, options, augment)) {}
+DetectionLoader::DetectionLoader(const TiledDataset& tiles, const LoaderOptions& options,
+                                 std::optional<Augmentation> augment)
+    : impl_(std::make_unique<Impl>(tiles, options, augment)) {}
 DetectionLoader::~DetectionLoader() = default;
 DetectionLoader::DetectionLoader(DetectionLoader&&) noexcept = default;
 DetectionLoader& DetectionLoader::operator=(DetectionLoader&&) noexcept = default;

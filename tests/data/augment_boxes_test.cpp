@@ -24,9 +24,21 @@ struct Ellipse {
 // A smooth ellipse in one colour channel, which is also its category, with its outline and its centre as a keypoint.
 class Ellipses final : public ExamplePool {
  public:
-  explicit Ellipses(int size) : size_(size) {}
+  explicit Ellipses(int size) : size_(size) {
+    for (std::size_t sample = 0; sample < 3; ++sample) pictures_.push_back(drawn(sample));
+  }
   std::size_t size() const override { return 3; }
   std::shared_ptr<const Picture> load(std::size_t sample, std::vector<LabelledBox>& boxes) const override {
+    boxes = {bounds(outline(sample), static_cast<int>(sample))};
+    return pictures_[sample];
+  }
+  std::vector<ObjectShape> shapes(std::size_t sample) const override {
+    const Ellipse e = ellipse(sample);
+    return {{{outline(sample)}, {{static_cast<float>(e.x), static_cast<float>(e.y), 2}}}};
+  }
+
+ private:
+  std::shared_ptr<const Picture> drawn(std::size_t sample) const {
     auto picture = std::make_shared<Picture>(sample == 1 ? size_ * 3 / 4 : size_, sample == 2 ? size_ * 2 / 3 : size_);
     const Ellipse e = ellipse(sample);
     for (int y = 0; y < picture->height; ++y) {
@@ -36,15 +48,8 @@ class Ellipses final : public ExamplePool {
         picture->at(x, y)[sample] = static_cast<std::uint8_t>(inside * 255 / 64);
       }
     }
-    boxes = {bounds(outline(sample), static_cast<int>(sample))};
     return picture;
   }
-  std::vector<ObjectShape> shapes(std::size_t sample) const override {
-    const Ellipse e = ellipse(sample);
-    return {{{outline(sample)}, {{static_cast<float>(e.x), static_cast<float>(e.y), 2}}}};
-  }
-
- private:
   Ellipse ellipse(std::size_t sample) const {
     const double s = size_;
     return sample == 0   ? Ellipse{0.45 * s, 0.55 * s, 0.3 * s, 0.2 * s}
@@ -62,6 +67,7 @@ class Ellipses final : public ExamplePool {
     return polygon;
   }
   int size_;
+  std::vector<std::shared_ptr<const Picture>> pictures_{};
 };
 
 // Where the brightest value of each column (or row) first rises above one half, between pixel centres; the far side by

@@ -7,6 +7,7 @@
 #include <joist/tools/training/detection_task.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -19,13 +20,15 @@ class DetectionTask final : public TrainingTask {
       : data_(std::move(data)),
         options_(options),
         model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size()), .size = options.size})),
-        loader_(data_.train, loader_options(), augment(false)) {
+        loader_(loader()) {
     description_ = {.model = entry.name,
                     .task = TaskKind::detect,
                     .classes = data_.train.categories,
                     .class_ids = data_.train.category_ids,
                     .size = options.size,
-                    .channels = 3};
+                    .channels = 3,
+                    .tile = options.tile,
+                    .tile_overlap = tile_overlap()};
   }
 
   const ModelDescription& description() const override { return description_; }
@@ -56,7 +59,7 @@ class DetectionTask final : public TrainingTask {
   std::string last_pictures() const override {
     std::vector<std::string> names;
     for (std::size_t i = 0; batch_ && i < batch_->samples.size(); ++i)
-      names.push_back(data_.train.samples[batch_->samples[i]].path);
+      names.push_back(data_.train.samples[picture_of(batch_->samples[i])].path);
     return fmt::format("{}", fmt::join(names, ", "));
   }
 
@@ -74,8 +77,9 @@ class DetectionTask final : public TrainingTask {
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
-    const auto found = detect_all(*data_.val, forward(), options_.size, options_.batch,
-                                  static_cast<int>(options_.loader_threads), evaluation_thresholds());
+    const auto found =
+        detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
+                   evaluation_thresholds(), tiles_of(description_));
     if (!found) return std::nullopt;
     const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
     return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
@@ -87,7 +91,7 @@ class DetectionTask final : public TrainingTask {
     Dataset few{.categories = data_.val->categories, .category_ids = data_.val->category_ids};
     const std::size_t all = data_.val->samples.size(), count = std::min<std::size_t>(all, 6);
     for (std::size_t i = 0; i < count; ++i) few.samples.push_back(data_.val->samples[i * all / count]);
-    const auto found = detect_all(few, forward(), options_.size, 1, 1, {});
+    const auto found = detect_all(few, forward(), options_.size, 1, 1, {}, tiles_of(description_));
     std::vector<TaskExample> examples;
     for (const Sample& sample : few.samples) {
       std::vector<DrawnBox> boxes;
@@ -115,6 +119,18 @@ class DetectionTask final : public TrainingTask {
       return decode(model_->detect(Tensor(pictures))).value();
     };
   }
+  std::int64_t tile_overlap() const {
+    return options_.tile == 0 ? 0 : std::llround(options_.tile_overlap * static_cast<double>(options_.tile));
+  }
+  DetectionLoader loader() {
+    if (options_.tile == 0) return DetectionLoader(data_.train, loader_options(), augment(false));
+    const TiledDataset tiles =
+        tile_views(data_.train, {.size = static_cast<int>(options_.tile), .overlap = static_cast<int>(tile_overlap())});
+    for (const TileWindow& window : tiles.windows) tile_pictures_.push_back(window.sample);
+    return DetectionLoader(tiles, loader_options(), augment(false));
+  }
+  // The sample of the data set that a sample of the loader belongs to.
+  std::size_t picture_of(std::size_t sample) const { return tile_pictures_.empty() ? sample : tile_pictures_[sample]; }
   LoaderOptions loader_options() const {
     return {.batch = static_cast<int>(options_.batch),
             .size = static_cast<int>(options_.size),
@@ -132,6 +148,7 @@ class DetectionTask final : public TrainingTask {
   DetectionData data_;
   TrainOptions options_;
   std::unique_ptr<Model> model_;
+  std::vector<std::size_t> tile_pictures_{};  // before the loader, which fills it in
   DetectionLoader loader_;
   ModelDescription description_{};
   const DetectionBatch* batch_ = nullptr;

@@ -33,8 +33,8 @@ std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Mo
     const Inference inference;
     return decode(model.detect(Tensor(pictures))).value();
   };
-  const auto found =
-      detect_all(data, forward, checkpoint.description.size, options.batch, threads(), evaluation_thresholds());
+  const auto found = detect_all(data, forward, checkpoint.description.size, options.batch, threads(),
+                                evaluation_thresholds(), tiles_of(checkpoint.description));
   if (!found) return std::nullopt;
   return coco_json(evaluate(coco_truth(data), *found));
 }

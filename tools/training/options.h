@@ -76,6 +76,8 @@ struct TrainOptions {
   double flip = -1;
   AugmentChoice augment{};
   std::string backgrounds{};
+  std::int64_t tile = 0;
+  double tile_overlap = 0.2;
   std::string cache_folder{};
   std::string unreadable = "fail";
 
@@ -177,6 +179,14 @@ void visit_options(Options& o, Visit&& visit) {
       o.augment);
   visit(OptionInfo{"backgrounds", "DIR", "pictures without objects, for the operation \"background\"", recipe, true},
         o.backgrounds);
+
+  visit(OptionInfo{"tile", "PIXELS",
+                   "cut pictures into tiles of this side, in training, evaluation and prediction alike; 0: whole "
+                   "pictures",
+                   recipe, true},
+        o.tile);
+  visit(OptionInfo{"tile-overlap", "SHARE", "of a tile's side that the next one shows too", recipe, true},
+        o.tile_overlap);
 
   constexpr const char* record = "Record of a run (written to config.toml, so that it can be repeated)";
   visit(OptionInfo{"plan", "[[STEP, TOTAL], …]", "steps planned, and from which step on", record, true}, o.plan);

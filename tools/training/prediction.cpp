@@ -58,7 +58,7 @@ std::optional<std::vector<Detection>> predict(const Model& model, const ModelDes
     const Inference inference;
     return decode(model.detect(Tensor(input))).value();
   };
-  return detect_all(pictures, forward, description.size, batch, threads, options);
+  return detect_all(pictures, forward, description.size, batch, threads, options, tiles_of(description));
 }
 
 std::string predictions_json(const Dataset& pictures, const std::vector<Detection>& found) {

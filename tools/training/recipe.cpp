@@ -87,6 +87,8 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--close-mosaic", options.close_mosaic, 0, 1);
   require_range("--mosaic", options.mosaic, -1, 1);
   require_range("--flip", options.flip, -1, 1);
+  require_range("--tile", static_cast<double>(options.tile), 0, 1 << 20);
+  require_range("--tile-overlap", options.tile_overlap, 0, 0.9);
   if (options.epochs > 0 && options.time.seconds > 0 && options.plan.empty())
     throw UsageError({.where = "--epochs, --time", .what = "two lengths of one run", .remedy = "give one of them"});
   if (options.plan.empty() && options.epochs == 0 && options.time.seconds == 0) options.time = {20 * 60};
@@ -155,6 +157,8 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                                                                                                     : *own;
   }
   check_augmentation(options, task);
+  if (options.tile > 0 && !detect)
+    throw UsageError({.where = "--tile", .what = "classifiers look at whole pictures", .remedy = "leave it out"});
   if (options.augment.is_default()) {
     if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
     if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
