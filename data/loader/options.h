@@ -32,6 +32,8 @@ struct LoaderOptions {
   /// A folder where decoded pictures stay for later runs; "": none.
   std::string cache_folder{};
   Unreadable unreadable = Unreadable::fail;
+  /// How often each sample is shown, compared to the others; an epoch keeps its length. Empty: each once.
+  std::vector<float> weights{};
   Dtype dtype = Dtype::float32;  ///< pixels as float32 in 0..1, or uint8 in 0..255
 };
 

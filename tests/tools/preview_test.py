@@ -108,6 +108,23 @@ class Preview(unittest.TestCase):
         run("train", "--config", self.at / "a" / "config.toml", "--out", self.at / "c")
         self.assertEqual(logs[0], [row.split(",")[:6] for row in (self.at / "c" / "log.csv").read_text().splitlines()])
 
+    def test_tiles_go_with_the_model(self):
+        run("train", "--data", self.at / "train.json", "--val", self.at / "train.json", "--tile", 48, "--size", 32,
+            "--batch", 4, "--epochs", 1, "--threads", 1, "--out", self.at / "run")
+        best = self.at / "run" / "best.h5"
+        found = {}
+        for model in (best, self.at / "run" / "last.h5"):
+            run("predict", "--model", model, "--source", self.at, "--out", self.at / "seen", "--json", self.at / "found.json",
+                "--confidence", "0.001")
+            found[model] = json.loads((self.at / "found.json").read_text())
+        self.assertTrue(any(one["bbox"][0] + one["bbox"][2] > 50 for one in found[best]))  # beyond the first tile
+        run("eval", "--model", best, "--data", self.at / "train.json", "--json", self.at / "ap.json")
+        ap = json.loads((self.at / "ap.json").read_text())
+        recorded = json.loads((self.at / "run" / "metrics.json").read_text())
+        self.assertAlmostEqual(ap["AP"], recorded["best"]["AP"] if "best" in recorded else recorded["AP"], places=6)
+        run("train", "--data", self.at / "train.json", "--tile", 48, "--tile-overlap", "0.95", "--epochs", 1, "--out",
+            self.at / "x", expect=2)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -73,6 +73,10 @@ class ClassificationTask final : public TrainingTask {
       loader_->start(++epoch_);
       batch_ = loader_->next();
     }
+    return repeat();
+  }
+
+  BatchLoss repeat() override {
     return classification_batch_loss(*model_, batch_->pictures, batch_->labels,
                                      1.0 / static_cast<double>(accumulated_batches(options_)));
   }

@@ -3,6 +3,7 @@
 #include <joist/data/decode.h>
 #include <joist/tools/report/draw.h>
 #include <joist/tools/training/augmentation.h>
+#include <joist/tools/training/balance.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
 
@@ -21,6 +22,7 @@ class DetectionTask final : public TrainingTask {
         options_(options),
         model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size()), .size = options.size})),
         loader_(loader()) {
+    loss_.class_weights = class_weights(data_.train, options.class_weights);
     description_ = {.model = entry.name,
                     .task = TaskKind::detect,
                     .classes = data_.train.categories,
@@ -48,12 +50,16 @@ class DetectionTask final : public TrainingTask {
       loader_.start(++epoch_);
       batch_ = loader_.next();
     }
+    return repeat();
+  }
+
+  BatchLoss repeat() override {
     std::vector<std::vector<TrueBox>> truth;
     for (const auto& boxes : batch_->boxes) {
       auto& objects = truth.emplace_back();
       for (const LabelledBox& box : boxes) objects.push_back({box.x1, box.y1, box.x2, box.y2, box.category});
     }
-    return detection_batch_loss(*model_, batch_->pictures, truth, static_cast<double>(batch_->size()));
+    return detection_batch_loss(*model_, batch_->pictures, truth, static_cast<double>(batch_->size()), loss_);
   }
 
   std::string last_pictures() const override {
@@ -73,6 +79,8 @@ class DetectionTask final : public TrainingTask {
       lines.push_back("  " + statistics.unreadable_files[i]);
     return lines;
   }
+
+  std::vector<std::string> suspicions() const override { return label_suspicions(data_.train, options_); }
 
   bool can_evaluate() const override { return data_.val.has_value(); }
 
@@ -123,21 +131,22 @@ class DetectionTask final : public TrainingTask {
     return options_.tile == 0 ? 0 : std::llround(options_.tile_overlap * static_cast<double>(options_.tile));
   }
   DetectionLoader loader() {
-    if (options_.tile == 0) return DetectionLoader(data_.train, loader_options(), augment(false));
+    if (options_.tile == 0) return DetectionLoader(data_.train, loader_options(data_.train), augment(false));
     const TiledDataset tiles =
         tile_views(data_.train, {.size = static_cast<int>(options_.tile), .overlap = static_cast<int>(tile_overlap())});
     for (const TileWindow& window : tiles.windows) tile_pictures_.push_back(window.sample);
-    return DetectionLoader(tiles, loader_options(), augment(false));
+    return DetectionLoader(tiles, loader_options(tiles.dataset), augment(false));
   }
   // The sample of the data set that a sample of the loader belongs to.
   std::size_t picture_of(std::size_t sample) const { return tile_pictures_.empty() ? sample : tile_pictures_[sample]; }
-  LoaderOptions loader_options() const {
+  LoaderOptions loader_options(const Dataset& shown) const {
     return {.batch = static_cast<int>(options_.batch),
             .size = static_cast<int>(options_.size),
             .seed = static_cast<std::uint64_t>(options_.seed),
             .threads = static_cast<int>(options_.loader_threads),
             .cache_folder = options_.cache_folder,
-            .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail};
+            .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail,
+            .weights = repeat_factors(shown, options_.balance)};
   }
   Augmentation augment(bool closing) const {
     if (!options_.augment.is_default()) return pipeline_options(options_, closing);
@@ -151,6 +160,7 @@ class DetectionTask final : public TrainingTask {
   std::vector<std::size_t> tile_pictures_{};  // before the loader, which fills it in
   DetectionLoader loader_;
   ModelDescription description_{};
+  DetectionLossOptions loss_{};
   const DetectionBatch* batch_ = nullptr;
   std::int64_t epoch_ = 0;
   std::int64_t unreadable_ = 0;
@@ -159,9 +169,16 @@ class DetectionTask final : public TrainingTask {
 }  // namespace
 
 BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
-                               const std::vector<std::vector<TrueBox>>& truth, double weight) {
-  const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth);
-  return {.loss = loss.sum * (weight / loss.count), .parts = {loss.box, loss.classification, loss.distribution}};
+                               const std::vector<std::vector<TrueBox>>& truth, double weight,
+                               const DetectionLossOptions& options) {
+  const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth, options);
+  std::int64_t objects = 0;
+  for (const auto& boxes : truth) objects += static_cast<std::int64_t>(boxes.size());
+  return {.loss = loss.sum * (weight / loss.count),
+          .parts = {loss.box, loss.classification, loss.distribution},
+          .objects = objects,
+          .positives = loss.positives,
+          .overlap = loss.mean_overlap};
 }
 
 std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry) {

@@ -56,7 +56,8 @@ struct TrainOptions {
   std::int64_t loader_threads = 0;
   std::string deterministic{};
   bool resume = false;
-  std::string profile{};  ///< a Chrome trace of a few steps goes here; of this call, not of the run
+  std::string profile{};                    ///< a Chrome trace of a few steps goes here; of this call, not of the run
+  bool find_rate = false, overfit = false;  ///< tests before a training, see trial.h; of this call as well
   std::string save_every = "2m";
   std::int64_t evaluate_every = 0;
 
@@ -76,6 +77,10 @@ struct TrainOptions {
   double flip = -1;
   AugmentChoice augment{};
   std::string backgrounds{};
+  double balance = 0;
+  double class_weights = 0;
+  std::string freeze{};
+  std::int64_t patience = 0;
   std::int64_t tile = 0;
   double tile_overlap = 0.2;
   std::string cache_folder{};
@@ -180,6 +185,24 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"backgrounds", "DIR", "pictures without objects, for the operation \"background\"", recipe, true},
         o.backgrounds);
 
+  visit(OptionInfo{"balance", "SHARE",
+                   "show pictures with classes that are on fewer than this share of all pictures more often "
+                   "(repeat-factor sampling); 0: no",
+                   recipe, true},
+        o.balance);
+  visit(OptionInfo{"class-weights", "POWER",
+                   "weigh the objects of a class in the loss by its rarity to this power, 0 (not at all) to 1", recipe,
+                   true},
+        o.class_weights);
+  visit(
+      OptionInfo{"freeze", "PATTERNS",
+                 "parameters that stay as they are, such as backbone or \"backbone.**,neck.*\", with the statistics of "
+                 "their normalizations",
+                 recipe, true},
+      o.freeze);
+  visit(OptionInfo{"patience", "EVALUATIONS", "stop after so many evaluations without a better one; 0: never", recipe,
+                   true},
+        o.patience);
   visit(OptionInfo{"tile", "PIXELS",
                    "cut pictures into tiles of this side, in training, evaluation and prediction alike; 0: whole "
                    "pictures",
