@@ -1,3 +1,5 @@
+#include <joist/core/mode.h>
+#include <joist/core/ops.h>
 #include <joist/data/loader.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/interrupt.h>
@@ -61,6 +63,19 @@ std::optional<std::vector<Detection>> detect_all(const Dataset& dataset, const D
   };
   if (!detect_on(loader, views.dataset, forward, options, add)) return std::nullopt;
   return merge_tiles(std::move(found), views, dataset);
+}
+
+DetectForward with_mirror_image(DetectForward forward) {
+  return [forward = std::move(forward)](const Array& pictures) {
+    const Inference inference;
+    const Tensor plain(forward(pictures));
+    // [batch, 4 + classes, anchor] of the mirror images; x1 and x2 change places.
+    const Tensor mirrored(forward(flip(Tensor(pictures), {3}).value()));
+    const auto rows = [&](std::int64_t first, std::int64_t count) { return narrow(mirrored, 1, first, count); };
+    const auto width = static_cast<double>(pictures.shape(3));
+    const Tensor back = concat({width - rows(2, 1), rows(1, 1), width - rows(0, 1), rows(3, mirrored.shape(1) - 3)}, 1);
+    return concat({plain, back}, 2).value();
+  };
 }
 
 std::string coco_json(const CocoResult& result) {

@@ -28,6 +28,9 @@ std::optional<std::vector<Detection>> detect_all(const Dataset& dataset, const D
                                                  const SuppressOptions& options,
                                                  const std::optional<TileOptions>& tiles = std::nullopt);
 
+/// What `forward` finds on pictures and on their mirror images, together: test-time augmentation, for twice the time.
+DetectForward with_mirror_image(DetectForward forward);
+
 /// {"AP": …, twelve numbers, "per_class": [{"name", "AP", "AP50", "AR100", "truths"}]}; -1 where there is nothing to
 /// measure.
 std::string coco_json(const CocoResult& result);

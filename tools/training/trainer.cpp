@@ -117,6 +117,7 @@ int Trainer::run() {
 void Trainer::train_step() {
   if (closing_ != is_closing()) task_.seek(state_.step * accumulated_, closing_ = !closing_);
   profile(false);
+  has_rolled_back_ = false;
   if (accumulate_gradients()) {
     const Profiler::Phase phase(profiler_ ? &*profiler_ : nullptr, "optimizer");
     if (learner_.step(state_.step, plan_)) {
@@ -155,7 +156,8 @@ bool Trainer::accumulate_gradients() {
     last_loss_ = loss.loss.item();
     if (!std::isfinite(last_loss_)) {
       skip_step("the loss is not finite");
-      for (++i; i < accumulated_; ++i) task_.next();  // so that the next step begins where it would have begun
+      // So that the next step begins where it would have begun.
+      for (++i; i < accumulated_ && !has_rolled_back_; ++i) task_.next();
       return false;
     }
     phase.emplace(profiler, "backward");
@@ -258,6 +260,7 @@ void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& eva
 }
 
 void Trainer::save(bool required) {
+  if (!required && skipped_in_a_row_ > 0) return;  // the last checkpoint is from before the trouble
   writer_.last(whole_checkpoint(), required);
   budget_.note_save(writer_.save_seconds());
 }

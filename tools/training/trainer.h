@@ -78,6 +78,7 @@ class Trainer {
   bool closing_ = false;
   bool exhausted_ = false;  // its patience
   int rolled_back_ = 0;
+  bool has_rolled_back_ = false;                                   // in this step
   std::int64_t objects_ = 0, positives_ = 0, object_batches_ = 0;  // of this row's batches
   double overlaps_ = 0;
   bool row_lacks_evaluation_ = false;  // of the row that ends at this step

@@ -57,8 +57,10 @@ bool Trainer::roll_back(const std::string& why) {
   const Checkpoint last = read_checkpoint(writer_.folder().last());
   const std::int64_t from = state_.step;
   const bool was_resumed = resumed_;
+  const TimeBudget budget = budget_;  // time does not go back
   resume(last);
   resumed_ = was_resumed;
+  budget_ = budget;
   options_.lr /= 2;
   learner_.set_rate(options_.lr);
   skipped_in_a_row_ = 0;
@@ -68,6 +70,7 @@ bool Trainer::roll_back(const std::string& why) {
                             why, state_.step, options_.lr));
   task_.seek(state_.step * accumulated_, closing_ = is_closing());
   --state_.step;  // which the step that led here counts
+  has_rolled_back_ = true;
   return true;
 }
 
