@@ -33,13 +33,13 @@ class SmallSets(Pictures):
             self.assertIn(part, done.stderr)
 
     def test_options_of_a_run_are_kept_and_checked(self):
-        self.train("run", "--epochs", 2, "--balance", "0.5", "--class-weights", "0.5", "--freeze", "backbone", "--patience", 5,
+        self.train("run", "--epochs", 2, "--balance", "0.5", "--class-weights", "0.5", "--freeze", "stem,down*,stage*", "--patience", 5,
                    "--unreadable", "skip", "--cache-folder", self.at / "kept")
         text = (self.at / "run" / "config.toml").read_text()
-        for part in ("balance = 0.5", "class-weights = 0.5", 'freeze = "backbone"', "patience = 5", 'unreadable = "skip"'):
+        for part in ("balance = 0.5", "class-weights = 0.5", 'freeze = "stem,down*,stage*"', "patience = 5", 'unreadable = "skip"'):
             self.assertIn(part, text)
         self.assertEqual(len(list((self.at / "kept").rglob("*.pixels"))), 4)
-        self.assertIn("bakbone", self.train("x", "--epochs", 1, "--freeze", "bakbone", expect=2).stderr)
+        self.assertIn("stemm", self.train("x", "--epochs", 1, "--freeze", "stemm", expect=2).stderr)
         self.assertIn("--balance", self.train("x", "--epochs", 1, "--balance", 2, expect=2).stderr)
 
     def test_a_picture_that_cannot_be_read_is_named(self):

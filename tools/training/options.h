@@ -195,10 +195,11 @@ void visit_options(Options& o, Visit&& visit) {
                    true},
         o.class_weights);
   visit(
-      OptionInfo{"freeze", "PATTERNS",
-                 "parameters that stay as they are, such as backbone or \"backbone.**,neck.*\", with the statistics of "
-                 "their normalizations",
-                 recipe, true},
+      OptionInfo{
+          "freeze", "PATTERNS",
+          "layers that stay as they are, with the statistics of their normalizations: \"stem,down*,stage*\" is the "
+          "backbone of yolo_n",
+          recipe, true},
       o.freeze);
   visit(OptionInfo{"patience", "EVALUATIONS", "stop after so many evaluations without a better one; 0: never", recipe,
                    true},

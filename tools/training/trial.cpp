@@ -39,6 +39,7 @@ double suggested_rate(const std::vector<RatePoint>& points) {
 }
 
 int find_learning_rate(const TrainOptions& options, TrainingTask& task, Console& console, const std::string& folder) {
+  ensure_folder(folder);
   Learner learner(task.model().fields(), options);
   learner.keep_buffers();
   task.seek(0, false);
@@ -88,6 +89,7 @@ int find_learning_rate(const TrainOptions& options, TrainingTask& task, Console&
 }
 
 int overfit_one_batch(const TrainOptions& options, TrainingTask& task, Console& console, const std::string& folder) {
+  ensure_folder(folder);
   Learner learner(task.model().fields(), options);
   learner.keep_buffers();
   task.seek(0, true);
