@@ -44,6 +44,8 @@ class ExamplePool {
   virtual std::size_t size() const = 0;
   /// The picture, its longer side scaled to the size of training, and its boxes, written to `boxes`.
   virtual std::shared_ptr<const Picture> load(std::size_t sample, std::vector<LabelledBox>& boxes) const = 0;
+  /// What is known of these boxes' objects beside the boxes, in the same pixels: one shape per box, or none at all.
+  virtual std::vector<ObjectShape> shapes(std::size_t sample) const;
 };
 
 /// Makes examples; one for each thread, since it reuses its memory.

@@ -14,18 +14,27 @@
 #include <joist/data/augment.h>
 #include <joist/data/augment/crop.h>
 #include <joist/data/augment/letterbox.h>
+#include <joist/data/augment/pipeline.h>
 #include <joist/data/dataset.h>
 #include <joist/data/idx.h>
 #include <joist/data/loader/options.h>
+#include <joist/data/tile.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace joist {
+
+/// What happens to training pictures: the fixed recipe of detectors, or a list of operations.
+using Augmentation = std::variant<AugmentOptions, PipelineOptions>;
+
+/// Throws UsageError as the check() of either does.
+void check(const Augmentation& augmentation);
 
 /// Pictures with boxes. The loader writes into the memory of `pictures` again after the next next(): copy what is kept
 /// longer (a tape that still needs it finds its version changed).
@@ -45,7 +54,12 @@ class DetectionLoader {
   /// letterboxed. Throws UsageError for options, DataError for an empty data set, EnvironmentError if no thread can be
   /// had.
   DetectionLoader(const Dataset& dataset, const LoaderOptions& options,
-                  std::optional<AugmentOptions> augment = std::nullopt);
+                  std::optional<Augmentation> augment = std::nullopt);
+  /// Tiles instead of whole pictures, cut while loading: everything is as if each were a picture of its own. A picture
+  /// is decoded once for all its tiles where they are kept (LoaderOptions::cache_bytes, spill_bytes) or follow each
+  /// other.
+  DetectionLoader(const TiledDataset& tiles, const LoaderOptions& options,
+                  std::optional<Augmentation> augment = std::nullopt);
   ~DetectionLoader();
   DetectionLoader(DetectionLoader&&) noexcept;
   DetectionLoader& operator=(DetectionLoader&&) noexcept;
@@ -54,7 +68,7 @@ class DetectionLoader {
   /// Goes to a step of an epoch; batches under way are dropped.
   void start(std::int64_t epoch, std::int64_t step = 0);
   /// The same with other augmentation from here on; mosaic is closed for the last epochs like this.
-  void start(std::int64_t epoch, std::int64_t step, const AugmentOptions& augment);
+  void start(std::int64_t epoch, std::int64_t step, const Augmentation& augment);
   /// The next batch, valid until the next call; nullptr at the end of the epoch. Throws the DataError, naming the file,
   /// of a picture that cannot be read or has not the size that the annotations say; earlier batches are handed out
   /// first.
@@ -93,8 +107,11 @@ struct PictureBatch {
 /// float32.
 class PictureLoader {
  public:
-  /// Throws UsageError for options, DataError for a set that does not fit together.
-  PictureLoader(PictureSet set, const LoaderOptions& options, const CropOptions& crop = {}, bool augment = false);
+  /// With a list, pictures go through its operations before the middle square of the size wanted is taken; `augment`
+  /// then says nothing. Throws UsageError for options, UnsupportedError for a list on pictures that are not in colour,
+  /// DataError for a set that does not fit together.
+  PictureLoader(PictureSet set, const LoaderOptions& options, const CropOptions& crop = {}, bool augment = false,
+                const std::optional<PipelineOptions>& list = std::nullopt);
   ~PictureLoader();
   PictureLoader(PictureLoader&&) noexcept;
   PictureLoader& operator=(PictureLoader&&) noexcept;

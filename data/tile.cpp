@@ -91,7 +91,7 @@ Dataset tile(const Dataset& dataset, const std::string& folder, const TileOption
   std::unordered_set<std::string> used;
   std::int64_t boxes = 0;
   for (const Sample& sample : dataset.samples) {
-    const Picture picture = decode(sample.path, {.max_pixels = 1'000'000'000, .max_bytes = std::int64_t{1} << 32});
+    const Picture picture = decode(sample.path, {.max_pixels = max_tiled_pixels, .max_bytes = max_tiled_bytes});
     const std::string stem = unused_stem(sample.path, used);
     for (const int y : tile_starts(picture.height, options.size, options.overlap)) {
       for (const int x : tile_starts(picture.width, options.size, options.overlap)) {
@@ -117,6 +117,37 @@ Dataset tile(const Dataset& dataset, const std::string& folder, const TileOption
     }
   }
   write_coco(tiles, labels);
+  return tiles;
+}
+
+TiledDataset tile_views(const Dataset& dataset, const TileOptions& options) {
+  check_options(options);
+  TiledDataset tiles;
+  tiles.dataset = {.format = dataset.format,
+                   .source = dataset.source,
+                   .categories = dataset.categories,
+                   .category_ids = dataset.category_ids,
+                   .samples = {}};
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    const Sample& sample = dataset.samples[i];
+    if (sample.width < 1 || sample.height < 1) {
+      throw UsageError({.where = sample.path, .what = "tiles of a picture of unknown size", .remedy = "check() first"});
+    }
+    for (const int y : tile_starts(sample.height, options.size, options.overlap)) {
+      for (const int x : tile_starts(sample.width, options.size, options.overlap)) {
+        const Window window{x, y, std::min(options.size, sample.width), std::min(options.size, sample.height)};
+        Sample part{.path = sample.path,
+                    .id = sample.id,
+                    .width = window.width,
+                    .height = window.height,
+                    .where = sample.where};
+        part.annotations = annotations_in(sample, window, options.keep);
+        if (part.annotations.empty() && !options.keep_empty) continue;
+        tiles.dataset.samples.push_back(std::move(part));
+        tiles.windows.push_back({i, x, y, window.width, window.height});
+      }
+    }
+  }
   return tiles;
 }
 

@@ -3,6 +3,7 @@
 
 #include <joist/data/dataset.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,6 +23,26 @@ struct TileOptions {
 /// the tiles as a data set that read_dataset(folder) would give. Throws DataError for a picture, UsageError for
 /// options, EnvironmentError for the disk.
 Dataset tile(const Dataset& dataset, const std::string& folder, const TileOptions& options = {});
+
+/// Where a tile lies in its picture, and which sample of the whole data set that is.
+struct TileWindow {
+  std::size_t sample = 0;
+  int x = 0, y = 0, width = 0, height = 0;
+};
+
+/// Tiles without files: sample i of `dataset` is windows[i] of its picture file, its width and height those of the
+/// tile.
+struct TiledDataset {
+  Dataset dataset{};
+  std::vector<TileWindow> windows{};  ///< those of one picture stand together
+};
+
+/// The same tiles as tile() writes, to be cut while pictures are loaded. Each sample must have its picture's size, as
+/// check() leaves it. Throws UsageError for options.
+TiledDataset tile_views(const Dataset& dataset, const TileOptions& options = {});
+
+/// Tiles lie in huge pictures; this is what decode() may take for them.
+inline constexpr std::int64_t max_tiled_pixels = 1'000'000'000, max_tiled_bytes = std::int64_t{1} << 32;
 
 /// Starts of the tiles along an axis of `length` pixels.
 std::vector<int> tile_starts(int length, int size, int overlap);

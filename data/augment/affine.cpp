@@ -1,8 +1,10 @@
 #include <joist/data/augment/affine.h>
+#include <joist/data/augment/pixels.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 namespace joist {
 namespace {
@@ -60,6 +62,65 @@ struct Axis {
   }
 };
 
+// Where neither axis depends on the other, all rows look at the same columns: each row of the picture is brought to
+// these columns once, and two of them make a row of the output. The numbers are those of the general loop.
+class StraightRows {
+ public:
+  StraightRows(const Picture& picture, std::int64_t at_x, std::int64_t step_x, std::size_t count)
+      : picture_(picture), count_(count) {
+    Memory& m = memory();
+    m.offsets.resize(count);
+    m.shares.resize(count);
+    Axis column(picture.width);
+    for (std::size_t i = 0; i < count; ++i, at_x += step_x) {
+      column.move_to(at_x);
+      m.offsets[i] = static_cast<std::int32_t>(column.index * 3);
+      m.shares[i] = static_cast<std::uint32_t>(column.share | column.share << 16);
+    }
+    for (auto& row : m.rows) row.resize(count);
+  }
+
+  void write(const Axis& row, std::uint8_t* to) {
+    const std::uint32_t* upper = blended(row.index);
+    const std::uint32_t* lower = row.share == 0 ? upper : blended(row.index + row.next);
+    pixels::blend_rows(upper, lower, static_cast<std::uint32_t>(row.share), count_, to);
+  }
+
+ private:
+  // Kept by each thread: drawing takes no memory.
+  struct Memory {
+    std::vector<std::int32_t> offsets{};
+    std::vector<std::uint32_t> shares{};
+    std::vector<std::uint32_t> rows[2]{};
+    std::vector<std::uint8_t> last_row{};
+  };
+  static Memory& memory() {
+    thread_local Memory memory;
+    return memory;
+  }
+
+  const std::uint32_t* blended(std::int64_t index) {
+    Memory& m = memory();
+    const auto slot = static_cast<std::size_t>(index & 1);
+    if (held_[slot] == index) return m.rows[slot].data();
+    const std::uint8_t* row = picture_.at(0, static_cast<int>(index));
+    const std::size_t bytes = static_cast<std::size_t>(picture_.width) * 3;
+    constexpr std::size_t beyond = 8;  // a little is read after the last pixel of a row
+    if (row + bytes + beyond > picture_.pixels.data() + picture_.pixels.size()) {
+      m.last_row.assign(bytes + beyond, 0);
+      std::copy_n(row, bytes, m.last_row.data());
+      row = m.last_row.data();
+    }
+    pixels::blend_columns(row, m.offsets.data(), m.shares.data(), count_, m.rows[slot].data());
+    held_[slot] = index;
+    return m.rows[slot].data();
+  }
+
+  const Picture& picture_;
+  std::size_t count_;
+  std::int64_t held_[2] = {-1, -1};
+};
+
 }  // namespace
 
 AffineMap operator*(const AffineMap& first, const AffineMap& second) noexcept {
@@ -96,6 +157,20 @@ void draw(const Placed& placed, const AffineMap& to_canvas, Picture& out) {
   // From a canvas position to an index of the picture: centres of pixels are at .5.
   const std::int64_t offset_x = fixed(placed.left) + one / 2, offset_y = fixed(placed.top) + one / 2;
   Axis column(picture.width), row(picture.height);
+  if (to_canvas.b == 0 && to_canvas.d == 0) {
+    const std::int64_t start_x = fixed(to_canvas(0.5, 0).x);
+    const Range range = within({0, out.width}, start_x, step_x, fixed(placed.x1), fixed(placed.x2));
+    if (range.begin >= range.end) return;
+    StraightRows rows(picture, start_x + range.begin * step_x - offset_x, step_x,
+                      static_cast<std::size_t>(range.end - range.begin));
+    for (int y = 0; y < out.height; ++y) {
+      const std::int64_t at_y = fixed(to_canvas(0.5, y + 0.5).y);
+      if (at_y < fixed(placed.y1) || at_y >= fixed(placed.y2)) continue;
+      row.move_to(at_y - offset_y);
+      rows.write(row, out.at(static_cast<int>(range.begin), y));
+    }
+    return;
+  }
   for (int y = 0; y < out.height; ++y) {
     const auto start = to_canvas(0.5, y + 0.5);
     const std::int64_t start_x = fixed(start.x), start_y = fixed(start.y);

@@ -2,6 +2,7 @@
 #include <joist/data/augment.h>
 #include <joist/data/augment/affine.h>
 #include <joist/data/augment/letterbox.h>
+#include <joist/data/augment/polygon.h>
 
 #include <algorithm>
 #include <cmath>
@@ -58,13 +59,23 @@ void carry_boxes(const std::vector<LabelledBox>& boxes, const Placed& place, con
     const LabelledBox seen = clipped(on_canvas, static_cast<float>(place.x1), static_cast<float>(place.y1),
                                      static_cast<float>(place.x2), static_cast<float>(place.y2));
     if (!(seen.width() > 0 && seen.height() > 0)) continue;
-    const LabelledBox kept = clipped(mapped(seen, map), 0, 0, static_cast<float>(example.picture.width),
-                                     static_cast<float>(example.picture.height));
+    const auto width = static_cast<float>(example.picture.width), height = static_cast<float>(example.picture.height);
+    LabelledBox kept = clipped(mapped(seen, map), 0, 0, width, height);
+    if (map.b != 0 || map.d != 0) {  // of a turned box only what lies inside counts, and not the box around it
+      Polygon turned = corners(seen);
+      for (Vertex& corner : turned) {
+        const auto [x, y] = map(corner.x, corner.y);
+        corner = {static_cast<float>(x), static_cast<float>(y)};
+      }
+      kept = bounds(clipped(turned, 0, 0, width, height), box.category);
+    }
     if (is_worth_keeping(kept, box.area() * growth, options)) example.boxes.push_back(kept);
   }
 }
 
 }  // namespace
+
+std::vector<ObjectShape> ExamplePool::shapes(std::size_t) const { return {}; }
 
 Augmenter::Augmenter(const AugmentOptions& options, int size) : options_(options), size_(size) {
   check(options);

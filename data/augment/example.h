@@ -22,9 +22,31 @@ struct LabelledBox {
   bool operator==(const LabelledBox&) const = default;
 };
 
+struct Vertex {
+  float x = 0;
+  float y = 0;
+  bool operator==(const Vertex&) const = default;
+};
+
+/// A named place of an object, such as a shoulder.
+struct LabelledKeypoint {
+  float x = 0;
+  float y = 0;
+  int seen = 0;  ///< as COCO counts: 0 not labelled (or cut off), 1 hidden, 2 visible
+  bool operator==(const LabelledKeypoint&) const = default;
+};
+
+/// What is known of an object beside its box.
+struct ObjectShape {
+  std::vector<std::vector<Vertex>> outline{};  ///< polygons that cover the object's mask together; none: only the box
+  std::vector<LabelledKeypoint> keypoints{};   ///< in one order for all objects of a category
+  bool operator==(const ObjectShape&) const = default;
+};
+
 struct Example {
   Picture picture{};
   std::vector<LabelledBox> boxes{};
+  std::vector<ObjectShape> shapes{};  ///< one per box, or none at all where the data has boxes only
 };
 
 }  // namespace joist

@@ -1,4 +1,5 @@
 #include <joist/core/error.h>
+#include <joist/data/augment/pixels.h>
 #include <joist/data/augment/resize.h>
 
 #include <algorithm>
@@ -79,16 +80,13 @@ Picture resized_columns(const Picture& from, int height) {
   const Taps rows = taps(from.height, height);
   const auto row_bytes = static_cast<std::size_t>(from.width) * 3;
   Picture to(from.width, height);
-  std::vector<std::int32_t> sums(row_bytes);
   for (int y = 0; y < height; ++y) {
-    std::fill(sums.begin(), sums.end(), 0);
-    for (int tap = 0; tap < rows.count; ++tap) {
-      const std::int32_t weight = rows.of(y)[tap];
-      if (weight == 0) continue;
-      const std::uint8_t* in = from.at(0, rows.first[static_cast<std::size_t>(y)] + tap);
-      for (std::size_t i = 0; i < row_bytes; ++i) sums[i] += weight * in[i];
-    }
-    std::transform(sums.begin(), sums.end(), to.at(0, y), rounded);
+    // Taps beside the middle that weigh nothing are passed over.
+    int first = rows.first[static_cast<std::size_t>(y)], count = rows.count;
+    const std::int32_t* weight = rows.of(y);
+    for (; count > 1 && weight[0] == 0; --count, ++weight) ++first;
+    while (count > 1 && weight[count - 1] == 0) --count;
+    pixels::average_rows(from.at(0, first), row_bytes, weight, count, row_bytes, to.at(0, y));
   }
   return to;
 }

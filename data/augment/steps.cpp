@@ -1,11 +1,9 @@
 #include <joist/core/error.h>
 #include <joist/data/augment.h>
 #include <joist/data/augment/colour.h>
+#include <joist/data/augment/warp.h>
 
-#include <algorithm>
-#include <cmath>
 #include <string>
-#include <utility>
 
 namespace joist {
 namespace {
@@ -57,27 +55,11 @@ void change_colour(Example& example, const AugmentOptions& options, Random& rand
 }
 
 void flip_vertical(Example& example, const AugmentOptions& options, Random& random) {
-  if (!random.chance(options.flip_vertical)) return;
-  Picture& picture = example.picture;
-  for (int y = 0; y < picture.height / 2; ++y) {
-    std::uint8_t* row = picture.at(0, y);
-    std::swap_ranges(row, row + picture.width * 3, picture.at(0, picture.height - 1 - y));
-  }
-  const auto height = static_cast<float>(picture.height);
-  for (LabelledBox& box : example.boxes) box.y1 = height - std::exchange(box.y2, height - box.y1);
+  if (random.chance(options.flip_vertical)) mirror_rows(example);
 }
 
 void flip_horizontal(Example& example, const AugmentOptions& options, Random& random) {
-  if (!random.chance(options.flip_horizontal)) return;
-  Picture& picture = example.picture;
-  for (int y = 0; y < picture.height; ++y) {
-    for (int left = 0, right = picture.width - 1; left < right; ++left, --right) {
-      std::uint8_t* a = picture.at(left, y);
-      std::swap_ranges(a, a + 3, picture.at(right, y));
-    }
-  }
-  const auto width = static_cast<float>(picture.width);
-  for (LabelledBox& box : example.boxes) box.x1 = width - std::exchange(box.x2, width - box.x1);
+  if (random.chance(options.flip_horizontal)) mirror_columns(example);
 }
 
 }  // namespace joist

@@ -1,67 +1,22 @@
 #include <joist/core/error.h>
+#include <joist/data/augment/pixels.h>
 #include <joist/data/loader.h>
 #include <joist/data/loader/cache.h>
+#include <joist/data/loader/entries.h>
 #include <joist/data/loader/ring.h>
 #include <joist/data/loader/slots.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 namespace joist {
 namespace {
 
-// What of a Sample is needed for batches, without the strings for messages.
-struct Entry {
-  struct Object {
-    Box box;
-    int category;
-  };
-  std::string path;
-  int width, height;
-  std::vector<Object> objects;
-
-  void boxes_in(const Letterbox& frame, std::vector<LabelledBox>& boxes) const {
-    boxes.clear();
-    for (const Object& object : objects) boxes.push_back(frame.inside(object.box, object.category));
-  }
-};
-
-std::vector<Entry> entries_of(const Dataset& dataset) {
-  std::vector<Entry> entries;
-  entries.reserve(dataset.samples.size());
-  for (const Sample& sample : dataset.samples) {
-    Entry& entry = entries.emplace_back(Entry{sample.path, sample.width, sample.height, {}});
-    for (const Annotation& annotation : sample.annotations) {
-      if (!annotation.crowd) entry.objects.push_back({annotation.box, annotation.category});
-    }
-  }
-  return entries;
-}
-
-ScaledPicture load(const Entry& entry, int size) {
-  ScaledPicture scaled = load_scaled(entry.path, size);
-  if (entry.width > 0 && (entry.width != scaled.full_width || entry.height != scaled.full_height)) {
-    throw DataError({.where = entry.path,
-                     .what = "the picture has " + std::to_string(scaled.full_width) + "×" +
-                             std::to_string(scaled.full_height) + " pixels",
-                     .expected = std::to_string(entry.width) + "×" + std::to_string(entry.height) +
-                                 ", as the annotations say: their boxes would lie wrong",
-                     .remedy = "`joist data check` with a policy that repairs"});
-  }
-  return scaled;
-}
-
 // Pixels to the network's numbers: x / 255, as PyTorch users write it.
-void write(const Picture& picture, float* out) {
-  const std::uint8_t* in = picture.pixels.data();
-  constexpr std::size_t block = 256;  // a fixed count is vectorized
-  const std::size_t whole = picture.pixels.size() / block * block;
-  for (std::size_t start = 0; start < whole; start += block) {
-    for (std::size_t i = 0; i < block; ++i) out[start + i] = static_cast<float>(in[start + i]) / 255.0F;
-  }
-  for (std::size_t i = whole; i < picture.pixels.size(); ++i) out[i] = static_cast<float>(in[i]) / 255.0F;
-}
+void write(const Picture& picture, float* out) { pixels::to_floats(picture.pixels.data(), out, picture.pixels.size()); }
 
 void write(const Picture& picture, std::uint8_t* out) {
   std::memcpy(out, picture.pixels.data(), picture.pixels.size());
@@ -70,22 +25,65 @@ void write(const Picture& picture, std::uint8_t* out) {
 // A cached picture and its boxes on their way into a mosaic.
 class CachedPool final : public ExamplePool {
  public:
-  CachedPool(const std::vector<Entry>& entries, PictureCache& cache) : entries_(entries), cache_(cache) {}
+  CachedPool(const std::vector<LoaderEntry>& entries, PictureCache& cache, Unreadable policy)
+      : entries_(entries), cache_(cache), policy_(policy), is_bad_(policy == Unreadable::skip ? entries.size() : 0) {}
 
   std::size_t size() const override { return entries_.size(); }
   std::shared_ptr<const Picture> load(std::size_t sample, std::vector<LabelledBox>& boxes) const override {
-    auto scaled = cache_.get(sample);
+    auto scaled = readable(sample);
     entries_[sample].boxes_in(scaled->frame(), boxes);
     const Picture& picture = scaled->picture;
     return {std::move(scaled), &picture};
   }
 
+  void report(LoaderStatistics& statistics) const {
+    const std::lock_guard lock(mutex_);
+    statistics.unreadable = unreadable_;
+    statistics.unreadable_files = files_;
+  }
+
  private:
-  const std::vector<Entry>& entries_;
+  // Which picture stands in depends on the files alone, not on who met the bad one first.
+  std::shared_ptr<const ScaledPicture> readable(std::size_t& sample) const {
+    if (policy_ == Unreadable::fail) return cache_.get(sample);
+    for (std::size_t tried = 0;; ++tried, sample = (sample + 1) % entries_.size()) {
+      const bool is_last = tried + 1 == entries_.size();
+      if (is_bad_[sample].load(std::memory_order_acquire) && !is_last) continue;
+      try {
+        return cache_.get(sample);
+      } catch (const DataError& error) {
+        if (is_last) throw;
+        remember(sample, error);
+      }
+    }
+  }
+
+  void remember(std::size_t sample, const DataError& error) const {
+    constexpr std::size_t most = 100;
+    if (is_bad_[sample].exchange(true, std::memory_order_acq_rel)) return;
+    const std::lock_guard lock(mutex_);
+    ++unreadable_;
+    if (files_.size() < most) files_.emplace_back(error.what());
+  }
+
+  const std::vector<LoaderEntry>& entries_;
   PictureCache& cache_;
+  Unreadable policy_;
+  mutable std::vector<std::atomic<bool>> is_bad_;
+  mutable std::mutex mutex_{};
+  mutable std::int64_t unreadable_ = 0;
+  mutable std::vector<std::string> files_{};
 };
 
 }  // namespace
+
+void check(const Augmentation& augmentation) {
+  if (const auto* fixed = std::get_if<AugmentOptions>(&augmentation)) {
+    check(*fixed);
+  } else {
+    check(std::get<PipelineOptions>(augmentation).list);
+  }
+}
 
 struct DetectionLoader::Impl {
   // What one slot holds beside the pictures.
@@ -96,16 +94,17 @@ struct DetectionLoader::Impl {
     std::vector<std::size_t> samples;
   };
   struct Worker {
-    std::optional<Augmenter> augmenter{};
+    std::variant<std::monostate, Augmenter, Pipeline> augmenter{};
     Picture square{};
   };
 
-  Impl(const Dataset& dataset, const LoaderOptions& given, const std::optional<AugmentOptions>& augment)
+  template <class Data>
+  Impl(const Data& data, const LoaderOptions& given, const std::optional<Augmentation>& augment)
       : options(given),
-        entries(entries_of(dataset)),
+        entries(entries_of(data)),
         cache(
-            entries.size(), [this](std::size_t i) { return load(entries[i], options.size); }, options.cache_bytes),
-        pool(entries, cache),
+            entries.size(), [this](std::size_t i) { return load_entry(i); }, options.cache_bytes, options.spill_bytes),
+        pool(entries, cache, options.unreadable),
         ring(options, entries.size(), [this](const BatchRing::Item& item) { fill(item); }) {
     pictures = PictureSlots(ring.slots(), ring.batch(), 3, options.size, options.size, options.dtype);
     labels.assign(static_cast<std::size_t>(ring.slots()), Labels(static_cast<std::size_t>(ring.batch())));
@@ -113,8 +112,38 @@ struct DetectionLoader::Impl {
     if (augment) use(*augment);
   }
 
-  void use(const AugmentOptions& augment) {
-    for (Worker& worker : workers) worker.augmenter.emplace(augment, options.size);
+  void use(const Augmentation& augment) {
+    for (Worker& worker : workers) {
+      if (const auto* fixed = std::get_if<AugmentOptions>(&augment)) {
+        worker.augmenter.emplace<Augmenter>(*fixed, options.size);
+      } else {
+        worker.augmenter.emplace<Pipeline>(std::get<PipelineOptions>(augment), options.size);
+      }
+    }
+  }
+  ScaledPicture load_entry(std::size_t index) {
+    const LoaderEntry& entry = entries[index];
+    if (entry.window.width == 0) return load(entry, options);
+    const std::shared_ptr<const Picture> whole = large.get(entry.path);
+    if (cache.keeps()) {
+      const auto is_sibling = [&](std::size_t i) { return entries[i].window.sample == entry.window.sample; };
+      std::size_t first = index, end = index + 1;
+      while (first > 0 && is_sibling(first - 1)) --first;
+      while (end < entries.size() && is_sibling(end)) ++end;
+      for (std::size_t i = first; i < end; ++i)
+        if (i != index) cache.offer(i, cut(*whole, entries[i], options.size));
+    }
+    return cut(*whole, entry, options.size);
+  }
+
+  bool is_augmented() const { return workers[0].augmenter.index() > 0; }
+
+  const Example* augmented(Worker& worker, const BatchRing::Item& item) {
+    if (auto* fixed = std::get_if<Augmenter>(&worker.augmenter))
+      return &(*fixed)(pool, options.seed, item.epoch, item.sample);
+    if (auto* list = std::get_if<Pipeline>(&worker.augmenter))
+      return &(*list)(pool, options.seed, item.epoch, item.sample);
+    return nullptr;
   }
 
   void fill(const BatchRing::Item& item) {
@@ -123,10 +152,9 @@ struct DetectionLoader::Impl {
     const auto index = static_cast<std::size_t>(item.index);
     label.samples[index] = item.sample;
     const Picture* picture = nullptr;
-    if (worker.augmenter) {
-      const Example& example = (*worker.augmenter)(pool, options.seed, item.epoch, item.sample);
-      label.boxes[index].assign(example.boxes.begin(), example.boxes.end());
-      picture = &example.picture;
+    if (const Example* example = augmented(worker, item)) {
+      label.boxes[index].assign(example->boxes.begin(), example->boxes.end());
+      picture = &example->picture;
     } else {
       label.letterboxes[index] = letterbox(*cache.get(item.sample), options.size, worker.square);
       entries[item.sample].boxes_in(label.letterboxes[index], label.boxes[index]);
@@ -158,15 +186,15 @@ struct DetectionLoader::Impl {
     batch.pictures = pictures.take(ready.slot, ready.items);
     batch.boxes.resize(count);  // lists change places, so that both sides keep their memory
     std::swap_ranges(batch.boxes.begin(), batch.boxes.end(), label.boxes.begin());
-    batch.letterboxes.assign(label.letterboxes.begin(),
-                             label.letterboxes.begin() + (workers[0].augmenter ? 0 : ready.items));
+    batch.letterboxes.assign(label.letterboxes.begin(), label.letterboxes.begin() + (is_augmented() ? 0 : ready.items));
     batch.samples.assign(label.samples.begin(), label.samples.begin() + ready.items);
     batch.step = ready.step;
     return &batch;
   }
 
   const LoaderOptions options;
-  const std::vector<Entry> entries;
+  const std::vector<LoaderEntry> entries;
+  LargePicture large{};
   PictureCache cache;
   CachedPool pool;
   PictureSlots pictures{};
@@ -177,8 +205,11 @@ struct DetectionLoader::Impl {
 };
 
 DetectionLoader::DetectionLoader(const Dataset& dataset, const LoaderOptions& options,
-                                 std::optional<AugmentOptions> augment)
+                                 std::optional<Augmentation> augment)
     : impl_(std::make_unique<Impl>(dataset, options, augment)) {}
+DetectionLoader::DetectionLoader(const TiledDataset& tiles, const LoaderOptions& options,
+                                 std::optional<Augmentation> augment)
+    : impl_(std::make_unique<Impl>(tiles, options, augment)) {}
 DetectionLoader::~DetectionLoader() = default;
 DetectionLoader::DetectionLoader(DetectionLoader&&) noexcept = default;
 DetectionLoader& DetectionLoader::operator=(DetectionLoader&&) noexcept = default;
@@ -187,7 +218,7 @@ std::int64_t DetectionLoader::steps() const noexcept { return impl_->ring.steps(
 
 void DetectionLoader::start(std::int64_t epoch, std::int64_t step) { impl_->start(epoch, step); }
 
-void DetectionLoader::start(std::int64_t epoch, std::int64_t step, const AugmentOptions& augment) {
+void DetectionLoader::start(std::int64_t epoch, std::int64_t step, const Augmentation& augment) {
   check(augment);
   impl_->start(epoch, step, [&] { impl_->use(augment); });
 }
@@ -195,10 +226,13 @@ void DetectionLoader::start(std::int64_t epoch, std::int64_t step, const Augment
 const DetectionBatch* DetectionLoader::next() { return impl_->next(); }
 
 LoaderStatistics DetectionLoader::statistics() const {
-  return {.batches = impl_->ring.delivered(),
-          .wait_seconds = impl_->ring.wait_seconds(),
-          .decoded = impl_->cache.loaded(),
-          .cached_bytes = impl_->cache.bytes()};
+  LoaderStatistics statistics{.batches = impl_->ring.delivered(),
+                              .wait_seconds = impl_->ring.wait_seconds(),
+                              .decoded = impl_->cache.loaded(),
+                              .cached_bytes = impl_->cache.bytes(),
+                              .spilled_bytes = impl_->cache.spilled_bytes()};
+  impl_->pool.report(statistics);
+  return statistics;
 }
 
 }  // namespace joist

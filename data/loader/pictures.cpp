@@ -5,6 +5,7 @@
 #include <joist/data/loader/slots.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -36,6 +37,22 @@ void check(const PictureSet& set) {
   }
 }
 
+void require_colour(const PictureSet& set) {
+  if (set.channels == 3) return;
+  throw UnsupportedError({.where = "augmentation",
+                          .what = "unsupported: a list of operations on pictures with " + std::to_string(set.channels) +
+                                  " channel" + (set.channels == 1 ? "" : "s"),
+                          .expected = "colour pictures"});
+}
+
+// A classifier's pictures stay alone: each has its own class.
+struct NoOthers final : ExamplePool {
+  std::size_t size() const override { return 1; }
+  std::shared_ptr<const Picture> load(std::size_t, std::vector<LabelledBox>&) const override {
+    throw UsageError({.where = "augmentation", .what = "an operation that joins pictures of different classes"});
+  }
+};
+
 PictureSet checked(PictureSet set, int size) {
   check(set);
   if (!set.paths.empty()) {
@@ -56,7 +73,8 @@ PictureSet picture_set(IdxSet set) {
 }
 
 struct PictureLoader::Impl {
-  Impl(PictureSet given, const LoaderOptions& loader_options, const CropOptions& crop_options, bool is_augmented)
+  Impl(PictureSet given, const LoaderOptions& loader_options, const CropOptions& crop_options, bool is_augmented,
+       const std::optional<PipelineOptions>& list)
       : options(loader_options),
         set(checked(std::move(given), options.size)),
         crop(crop_options),
@@ -64,9 +82,13 @@ struct PictureLoader::Impl {
         cropper(crop, set.width, set.height, set.channels),
         cache(
             set.paths.size(), [this](std::size_t i) { return load_covering(set.paths[i], options.size); },
-            options.cache_bytes),
+            options.cache_bytes, options.spill_bytes),
         ring(options, set.labels.size(), [this](const BatchRing::Item& item) { fill(item); }) {
     pictures = PictureSlots(ring.slots(), ring.batch(), set.channels, set.height, set.width, Dtype::float32);
+    if (list) {
+      require_colour(set);
+      for (int i = 0; i < ring.workers(); ++i) pipelines.emplace_back(*list, std::min(set.width, set.height));
+    }
     for (int slot = 0; slot < ring.slots(); ++slot) {
       labels.push_back(Array::empty({ring.batch()}, Dtype::int64));
       samples.emplace_back(static_cast<std::size_t>(ring.batch()));
@@ -86,7 +108,21 @@ struct PictureLoader::Impl {
     }
   }
 
+  // Through the list; then large enough for the middle window to be full.
+  void write_listed(const PixelView& picture, const BatchRing::Item& item) {
+    Example example{Picture(picture.width, picture.height), {}, {}};
+    std::copy_n(picture.pixels, example.picture.pixels.size(), example.picture.pixels.data());
+    pipelines[static_cast<std::size_t>(item.worker)].apply(example, NoOthers(), options.seed, item.epoch, item.sample);
+    const double scale = std::max(static_cast<double>(set.width) / example.picture.width,
+                                  static_cast<double>(set.height) / example.picture.height);
+    const auto side = [scale](int length) { return static_cast<int>(std::ceil(length * scale - 1e-9)); };
+    if (scale > 1) resize(example, side(example.picture.width), side(example.picture.height));
+    const PixelView view{example.picture.pixels.data(), example.picture.width, example.picture.height, 3};
+    cropper(view, middle_window(view, set.width, set.height), pictures.at<float>(item.slot, item.index));
+  }
+
   void write(const PixelView& picture, const BatchRing::Item& item) {
+    if (!pipelines.empty()) return write_listed(picture, item);
     Window window = middle_window(picture, set.width, set.height);
     if (augment) {
       Random random({options.seed, Stream::augment, item.epoch, static_cast<std::uint32_t>(item.sample), crop_call});
@@ -118,6 +154,7 @@ struct PictureLoader::Impl {
   const bool augment;
   const Cropper cropper;
   PictureCache cache;
+  std::vector<Pipeline> pipelines{};  // one per worker; none: without a list
   PictureSlots pictures{};
   std::vector<Array> labels{};
   std::vector<std::vector<std::size_t>> samples{};
@@ -125,8 +162,9 @@ struct PictureLoader::Impl {
   BatchRing ring;  // last: its threads end before what they write to
 };
 
-PictureLoader::PictureLoader(PictureSet set, const LoaderOptions& options, const CropOptions& crop, bool augment)
-    : impl_(std::make_unique<Impl>(std::move(set), options, crop, augment)) {}
+PictureLoader::PictureLoader(PictureSet set, const LoaderOptions& options, const CropOptions& crop, bool augment,
+                             const std::optional<PipelineOptions>& list)
+    : impl_(std::make_unique<Impl>(std::move(set), options, crop, augment, list)) {}
 PictureLoader::~PictureLoader() = default;
 PictureLoader::PictureLoader(PictureLoader&&) noexcept = default;
 PictureLoader& PictureLoader::operator=(PictureLoader&&) noexcept = default;
@@ -144,7 +182,8 @@ LoaderStatistics PictureLoader::statistics() const {
   return {.batches = impl_->ring.delivered(),
           .wait_seconds = impl_->ring.wait_seconds(),
           .decoded = impl_->cache.loaded(),
-          .cached_bytes = impl_->cache.bytes()};
+          .cached_bytes = impl_->cache.bytes(),
+          .spilled_bytes = impl_->cache.spilled_bytes()};
 }
 
 }  // namespace joist

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -28,6 +29,15 @@ void check(const LoaderOptions& options, std::size_t samples) {
                       .expected = "float32 or uint8"});
   }
   if (samples == 0) throw DataError({.where = "loader", .what = "the data set holds no picture"});
+  if (!options.weights.empty() && options.weights.size() != samples) {
+    refuse("weights", static_cast<std::int64_t>(options.weights.size()), "one for each picture, or none");
+  }
+  double total = 0;
+  for (const float weight : options.weights) {
+    if (!(weight >= 0)) refuse("weights", 0, "numbers of at least 0");
+    total += static_cast<double>(weight);
+  }
+  if (!options.weights.empty() && !(total > 0 && std::isfinite(total))) refuse("weights", 0, "a sum above 0");
   if (samples > std::numeric_limits<std::uint32_t>::max()) {
     throw DataError({.where = "loader", .what = std::to_string(samples) + " pictures", .expected = "less than 2^32"});
   }
@@ -40,7 +50,8 @@ BatchRing::BatchRing(const LoaderOptions& options, std::size_t samples, Fill fil
       shuffle_(options.shuffle),
       drop_last_(options.drop_last),
       seed_(options.seed),
-      samples_(samples) {
+      samples_(samples),
+      weights_(options.weights) {
   check(options, samples);
   const auto count = static_cast<std::int64_t>(samples);
   batch_ = static_cast<int>(std::min<std::int64_t>(options.batch, count));
@@ -97,8 +108,7 @@ void BatchRing::start(std::int64_t epoch, std::int64_t step, const std::function
   head_ = steps_;
   if (prepare) prepare();
   epoch_ = static_cast<std::uint32_t>(epoch);
-  order_.resize(samples_);
-  std::iota(order_.begin(), order_.end(), 0U);
+  draw_order();
   if (shuffle_) {  // Fisher-Yates
     Random random({seed_, Stream::shuffle, epoch_});
     for (std::size_t i = samples_; i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
@@ -106,6 +116,25 @@ void BatchRing::start(std::int64_t epoch, std::int64_t step, const std::function
   next_claim_ = head_ = step;
   lock.unlock();
   work_.notify_all();
+}
+
+// Each sample as often as its weight says, rounded up or down by one draw for all (systematic sampling): over several
+// epochs the mean is exact.
+void BatchRing::draw_order() {
+  order_.resize(samples_);
+  if (weights_.empty()) {
+    std::iota(order_.begin(), order_.end(), 0U);
+    return;
+  }
+  const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  const double step = total / static_cast<double>(samples_);
+  double next = static_cast<double>(Random({seed_, Stream::shuffle, epoch_, 1}).uniform()) * step, below = 0;
+  std::size_t drawn = 0;
+  for (std::size_t sample = 0; sample < samples_; ++sample) {
+    below += static_cast<double>(weights_[sample]);
+    for (; drawn < samples_ && next < below; next += step) order_[drawn++] = static_cast<std::uint32_t>(sample);
+  }
+  for (; drawn < samples_; ++drawn) order_[drawn] = order_[drawn - 1];  // what rounding left over
 }
 
 bool BatchRing::can_claim() const noexcept {

@@ -69,6 +69,7 @@ class BatchRing {
   Slot& slot_of(std::int64_t step) {
     return slots_[static_cast<std::size_t>(step % static_cast<std::int64_t>(slots_.size()))];
   }
+  void draw_order();
   Item item(std::int64_t step, int index, int worker) const;
   bool can_claim() const noexcept;
   void work(int worker);
@@ -78,6 +79,7 @@ class BatchRing {
   const bool shuffle_, drop_last_;
   const std::uint64_t seed_;
   const std::size_t samples_;
+  const std::vector<float> weights_;
   int batch_ = 0, workers_ = 0;
   std::int64_t steps_ = 0;
 

@@ -83,6 +83,17 @@ void check(const Detections& predicted, const std::vector<std::vector<TrueBox>>&
                          .remedy = "check the labels against the number of classes"});
 }
 
+Tensor classification_sum(const Tensor& logits, const Tensor& scores, const std::vector<float>& weights) {
+  if (weights.empty()) return sum(binary_cross_entropy_with_logits(logits, scores));
+  const std::int64_t classes = logits.shape(2);
+  if (static_cast<std::int64_t>(weights.size()) != classes)
+    throw UsageError({.where = "detection_loss",
+                      .what = std::to_string(weights.size()) + " class weights",
+                      .expected = std::to_string(classes) + ", one per class, or none"});
+  return binary_cross_entropy_with_logits(
+      logits, scores, {.pos_weight = Tensor::from(weights, {1, 1, classes}), .reduction = Reduction::sum});
+}
+
 }  // namespace
 
 DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
@@ -96,7 +107,7 @@ DetectionLoss detection_loss(const Detections& predicted, const std::vector<std:
   DetectionLoss loss;
   loss.count = std::max(targets.total, 1.0);
   loss.positives = static_cast<std::int64_t>(targets.rows.size());
-  const Tensor classification = sum(binary_cross_entropy_with_logits(dense.class_logits, Tensor(targets.scores)));
+  const Tensor classification = classification_sum(dense.class_logits, Tensor(targets.scores), options.class_weights);
   loss.classification = classification.item() / loss.count;
   loss.sum = classification * options.classification;
   if (targets.rows.empty()) return loss;

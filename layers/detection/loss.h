@@ -11,6 +11,8 @@ namespace joist {
 struct DetectionLossOptions {
   double box = 7.5, distribution = 1.5, classification = 0.5;  ///< gains
   AssignOptions assign{};
+  /// Factor of each class's positive part of the classification term, so that rare classes are not drowned; empty: 1.
+  std::vector<float> class_weights{};
 };
 
 /// All three terms share one count: the sum of the target scores of the batch, at least 1.

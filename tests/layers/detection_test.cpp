@@ -137,6 +137,21 @@ TEST(DetectionLoss, PicturesWithoutObjectsTrainTheClassesOnly) {
   EXPECT_THROW(detection_loss(found, {{}, {}}), ShapeError);
 }
 
+TEST(DetectionLoss, ClassWeightsMultiplyWhatObjectsAdd) {
+  const std::vector<std::vector<TrueBox>> truth{{{8, 8, 24, 24, 1}}};
+  const auto classification = [&](const std::vector<float>& weights) {
+    const DetectionLoss loss = detection_loss(flat_predictions(1, 2), truth, {.class_weights = weights});
+    return loss.classification * loss.count;
+  };
+  const double plain = classification({});
+  EXPECT_NEAR(classification({1, 1}), plain, 1e-4);
+  EXPECT_NEAR(classification({5, 1}), plain, 1e-4);  // no object of class 0
+  const double twice = classification({1, 2}), thrice = classification({1, 3});
+  EXPECT_GT(twice, plain + 1e-3);
+  EXPECT_NEAR(thrice - twice, twice - plain, 1e-3);
+  EXPECT_THROW(classification({1}), UsageError);
+}
+
 TEST(Suppress, KeepsTheBestOfEachClass) {
   // anchors: two overlapping of class 0, one of class 1 at the same place, one apart, one below the threshold
   const std::vector<float> rows{0,  0.5F,  0,  50, 50, 0,    0.5F, 0,    50,   50,   10,   10.5F, 10,   60,   60,

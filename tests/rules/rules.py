@@ -35,6 +35,7 @@ ROOMS = {
     "layers/": (["core/*", "layers/"], set()),
     "optim/": (["core/*", "core/parallel/", "optim/"], set()),
     "data/": (["core/*", "core/formats/", "core/parallel/", "data/"], FILE_LIBRARIES | {"images", "ffmpeg", "fmt"}),
+    "data/augment/pixels.cpp": (["core/*", "core/cpu/simd.h", "data/"], {"highway"}),
     "tools/": (["core/*", "core/formats/", "core/parallel/", "layers/", "optim/", "data/", "tools/", "joist.h"],
                FILE_LIBRARIES | {"cli11", "toml", "fmt", "drawing", "images", "benchmark"}),
     "tools/training/": (["core/*", "core/formats/", "core/parallel/", "layers/", "optim/", "data/", "tools/training/",

@@ -32,6 +32,8 @@ void add_eval(CLI::App& app, Context& context) {
   command->add_option("--labels", given->labels, "what to do about labels that are wrong")
       ->type_name("fail|repair|drop")
       ->capture_default_str();
+  command->add_flag("--mirror", given->mirror,
+                    "look at mirror images too (test-time augmentation), for twice the time");
   command->add_option("--json", *json, "write the numbers here")->type_name("FILE");
   command->callback([&context, given, json] {
     context.run = [&context, given, json] {

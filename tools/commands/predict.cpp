@@ -27,6 +27,7 @@ struct Given {
   std::int64_t batch = 8;
   int threads = 0;
   SuppressOptions thresholds{};
+  bool mirror = false;
 };
 
 // "photos/a/gate.jpg" below source "photos" -> "OUT/a/gate.jpg"; PNG stays PNG, everything else becomes JPEG.
@@ -66,7 +67,7 @@ int run(const Given& given, const ModelRegistry& registry) {
   const Dataset pictures = pictures_at(given.source, checkpoint.description);
   ensure_folder(given.out);
   if (given.threads > 0) set_threads(given.threads);
-  const auto found = predict(*model, checkpoint.description, pictures, given.thresholds, given.batch);
+  const auto found = predict(*model, checkpoint.description, pictures, given.thresholds, given.batch, 1, given.mirror);
   if (!found) return interrupted();
   std::map<std::int64_t, std::vector<const Detection*>> by_picture;
   for (const Detection& one : *found) by_picture[one.image_id].push_back(&one);
@@ -99,6 +100,7 @@ void add_predict(CLI::App& app, Context& context) {
       ->type_name("IOU")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  command->add_flag("--mirror", given->mirror, "look at mirror images too, for twice the time");
   command->add_option("--batch", given->batch, "pictures at once")
       ->type_name("N")
       ->check(CLI::Range(1, 4096))

@@ -20,6 +20,9 @@ constexpr const char* examples = R"(Examples:
       the same command twice gives the same weights
   joist train --resume --out runs/site
       goes on after Ctrl-C, SIGTERM or a power cut, as if nothing had been
+  joist train --data site/train.json --find-rate --out runs/rate
+  joist train --data site/train.json --overfit-one-batch --out runs/test
+      two minutes before a long run: is the rate right, do labels and model fit together?
   joist train --config runs/site/config.toml --out runs/again
       repeats a run, also one with --time)";
 
@@ -29,7 +32,7 @@ struct Given {
   std::string config{};
   std::string deterministic{};
   std::string profile{};
-  bool resume = false;
+  bool resume = false, find_rate = false, overfit = false;
 };
 
 template <class Number>
@@ -50,14 +53,21 @@ void read_text(const std::string& text, const char* name, Duration& value) {
   value = Duration::parse(text, fmt::format("--{}", name));
 }
 
+void read_text(const std::string& text, const char*, AugmentChoice& value) {
+  value = {text, {}};
+  static_cast<void>(value.operations());
+}
+
 /// Options that stand on the command line; lists stand in files only.
 template <class Member>
-constexpr bool is_listed = std::is_same_v<Member, std::string> || std::is_same_v<Member, std::int64_t> ||
-                           std::is_same_v<Member, double> || std::is_same_v<Member, Duration>;
+constexpr bool is_listed =
+    std::is_same_v<Member, AugmentChoice> || std::is_same_v<Member, std::string> ||
+    std::is_same_v<Member, std::int64_t> || std::is_same_v<Member, double> || std::is_same_v<Member, Duration>;
 
 std::string default_text(const std::string& value) { return value; }
 std::string default_text(std::int64_t value) { return std::to_string(value); }
 std::string default_text(double value) { return fmt::format("{}", value); }
+std::string default_text(const AugmentChoice& value) { return value.name; }
 std::string default_text(const Duration& value) { return value.seconds == 0 ? "" : value.text(); }
 
 /// The configuration file, then the command line.
@@ -85,6 +95,8 @@ TrainOptions options_from(const Given& given) {
   if (!given.deterministic.empty()) options.deterministic = given.deterministic;
   options.resume = given.resume;
   options.profile = given.profile;
+  options.find_rate = given.find_rate;
+  options.overfit = given.overfit;
   return options;
 }
 
@@ -101,6 +113,10 @@ void add_train(CLI::App& app, Context& context) {
       ->add_option("--profile", given->profile,
                    "write a Chrome trace of three steps here: every operation with its time and memory")
       ->type_name("FILE");
+  command->add_flag("--find-rate", given->find_rate,
+                    "no training: the loss under a rising learning rate, and which rate to take");
+  command->add_flag("--overfit-one-batch", given->overfit,
+                    "no training: whether the model can learn one batch by heart; if not, labels or rate are wrong");
   const TrainOptions defaults;
   visit_options(defaults, [&]<class Member>(const OptionInfo& info, const Member& value) {
     const std::string name = info.name;

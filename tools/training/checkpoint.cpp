@@ -19,14 +19,14 @@ constexpr const char* optimizer_prefix = "optimizer/";
 constexpr const char* sums_name = "training/loss_sums";
 
 std::string describe(const ModelDescription& d) {
-  const Json preprocessing = {
-      {"size", d.size},
-      {"channels", d.channels},
-      {"order", d.channels == 3 ? "RGB" : "gray"},
-      {"resize", d.task == TaskKind::detect ? "letterbox, padded with 114" : "shorter side, centre"},
-      {"scale", "1/255"},
-      {"mean", d.mean},
-      {"deviation", d.deviation}};
+  Json preprocessing = {{"size", d.size},
+                        {"channels", d.channels},
+                        {"order", d.channels == 3 ? "RGB" : "gray"},
+                        {"resize", d.task == TaskKind::detect ? "letterbox, padded with 114" : "shorter side, centre"},
+                        {"scale", "1/255"},
+                        {"mean", d.mean},
+                        {"deviation", d.deviation}};
+  if (d.tile > 0) preprocessing["tiles"] = {{"side", d.tile}, {"overlap", d.tile_overlap}};
   return Json{{"model", d.model},
               {"task", name_of(d.task)},
               {"classes", d.classes},
@@ -38,12 +38,15 @@ std::string describe(const ModelDescription& d) {
 ModelDescription description_from(const std::string& text) {
   const Json json = Json::parse(text);
   const Json& preprocessing = json.at("preprocessing");
+  const Json tiles = preprocessing.value("tiles", Json{{"side", 0}, {"overlap", 0}});
   return {.model = json.at("model"),
           .task = json.at("task") == "detect" ? TaskKind::detect : TaskKind::classify,
           .classes = json.at("classes"),
           .class_ids = json.at("class_ids"),
           .size = preprocessing.at("size"),
           .channels = preprocessing.at("channels"),
+          .tile = tiles.at("side"),
+          .tile_overlap = tiles.at("overlap"),
           .mean = preprocessing.at("mean"),
           .deviation = preprocessing.at("deviation")};
 }
@@ -117,6 +120,11 @@ void require_checkpoint(const Archive& archive, const std::string& where) {
 }
 
 }  // namespace
+
+std::optional<TileOptions> tiles_of(const ModelDescription& description) {
+  if (description.tile == 0) return std::nullopt;
+  return TileOptions{.size = static_cast<int>(description.tile), .overlap = static_cast<int>(description.tile_overlap)};
+}
 
 void store_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
   Archive archive;

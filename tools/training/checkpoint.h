@@ -4,6 +4,7 @@
 // Arrays are named "model/<field>", "average/<field>" and "optimizer/<buffer>.<field>"; the rest are text attributes.
 #pragma once
 
+#include <joist/data/tile.h>
 #include <joist/optim/optimizer.h>
 #include <joist/tools/training/log.h>
 #include <joist/tools/training/model.h>
@@ -26,9 +27,14 @@ struct ModelDescription {
   std::vector<std::int64_t> class_ids{};  ///< the data's own numbers of the classes, used again in results
   std::int64_t size = 0;                  ///< side of the input
   std::int64_t channels = 3;              ///< RGB or gray
+  /// Detectors trained on tiles: their side and overlap, pixels of the picture. 0: on whole pictures.
+  std::int64_t tile = 0, tile_overlap = 0;
   std::vector<float> mean{},
       deviation{};  ///< classifiers: input = (pixel / 255 - mean) / deviation, per channel; empty: 0 and 1
 };
+
+/// How evaluation and prediction cut pictures: as training did.
+std::optional<TileOptions> tiles_of(const ModelDescription& description);
 
 /// Where training stood between two steps.
 struct TrainingState {

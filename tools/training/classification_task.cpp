@@ -1,5 +1,6 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/recipe.h>
@@ -47,10 +48,12 @@ class ClassificationTask final : public TrainingTask {
     LoaderOptions loading = classifier_loading(description_, options.batch, static_cast<int>(options.loader_threads));
     loading.seed = static_cast<std::uint64_t>(options.seed);
     CropOptions crop = classifier_cropping(description_);
-    crop.flip_horizontal = static_cast<float>(options.flip);
+    crop.flip_horizontal = static_cast<float>(std::max(options.flip, 0.0));
+    std::optional<PipelineOptions> list;
+    if (!options.augment.is_default()) list = pipeline_options(options, false);
     const bool in_files = !paths_.empty();
     loader_.emplace(fitted(std::move(data.train.set), description_, data.train.source), loading, crop,
-                    in_files || options.flip > 0);
+                    in_files || options.flip > 0, list);
   }
 
   const ModelDescription& description() const override { return description_; }
@@ -70,6 +73,10 @@ class ClassificationTask final : public TrainingTask {
       loader_->start(++epoch_);
       batch_ = loader_->next();
     }
+    return repeat();
+  }
+
+  BatchLoss repeat() override {
     return classification_batch_loss(*model_, batch_->pictures, batch_->labels,
                                      1.0 / static_cast<double>(accumulated_batches(options_)));
   }

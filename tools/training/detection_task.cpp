@@ -2,10 +2,13 @@
 #include <joist/core/ops.h>
 #include <joist/data/decode.h>
 #include <joist/tools/report/draw.h>
+#include <joist/tools/training/augmentation.h>
+#include <joist/tools/training/balance.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -18,13 +21,16 @@ class DetectionTask final : public TrainingTask {
       : data_(std::move(data)),
         options_(options),
         model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size()), .size = options.size})),
-        loader_(data_.train, loader_options(), augment(false)) {
+        loader_(loader()) {
+    loss_.class_weights = class_weights(data_.train, options.class_weights);
     description_ = {.model = entry.name,
                     .task = TaskKind::detect,
                     .classes = data_.train.categories,
                     .class_ids = data_.train.category_ids,
                     .size = options.size,
-                    .channels = 3};
+                    .channels = 3,
+                    .tile = options.tile,
+                    .tile_overlap = tile_overlap()};
   }
 
   const ModelDescription& description() const override { return description_; }
@@ -44,26 +50,44 @@ class DetectionTask final : public TrainingTask {
       loader_.start(++epoch_);
       batch_ = loader_.next();
     }
+    return repeat();
+  }
+
+  BatchLoss repeat() override {
     std::vector<std::vector<TrueBox>> truth;
     for (const auto& boxes : batch_->boxes) {
       auto& objects = truth.emplace_back();
       for (const LabelledBox& box : boxes) objects.push_back({box.x1, box.y1, box.x2, box.y2, box.category});
     }
-    return detection_batch_loss(*model_, batch_->pictures, truth, static_cast<double>(batch_->size()));
+    return detection_batch_loss(*model_, batch_->pictures, truth, static_cast<double>(batch_->size()), loss_);
   }
 
   std::string last_pictures() const override {
     std::vector<std::string> names;
     for (std::size_t i = 0; batch_ && i < batch_->samples.size(); ++i)
-      names.push_back(data_.train.samples[batch_->samples[i]].path);
+      names.push_back(data_.train.samples[picture_of(batch_->samples[i])].path);
     return fmt::format("{}", fmt::join(names, ", "));
   }
+
+  std::vector<std::string> warnings() override {
+    const LoaderStatistics statistics = loader_.statistics();
+    if (statistics.unreadable == unreadable_) return {};
+    unreadable_ = statistics.unreadable;
+    std::vector<std::string> lines{
+        fmt::format("{} training pictures could not be read; others took their place", statistics.unreadable)};
+    for (std::size_t i = 0; i < std::min<std::size_t>(statistics.unreadable_files.size(), 5); ++i)
+      lines.push_back("  " + statistics.unreadable_files[i]);
+    return lines;
+  }
+
+  std::vector<std::string> suspicions() const override { return label_suspicions(data_.train, options_); }
 
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
-    const auto found = detect_all(*data_.val, forward(), options_.size, options_.batch,
-                                  static_cast<int>(options_.loader_threads), evaluation_thresholds());
+    const auto found =
+        detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
+                   evaluation_thresholds(), tiles_of(description_));
     if (!found) return std::nullopt;
     const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
     return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
@@ -75,7 +99,7 @@ class DetectionTask final : public TrainingTask {
     Dataset few{.categories = data_.val->categories, .category_ids = data_.val->category_ids};
     const std::size_t all = data_.val->samples.size(), count = std::min<std::size_t>(all, 6);
     for (std::size_t i = 0; i < count; ++i) few.samples.push_back(data_.val->samples[i * all / count]);
-    const auto found = detect_all(few, forward(), options_.size, 1, 1, {});
+    const auto found = detect_all(few, forward(), options_.size, 1, 1, {}, tiles_of(description_));
     std::vector<TaskExample> examples;
     for (const Sample& sample : few.samples) {
       std::vector<DrawnBox> boxes;
@@ -103,32 +127,58 @@ class DetectionTask final : public TrainingTask {
       return decode(model_->detect(Tensor(pictures))).value();
     };
   }
-  LoaderOptions loader_options() const {
+  std::int64_t tile_overlap() const {
+    return options_.tile == 0 ? 0 : std::llround(options_.tile_overlap * static_cast<double>(options_.tile));
+  }
+  DetectionLoader loader() {
+    if (options_.tile == 0) return DetectionLoader(data_.train, loader_options(data_.train), augment(false));
+    const TiledDataset tiles =
+        tile_views(data_.train, {.size = static_cast<int>(options_.tile), .overlap = static_cast<int>(tile_overlap())});
+    for (const TileWindow& window : tiles.windows) tile_pictures_.push_back(window.sample);
+    return DetectionLoader(tiles, loader_options(tiles.dataset), augment(false));
+  }
+  // The sample of the data set that a sample of the loader belongs to.
+  std::size_t picture_of(std::size_t sample) const { return tile_pictures_.empty() ? sample : tile_pictures_[sample]; }
+  LoaderOptions loader_options(const Dataset& shown) const {
     return {.batch = static_cast<int>(options_.batch),
             .size = static_cast<int>(options_.size),
             .seed = static_cast<std::uint64_t>(options_.seed),
-            .threads = static_cast<int>(options_.loader_threads)};
+            .threads = static_cast<int>(options_.loader_threads),
+            .cache_folder = options_.cache_folder,
+            .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail,
+            .weights = repeat_factors(shown, options_.balance)};
   }
-  AugmentOptions augment(bool closing) const {
-    return {.mosaic = closing ? 0 : static_cast<float>(options_.mosaic),
-            .flip_horizontal = static_cast<float>(options_.flip)};
+  Augmentation augment(bool closing) const {
+    if (!options_.augment.is_default()) return pipeline_options(options_, closing);
+    return AugmentOptions{.mosaic = closing ? 0 : static_cast<float>(options_.mosaic),
+                          .flip_horizontal = static_cast<float>(options_.flip)};
   }
 
   DetectionData data_;
   TrainOptions options_;
   std::unique_ptr<Model> model_;
+  std::vector<std::size_t> tile_pictures_{};  // before the loader, which fills it in
   DetectionLoader loader_;
   ModelDescription description_{};
+  DetectionLossOptions loss_{};
   const DetectionBatch* batch_ = nullptr;
   std::int64_t epoch_ = 0;
+  std::int64_t unreadable_ = 0;
 };
 
 }  // namespace
 
 BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
-                               const std::vector<std::vector<TrueBox>>& truth, double weight) {
-  const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth);
-  return {.loss = loss.sum * (weight / loss.count), .parts = {loss.box, loss.classification, loss.distribution}};
+                               const std::vector<std::vector<TrueBox>>& truth, double weight,
+                               const DetectionLossOptions& options) {
+  const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth, options);
+  std::int64_t objects = 0;
+  for (const auto& boxes : truth) objects += static_cast<std::int64_t>(boxes.size());
+  return {.loss = loss.sum * (weight / loss.count),
+          .parts = {loss.box, loss.classification, loss.distribution},
+          .objects = objects,
+          .positives = loss.positives,
+          .overlap = loss.mean_overlap};
 }
 
 std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry) {

@@ -16,6 +16,7 @@ std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOpti
 /// pictures by the usual convention of detectors, for which their rates and clipping were chosen. Parts: box, class,
 /// distance.
 BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
-                               const std::vector<std::vector<TrueBox>>& truth, double weight);
+                               const std::vector<std::vector<TrueBox>>& truth, double weight,
+                               const DetectionLossOptions& options = {});
 
 }  // namespace joist

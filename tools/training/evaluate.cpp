@@ -29,12 +29,13 @@ std::string table(const std::string& json_text) {
 std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Model& model,
                                           const EvaluateOptions& options) {
   const Dataset data = read_checked_detection(options.data, options.labels, checkpoint.description.classes, false);
-  const auto forward = [&model](const Array& pictures) {
+  DetectForward forward = [&model](const Array& pictures) {
     const Inference inference;
     return decode(model.detect(Tensor(pictures))).value();
   };
-  const auto found =
-      detect_all(data, forward, checkpoint.description.size, options.batch, threads(), evaluation_thresholds());
+  if (options.mirror) forward = with_mirror_image(std::move(forward));
+  const auto found = detect_all(data, forward, checkpoint.description.size, options.batch, threads(),
+                                evaluation_thresholds(), tiles_of(checkpoint.description));
   if (!found) return std::nullopt;
   return coco_json(evaluate(coco_truth(data), *found));
 }

@@ -14,6 +14,7 @@ struct EvaluateOptions {
   std::int64_t batch = 16;
   std::int64_t threads = 0;
   std::string labels = "fail";  ///< as TrainOptions::labels
+  bool mirror = false;          ///< detectors look at the mirror image too
 };
 
 struct EvaluateResult {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace joist {
 
@@ -13,6 +14,9 @@ struct LoaderBenchmarkOptions {
   std::int64_t threads = 0;     ///< that make batches; 0: one per core
   double seconds = 5;           ///< measured at least, after the first epoch
   bool cache = true;            ///< decoded pictures are kept, as in training
+  std::string cache_folder{};   ///< as LoaderOptions says
+  std::string augment{};        ///< a named list; "": the fixed recipe
+  std::int64_t epochs = 0;      ///< whole epochs instead of seconds, each reported; 0: seconds
   std::string labels = "drop";  ///< what to do about labels that are wrong: fail, repair or drop
 };
 
@@ -23,7 +27,10 @@ struct LoaderBenchmark {
   double pictures_per_second = 0;              ///< later: most of them come out of the cache where it is on
   std::int64_t decoded = 0;                    ///< pictures read from files, all epochs together
   std::int64_t cached_bytes = 0;
-  std::int64_t peak_rss_bytes = 0;  ///< of the process so far
+  std::int64_t spilled_bytes = 0;         ///< in the temporary file
+  double cpu_seconds_per_picture = 0;     ///< of all threads, after the first epoch
+  std::vector<std::int64_t> epoch_rss{};  ///< memory of the process at the end of each epoch, bytes
+  std::int64_t peak_rss_bytes = 0;        ///< of the process so far
 };
 
 /// The whole pipeline of a detector's training: decoding, mosaic, affine change, colours, mirroring. Throws UsageError

@@ -46,6 +46,21 @@ std::string value_text(const std::vector<PlanPoint>& plan) {
   return fmt::format("[{}]", fmt::join(points, ", "));
 }
 
+// One line, in the inline form of [[augment]] tables.
+std::string value_text(const AugmentList& list) {
+  std::vector<std::string> entries;
+  for (const AugmentOp& op : list) {
+    std::string entry = "{op = " + quoted(op.op);
+    for (const auto& [name, value] : op.settings) entry += fmt::format(", {} = {}", name, value_text(value));
+    if (!op.of.empty()) entry += ", of = " + value_text(op.of);
+    entries.push_back(entry + "}");
+  }
+  return fmt::format("[{}]", fmt::join(entries, ", "));
+}
+std::string value_text(const AugmentChoice& choice) {
+  return choice.name.empty() ? value_text(choice.list) : quoted(choice.name);
+}
+
 /// One value of a file, with what is needed to complain about it.
 struct Entry {
   const toml::node& node;
@@ -102,6 +117,46 @@ void read(const Entry& entry, std::vector<PlanPoint>& plan) {
     if (pair.size() != 2) entry.refuse("a list of pairs [step, total]");
     plan.push_back({pair[0], pair[1]});
   }
+}
+
+AugmentList augment_list(const Entry& entry) {
+  const toml::array* array = entry.node.as_array();
+  if (!array) entry.refuse("a list of operations: [{op = \"rain\", p = 0.1}, …] or [[augment]] tables");
+  const std::string file = entry.where.substr(0, entry.where.rfind(':'));
+  AugmentList list;
+  for (const toml::node& node : *array) {
+    AugmentOp& op = list.emplace_back();
+    op.where = fmt::format("{}:{}", file, node.source().begin.line);
+    const toml::table* table = node.as_table();
+    if (!table) Entry{node, op.where, entry.name}.refuse("{op = \"NAME\", …}");
+    for (const auto& [key, value] : *table) {
+      const std::string name(key.str());
+      const Entry below{value, fmt::format("{}:{}", file, value.source().begin.line), entry.name + "." + name};
+      if (name == "op") {
+        read(below, op.op);
+      } else if (name == "of") {
+        op.of = augment_list(below);
+      } else if (const auto truth = value.value_exact<bool>()) {
+        op.settings.emplace_back(name, *truth ? 1 : 0);
+      } else {
+        read(below, op.settings.emplace_back(name, 0.0).second);
+      }
+    }
+    if (op.op.empty()) Entry{node, op.where, entry.name}.refuse("op = \"NAME\" in every entry");
+  }
+  return list;
+}
+
+void read(const Entry& entry, AugmentChoice& choice) {
+  choice = {};
+  if (!entry.node.is_array()) {
+    read(entry, choice.name);
+    static_cast<void>(choice.operations());
+    return;
+  }
+  choice.name.clear();
+  choice.list = augment_list(entry);
+  check(choice.list);
 }
 
 }  // namespace

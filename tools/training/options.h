@@ -2,6 +2,8 @@
 // command line, for configuration files, and for telling whether a resumed run is still the same run.
 #pragma once
 
+#include <joist/data/augment/pipeline.h>
+
 #include <cstdint>
 #include <set>
 #include <string>
@@ -25,6 +27,16 @@ struct PlanPoint {
   bool operator==(const PlanPoint&) const = default;
 };
 
+/// Which augmentation: a named list, or the user's own. "default" stands for the fixed recipe of the task.
+struct AugmentChoice {
+  std::string name = "default";
+  AugmentList list{};  ///< one's own; the name is then ""
+  bool is_default() const { return name == "default"; }
+  /// The operations; throws UsageError for an unknown name.
+  AugmentList operations() const { return name.empty() ? list : named_augment_list(name); }
+  bool operator==(const AugmentChoice&) const = default;
+};
+
 struct TrainOptions {
   std::string data{};
   std::string val{};
@@ -44,7 +56,8 @@ struct TrainOptions {
   std::int64_t loader_threads = 0;
   std::string deterministic{};
   bool resume = false;
-  std::string profile{};  ///< a Chrome trace of a few steps goes here; of this call, not of the run
+  std::string profile{};                    ///< a Chrome trace of a few steps goes here; of this call, not of the run
+  bool find_rate = false, overfit = false;  ///< tests before a training, see trial.h; of this call as well
   std::string save_every = "2m";
   std::int64_t evaluate_every = 0;
 
@@ -62,6 +75,16 @@ struct TrainOptions {
   double mosaic = -1;
   double close_mosaic = 0.1;
   double flip = -1;
+  AugmentChoice augment{};
+  std::string backgrounds{};
+  double balance = 0;
+  double class_weights = 0;
+  std::string freeze{};
+  std::int64_t patience = 0;
+  std::int64_t tile = 0;
+  double tile_overlap = 0.2;
+  std::string cache_folder{};
+  std::string unreadable = "fail";
 
   std::vector<PlanPoint> plan{};
   std::vector<std::int64_t> evaluated{};
@@ -112,6 +135,12 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"loader-threads", "N", "threads that prepare pictures; 0: chosen; the result does not depend on it",
                    machine, false},
         o.loader_threads);
+  visit(OptionInfo{"cache-folder", "DIR", "decoded pictures stay here for later runs; known by their content", machine,
+                   false},
+        o.cache_folder);
+  visit(OptionInfo{"unreadable", "fail|skip",
+                   "a training picture that cannot be read ends the run, or another takes its place", machine, true},
+        o.unreadable);
   visit(OptionInfo{"deterministic", "world-size",
                    "same bits whatever the number of processes; on one CPU runs always repeat", machine, true},
         o.deterministic);
@@ -147,6 +176,41 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"close-mosaic", "F", "last part of the run that sees whole pictures only", recipe, true},
         o.close_mosaic);
   visit(OptionInfo{"flip", "P", "share of pictures mirrored left to right; -1: chosen", recipe, true}, o.flip);
+  visit(
+      OptionInfo{"augment", "NAME",
+                 "another augmentation: none, light, site, small or classify; lists of one's own stand in --config as "
+                 "[[augment]] tables",
+                 recipe, true},
+      o.augment);
+  visit(OptionInfo{"backgrounds", "DIR", "pictures without objects, for the operation \"background\"", recipe, true},
+        o.backgrounds);
+
+  visit(OptionInfo{"balance", "SHARE",
+                   "show pictures with classes that are on fewer than this share of all pictures more often "
+                   "(repeat-factor sampling); 0: no",
+                   recipe, true},
+        o.balance);
+  visit(OptionInfo{"class-weights", "POWER",
+                   "weigh the objects of a class in the loss by its rarity to this power, 0 (not at all) to 1", recipe,
+                   true},
+        o.class_weights);
+  visit(
+      OptionInfo{
+          "freeze", "PATTERNS",
+          "layers that stay as they are, with the statistics of their normalizations: \"stem,down*,stage*\" is the "
+          "backbone of yolo_n",
+          recipe, true},
+      o.freeze);
+  visit(OptionInfo{"patience", "EVALUATIONS", "stop after so many evaluations without a better one; 0: never", recipe,
+                   true},
+        o.patience);
+  visit(OptionInfo{"tile", "PIXELS",
+                   "cut pictures into tiles of this side, in training, evaluation and prediction alike; 0: whole "
+                   "pictures",
+                   recipe, true},
+        o.tile);
+  visit(OptionInfo{"tile-overlap", "SHARE", "of a tile's side that the next one shows too", recipe, true},
+        o.tile_overlap);
 
   constexpr const char* record = "Record of a run (written to config.toml, so that it can be repeated)";
   visit(OptionInfo{"plan", "[[STEP, TOTAL], …]", "steps planned, and from which step on", record, true}, o.plan);

@@ -53,12 +53,13 @@ Dataset pictures_at(const std::string& source, const ModelDescription& model) {
 
 std::optional<std::vector<Detection>> predict(const Model& model, const ModelDescription& description,
                                               const Dataset& pictures, const SuppressOptions& options,
-                                              std::int64_t batch, int threads) {
-  const auto forward = [&model](const Array& input) {
+                                              std::int64_t batch, int threads, bool mirror) {
+  DetectForward forward = [&model](const Array& input) {
     const Inference inference;
     return decode(model.detect(Tensor(input))).value();
   };
-  return detect_all(pictures, forward, description.size, batch, threads, options);
+  if (mirror) forward = with_mirror_image(std::move(forward));
+  return detect_all(pictures, forward, description.size, batch, threads, options, tiles_of(description));
 }
 
 std::string predictions_json(const Dataset& pictures, const std::vector<Detection>& found) {

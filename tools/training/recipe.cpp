@@ -1,8 +1,10 @@
 #include <joist/core/kernels.h>
 #include <joist/core/threads.h>
+#include <joist/layers/freeze.h>
 #include <joist/optim/clip.h>
 #include <joist/optim/registry.h>
 #include <joist/optim/schedule.h>
+#include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
@@ -68,6 +70,7 @@ TrainOptions resolve(TrainOptions options) {
   require_choice("--schedule", options.schedule, {"linear", "cosine"});
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
+  require_choice("--unreadable", options.unreadable, {"fail", "skip"});
   require_range("--batch", static_cast<double>(options.batch), 1, 65536);
   require_range("--size", static_cast<double>(options.size), 0, 8192);
   require_range("--epochs", static_cast<double>(options.epochs), 0, 1e9);
@@ -85,6 +88,11 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--close-mosaic", options.close_mosaic, 0, 1);
   require_range("--mosaic", options.mosaic, -1, 1);
   require_range("--flip", options.flip, -1, 1);
+  require_range("--balance", options.balance, 0, 1);
+  require_range("--class-weights", options.class_weights, 0, 1);
+  require_range("--patience", static_cast<double>(options.patience), 0, 1e9);
+  require_range("--tile", static_cast<double>(options.tile), 0, 1 << 20);
+  require_range("--tile-overlap", options.tile_overlap, 0, 0.9);
   if (options.epochs > 0 && options.time.seconds > 0 && options.plan.empty())
     throw UsageError({.where = "--epochs, --time", .what = "two lengths of one run", .remedy = "give one of them"});
   if (options.plan.empty() && options.epochs == 0 && options.time.seconds == 0) options.time = {20 * 60};
@@ -152,8 +160,13 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                            : options.optimizer == "sgd" || (detect && options.optimizer == "adamw") ? 5e-4
                                                                                                     : *own;
   }
-  if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
-  if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
+  check_augmentation(options, task);
+  if (options.tile > 0 && !detect)
+    throw UsageError({.where = "--tile", .what = "classifiers look at whole pictures", .remedy = "leave it out"});
+  if (options.augment.is_default()) {
+    if (options.mosaic < 0) options.mosaic = detect ? 1 : 0;
+    if (options.flip < 0) options.flip = detect || side == 0 ? 0.5 : 0;
+  }
   return entry;
 }
 
@@ -162,9 +175,48 @@ std::int64_t accumulated_batches(const TrainOptions& options) {
   return std::llround(static_cast<double>(options.nominal_batch) / static_cast<double>(options.batch));
 }
 
+namespace {
+
+std::vector<std::string> patterns_of(const std::string& text) {
+  std::vector<std::string> patterns;
+  int depth = 0;  // a comma within {a,b} belongs to the pattern
+  std::string one;
+  for (const char c : text + ",") {
+    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    if (c != ',' || depth > 0) {
+      if (c != ' ') one += c;
+    } else if (!one.empty()) {
+      patterns.push_back(std::exchange(one, {}));
+    }
+  }
+  return patterns;
+}
+
+// Freezes parameters and returns those buffers that go with them.
+std::vector<Field> freeze_fields(const std::vector<Field>& fields, const std::string& text) {
+  std::vector<Field> buffers;
+  for (const std::string& pattern : patterns_of(text)) {
+    const std::vector<std::string> names = freeze(fields, pattern);
+    for (const Field& field : fields) {
+      if (field.trainable) continue;
+      const std::string layer = field.name.substr(0, field.name.rfind('.') + 1);
+      const auto is_beside = [&](const std::string& name) { return name.substr(0, name.rfind('.') + 1) == layer; };
+      if (std::any_of(names.begin(), names.end(), is_beside)) buffers.push_back(field);
+    }
+  }
+  if (!text.empty() && std::none_of(fields.begin(), fields.end(),
+                                    [](const Field& field) { return field.trainable && field.tensor.requires_grad(); }))
+    throw UsageError(
+        {.where = "--freeze", .what = "\"" + text + "\" freezes everything", .expected = "some of the model"});
+  return buffers;
+}
+
+}  // namespace
+
 Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
     : options_(options),
       fields_(std::move(fields)),
+      frozen_buffers_(freeze_fields(fields_, options.freeze)),
       parameters_(fields_),
       optimizer_(optimizer_for(parameters_, options)) {
   if (options.average_decay > 0)
@@ -182,6 +234,18 @@ double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
   return falling * schedule::warmed_up(step, warmup);
 }
 
+bool Learner::step_at(double rate) {
+  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
+  if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
+    parameters_.clear_gradients();
+    return false;
+  }
+  for (GroupSettings& group : optimizer_->groups()) group.lr = rate;
+  optimizer_->step();
+  restore_buffers();
+  return true;
+}
+
 bool Learner::step(std::int64_t step, const Plan& plan) {
   const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
   if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
@@ -196,8 +260,19 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
       group.momentum = schedule::linear(warm, momentum_at_start, options_.momentum);
   }
   optimizer_->step();
+  restore_buffers();
   if (average_) average_->update();
   return true;
+}
+
+void Learner::keep_buffers() {
+  kept_buffers_.clear();
+  for (const Field& field : frozen_buffers_) kept_buffers_.push_back(copy_of(field.tensor.value()));
+}
+
+void Learner::restore_buffers() {
+  for (std::size_t i = 0; i < kept_buffers_.size(); ++i)
+    kernels(kept_buffers_[i]).elementwise.copy(kept_buffers_[i], {frozen_buffers_[i].tensor.value(), false});
 }
 
 }  // namespace joist

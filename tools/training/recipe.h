@@ -32,6 +32,12 @@ class Learner {
   /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient
   /// is not finite. Rates depend on the step and the plan only.
   bool step(std::int64_t step, const Plan& plan);
+  void set_rate(double rate) { options_.lr = rate; }
+  /// A step at a rate of one's own, without the average: for tests before a training.
+  bool step_at(double rate);
+  /// Remembers the statistics of frozen normalizations, which each step then restores; call it once the weights are
+  /// those that training begins with.
+  void keep_buffers();
   /// Drops gradients of a step that is not taken.
   void forget_gradients() { parameters_.clear_gradients(); }
   /// The rate of a step, as a fraction of the options' rate.
@@ -47,7 +53,11 @@ class Learner {
 
  private:
   TrainOptions options_;
+  void restore_buffers();
+
   std::vector<Field> fields_;
+  std::vector<Field> frozen_buffers_;
+  std::vector<Array> kept_buffers_{};
   FlatParameters parameters_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;

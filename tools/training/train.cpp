@@ -7,6 +7,7 @@
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/train.h>
 #include <joist/tools/training/trainer.h>
+#include <joist/tools/training/trial.h>
 
 #include <filesystem>
 
@@ -90,6 +91,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   RunFolder folder(options.out);
   const std::optional<Checkpoint> before = earlier_run(options, folder);
   const std::string profile = options.profile;
+  const bool find_rate = options.find_rate, overfit = options.overfit;
   if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
   options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
   options.profile = profile;
@@ -104,6 +106,8 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
     start_from(options.from, *task);
   }
   say_what_runs(options, *task, console);
+  if (find_rate) return find_learning_rate(options, *task, console, folder.path().string());
+  if (overfit) return overfit_one_batch(options, *task, console, folder.path().string());
 
   RunWriter writer(folder, console, SaveEvery::parse(options.save_every));
   Trainer trainer(options, *task, writer, console, began);

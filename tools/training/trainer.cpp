@@ -11,7 +11,6 @@
 namespace joist {
 namespace {
 
-constexpr std::int64_t most_skipped_in_a_row = 10;
 constexpr std::int64_t replan_every = 10;  // steps
 constexpr std::int64_t profile_from = 3, profile_steps = 3;
 
@@ -59,6 +58,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   if (learner_.average()) learner_.average()->load(checkpoint.average, state_.average_updates);
   budget_ = TimeBudget(options_.time.seconds, state_.elapsed, began_);
   resumed_ = true;
+  check_patience();
 }
 
 TrainingState Trainer::state() const {
@@ -86,6 +86,7 @@ std::int64_t Trainer::rows_due() const {
 bool Trainer::is_finished() const { return is_over() && rows() >= rows_due(); }
 
 int Trainer::run() {
+  learner_.keep_buffers();
   writer_.begin(whole_checkpoint(), resumed_);
   budget_.note_save(writer_.save_seconds());
   closing_ = is_closing();
@@ -116,6 +117,7 @@ int Trainer::run() {
 void Trainer::train_step() {
   if (closing_ != is_closing()) task_.seek(state_.step * accumulated_, closing_ = !closing_);
   profile(false);
+  has_rolled_back_ = false;
   if (accumulate_gradients()) {
     const Profiler::Phase phase(profiler_ ? &*profiler_ : nullptr, "optimizer");
     if (learner_.step(state_.step, plan_)) {
@@ -154,29 +156,21 @@ bool Trainer::accumulate_gradients() {
     last_loss_ = loss.loss.item();
     if (!std::isfinite(last_loss_)) {
       skip_step("the loss is not finite");
-      for (++i; i < accumulated_; ++i) task_.next();  // so that the next step begins where it would have begun
+      // So that the next step begins where it would have begun.
+      for (++i; i < accumulated_ && !has_rolled_back_; ++i) task_.next();
       return false;
     }
     phase.emplace(profiler, "backward");
     loss.loss.backward();
     phase.reset();
     for (std::size_t part = 0; part < loss.parts.size(); ++part) state_.loss_sums[part] += loss.parts[part];
+    objects_ += loss.objects;
+    positives_ += loss.positives;
+    overlaps_ += loss.overlap;
+    ++object_batches_;
     ++state_.epoch_batches;
   }
   return true;
-}
-
-void Trainer::skip_step(const std::string& why) {
-  learner_.forget_gradients();
-  ++state_.skipped;
-  const std::string pictures = task_.last_pictures();
-  if (++skipped_in_a_row_ >= most_skipped_in_a_row)
-    throw DataError({.where = fmt::format("step {}", state_.step + 1),
-                     .what = fmt::format("training diverged: {}, for {} steps in a row; last pictures: {}", why,
-                                         skipped_in_a_row_, pictures),
-                     .remedy = fmt::format("a lower --lr (now {}); {} is from before", options_.lr,
-                                           writer_.folder().last().string())});
-  console_.warn(fmt::format("step {} is left out: {}; pictures: {}", state_.step + 1, why, pictures));
 }
 
 void Trainer::replan() {
@@ -214,8 +208,14 @@ bool Trainer::finish_epoch() {
     if (budget_.limited()) options_.evaluated.push_back(epoch);
   }
   row_lacks_evaluation_ = task_.can_evaluate() && !evaluation;
+  if (evaluation) diagnose(*evaluation);
+  for (const std::string& warning : task_.warnings()) console_.warn(warning);
   add_row(epoch, evaluation);
   keep_best(epoch, evaluation);
+  check_patience();
+  if (exhausted_)
+    console_.line(fmt::format("{} evaluations without a better one than epoch {}'s: the run ends here",
+                              options_.patience, state_.best_epoch));
   writer_.tables(state());
   return true;
 }
@@ -240,6 +240,8 @@ void Trainer::add_row(std::int64_t epoch, const std::optional<Evaluation>& evalu
 
   state_.loss_sums.assign(state_.loss_sums.size(), 0);
   state_.epoch_batches = 0;
+  objects_ = positives_ = object_batches_ = 0;
+  overlaps_ = 0;
   row_began_ = Clock::now();
   row_began_step_ = state_.step;
 }
@@ -258,6 +260,7 @@ void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& eva
 }
 
 void Trainer::save(bool required) {
+  if (!required && skipped_in_a_row_ > 0) return;  // the last checkpoint is from before the trouble
   writer_.last(whole_checkpoint(), required);
   budget_.note_save(writer_.save_seconds());
 }

@@ -46,7 +46,14 @@ class Trainer {
   bool wants_evaluation(std::int64_t epoch) const;
   void add_row(std::int64_t epoch, const std::optional<Evaluation>& evaluation);
   void keep_best(std::int64_t epoch, const std::optional<Evaluation>& evaluation);
-  bool is_over() const { return plan_.total() > 0 && state_.step >= plan_.total(); }
+  bool is_over() const { return (plan_.total() > 0 && state_.step >= plan_.total()) || exhausted_; }
+  /// Evaluations since the best one; those of the log.
+  std::int64_t evaluations_since_best() const;
+  void check_patience();
+  /// Says what may be wrong where evaluations stay at 0.
+  void diagnose(const Evaluation& evaluation);
+  /// Back to the last checkpoint with half the rate. False where there were too many of them already.
+  bool roll_back(const std::string& why);
   /// Rows that the log shall have at this step.
   std::int64_t rows_due() const;
   std::int64_t rows() const { return static_cast<std::int64_t>(state_.log.rows()); }
@@ -69,6 +76,11 @@ class Trainer {
   bool replayed_;             // the plan was given: nothing is decided anew
   bool resumed_ = false;
   bool closing_ = false;
+  bool exhausted_ = false;  // its patience
+  int rolled_back_ = 0;
+  bool has_rolled_back_ = false;                                   // in this step
+  std::int64_t objects_ = 0, positives_ = 0, object_batches_ = 0;  // of this row's batches
+  double overlaps_ = 0;
   bool row_lacks_evaluation_ = false;  // of the row that ends at this step
   std::int64_t skipped_in_a_row_ = 0;
   double last_loss_ = 0;

@@ -60,16 +60,9 @@ class TinyTask final : public TrainingTask {
     const std::int64_t number = next_++;
     before_batch(number);
     if (closing_) closing_batches.push_back(number);
-    const auto draw = static_cast<std::uint32_t>(number);
-    const Array pictures = Array::empty({batch, 1, 6, 6});
-    kernels(cpu).random.normal({.seed = 3, .stream = Stream::test, .draw = draw}, 0, closing_ ? 0.5 : 1, pictures);
-    Random random({.seed = 4, .stream = Stream::test, .draw = draw});
-    std::vector<std::int64_t> labels;
-    for (std::int64_t i = 0; i < batch; ++i) labels.push_back(static_cast<std::int64_t>(random.below(3)));
-    Tensor loss = mean(cross_entropy(model_->classify(Tensor(pictures)), Array::from(labels, {batch})));
-    if (is_broken(number)) loss = loss * std::numeric_limits<double>::quiet_NaN();
-    return {.loss = loss, .parts = {loss.item()}};
+    return loss_of(number);
   }
+  BatchLoss repeat() override { return loss_of(next_ - 1); }
   std::string last_pictures() const override { return "batch " + std::to_string(next_ - 1); }
   bool can_evaluate() const override { return evaluates_; }
   std::optional<Evaluation> evaluate() override {
@@ -84,6 +77,18 @@ class TinyTask final : public TrainingTask {
   std::string data_digest() const override { return "made up"; }
 
  private:
+  BatchLoss loss_of(std::int64_t number) {
+    const auto draw = static_cast<std::uint32_t>(number);
+    const Array pictures = Array::empty({batch, 1, 6, 6});
+    kernels(cpu).random.normal({.seed = 3, .stream = Stream::test, .draw = draw}, 0, closing_ ? 0.5 : 1, pictures);
+    Random random({.seed = 4, .stream = Stream::test, .draw = draw});
+    std::vector<std::int64_t> labels;
+    for (std::int64_t i = 0; i < batch; ++i) labels.push_back(static_cast<std::int64_t>(random.below(3)));
+    Tensor loss = mean(cross_entropy(model_->classify(Tensor(pictures)), Array::from(labels, {batch})));
+    if (is_broken(number)) loss = loss * std::numeric_limits<double>::quiet_NaN();
+    return {.loss = loss, .parts = {loss.item()}};
+  }
+
   std::int64_t batches_;
   bool evaluates_;
   std::unique_ptr<Model> model_;
