@@ -101,9 +101,8 @@ GradientNoise gradient_noise(FlatParameters& parameters, const std::function<voi
   GradientNoise result;
   result.variance = n > 1 ? std::max(0.0, (squares - n * mean_square) / (n - 1)) : 0;
   result.mean_squared = mean_square - result.variance / n;
-  result.noise_scale = result.mean_squared > 0
-                           ? result.variance * static_cast<double>(batch_size) / result.mean_squared
-                           : std::numeric_limits<double>::infinity();
+  result.noise_scale = result.mean_squared > 0 ? result.variance * static_cast<double>(batch_size) / result.mean_squared
+                                               : std::numeric_limits<double>::infinity();
   return result;
 }
 

@@ -128,18 +128,20 @@ Comparison compare_pairs(std::span<const double> a, std::span<const double> b, c
     result.wins += lower;
     losses += higher;
     result.ties += !lower && !higher;
+    result.diverged_a += !fine_a;
+    result.diverged_b += !fine_b;
     if (fine_a && fine_b) differences.push_back(a[i] - b[i]);
   }
-  result.unusable = result.pairs - static_cast<std::int64_t>(differences.size());
+  const bool all_finite = result.diverged_a == 0 && result.diverged_b == 0;
   const std::int64_t decided = result.wins + losses;
   if (decided > 0) result.sign_test = std::min(1.0, 2 * binomial_tail(decided, std::max(result.wins, losses)));
   if (!differences.empty()) result.difference = mean(differences);
-  if (differences.size() >= 2) result.interval = bca_interval(differences, options);
-  if (const double spread = standard_deviation(differences); spread > 0 && result.difference != 0)
+  if (all_finite && differences.size() >= 2) result.interval = bca_interval(differences, options);
+  if (const double spread = standard_deviation(differences); all_finite && spread > 0 && result.difference != 0)
     result.seeds_needed =
         static_cast<std::int64_t>(std::min(1e9, std::ceil(std::pow(2 * spread / std::abs(result.difference), 2))));
   using enum Comparison::Verdict;
-  if (differences.size() >= 5 && result.unusable == 0)
+  if (differences.size() >= 5 && all_finite)
     result.verdict = result.interval->high < 0 ? lower : result.interval->low > 0 ? higher : none;
   else if (result.pairs >= 5)
     result.verdict = result.sign_test < 0.05 ? (result.wins > losses ? lower : higher) : none;
@@ -148,12 +150,16 @@ Comparison compare_pairs(std::span<const double> a, std::span<const double> b, c
 
 std::string words(const Comparison& result, const std::string& a, const std::string& b) {
   using enum Comparison::Verdict;
-  std::string numbers = std::to_string(result.pairs) + " seeds";
+  std::string numbers = " (";
   if (result.interval)
-    numbers = "mean difference " + brief(result.difference) + ", 95 % interval " + brief(result.interval->low) +
-              " … " + brief(result.interval->high) + ", " + numbers;
-  if (result.unusable > 0) numbers += ", " + std::to_string(result.unusable) + " with a diverged run";
-  numbers = " (" + numbers + ")";
+    numbers += "mean difference " + brief(result.difference) + ", 95 % interval " + brief(result.interval->low) +
+               " … " + brief(result.interval->high) + ", ";
+  else
+    numbers += a + " lower in " + std::to_string(result.wins) + ", sign test p = " + brief(result.sign_test) + ", ";
+  numbers += std::to_string(result.pairs) + (result.pairs == 1 ? " seed" : " seeds");
+  for (const auto& [count, name] : {std::pair(result.diverged_a, a), std::pair(result.diverged_b, b)})
+    if (count > 0) numbers += "; " + name + " diverged in " + std::to_string(count);
+  numbers += ")";
   switch (result.verdict) {
     case lower: return a + " ends lower than " + b + numbers;
     case higher: return a + " ends higher than " + b + numbers;

@@ -37,11 +37,11 @@ Interval bca_interval(std::span<const double> x, const BootstrapOptions& options
 /// Runs of two optimizers with the same seeds: same initial weights, same batches.
 struct Comparison {
   std::int64_t pairs = 0;
-  std::int64_t unusable = 0;  ///< pairs with a result that is not finite, left out of all but the sign test
-  double difference = 0;      ///< mean of a - b
-  std::optional<Interval> interval{};
-  double sign_test = 1;            ///< two-sided p of as many wins
-  std::int64_t wins = 0, ties = 0;  ///< pairs in which a is lower; the same
+  std::int64_t diverged_a = 0, diverged_b = 0;  ///< results that are not finite
+  double difference = 0;                        ///< mean of a - b over pairs of finite results
+  std::optional<Interval> interval{};  ///< of that; none where a run diverged: runs that did not would be flattered
+  double sign_test = 1;                ///< two-sided p of as many wins
+  std::int64_t wins = 0, ties = 0;     ///< pairs in which a is lower; the same
   /// Seeds after which an interval would be about as wide as `difference`, from the spread of the differences; 0 where
   /// nothing can be said.
   std::int64_t seeds_needed = 0;

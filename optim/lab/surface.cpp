@@ -65,11 +65,13 @@ std::vector<Surface> all() {
        .lesson = "four minima of the same depth: the start decides",
        .domain = {-6, 6, -6, 6},
        .start = {-0.5, -1},
-       .minima = {{3, 2}, {-2.805118086952745, 3.131312518250573}, {-3.779310253377747, -3.283185991286170},
+       .minima = {{3, 2},
+                  {-2.805118086952745, 3.131312518250573},
+                  {-3.779310253377747, -3.283185991286170},
                   {3.584428340330492, -1.848126526964404}},
        .rate = 1e-3,
-       .value =
-           [](const Tensor& x, const Tensor& y) { return square(square(x) + y - 11.0) + square(x + square(y) - 7.0); }},
+       .value = [](const Tensor& x,
+                   const Tensor& y) { return square(square(x) + y - 11.0) + square(x + square(y) - 7.0); }},
       {.name = "ackley",
        .formula = "-20 exp(-0.2 √((x² + y²) / 2)) - exp((cos 2πx + cos 2πy) / 2) + e + 20",
        .lesson = "a funnel with waves; its tip has a corner",
@@ -90,8 +92,7 @@ std::vector<Surface> all() {
        .start = {-8, 6},
        .minima = {{1, 3}},
        .rate = 1e-2,
-       .value =
-           [](const Tensor& x, const Tensor& y) { return square(x + 2.0 * y - 7.0) + square(2.0 * x + y - 5.0); }},
+       .value = [](const Tensor& x, const Tensor& y) { return square(x + 2.0 * y - 7.0) + square(2.0 * x + y - 5.0); }},
       {.name = "saddle",
        .formula = "x² - y² + y⁴ / 4",
        .lesson = "flat at the pass between two minima: started on its ridge, plain descent stays there long",
@@ -100,8 +101,7 @@ std::vector<Surface> all() {
        .minima = {{0, 1.414213562373095}, {0, -1.414213562373095}},
        .lowest = -1,
        .rate = 5e-2,
-       .value =
-           [](const Tensor& x, const Tensor& y) { return square(x) - square(y) + 0.25 * square(square(y)); }},
+       .value = [](const Tensor& x, const Tensor& y) { return square(x) - square(y) + 0.25 * square(square(y)); }},
       {.name = "monkey_saddle",
        .formula = "x³ - 3xy²",
        .lesson = "a saddle without curvature; there is no minimum",
@@ -134,8 +134,8 @@ std::vector<Surface> all() {
        .rate = 1e-6,
        .value =
            [](const Tensor& x, const Tensor& y) {
-             const Tensor a = 1.0 + square(x + y + 1.0) * (19.0 - 14.0 * x + 3.0 * square(x) - 14.0 * y +
-                                                           6.0 * x * y + 3.0 * square(y));
+             const Tensor a = 1.0 + square(x + y + 1.0) *
+                                        (19.0 - 14.0 * x + 3.0 * square(x) - 14.0 * y + 6.0 * x * y + 3.0 * square(y));
              const Tensor b = 30.0 + square(2.0 * x - 3.0 * y) * (18.0 - 32.0 * x + 12.0 * square(x) + 48.0 * y -
                                                                   36.0 * x * y + 27.0 * square(y));
              return a * b;
@@ -157,9 +157,7 @@ std::vector<Surface> all() {
 
 }  // namespace
 
-Tensor Surface::operator()(const Tensor& point) const {
-  return value(slice(point, 0, 0, 1), slice(point, 0, 1, 2));
-}
+Tensor Surface::operator()(const Tensor& point) const { return value(slice(point, 0, 0, 1), slice(point, 0, 1, 2)); }
 
 const std::vector<Surface>& surfaces() {
   static const std::vector<Surface> list = all();

@@ -13,12 +13,12 @@ namespace joist::lab {
 struct Surface {
   std::string name{};
   std::string formula{};
-  std::string lesson{};                   ///< what it shows
-  std::array<double, 4> domain{};         ///< x from, x to, y from, y to
-  std::array<double, 2> start{};          ///< the usual one
+  std::string lesson{};                         ///< what it shows
+  std::array<double, 4> domain{};               ///< x from, x to, y from, y to
+  std::array<double, 2> start{};                ///< the usual one
   std::vector<std::array<double, 2>> minima{};  ///< global ones
-  double lowest = 0;                      ///< -infinity where there is none
-  double rate = 1e-3;                     ///< of plain gradient descent, that does not diverge from the start
+  double lowest = 0;                            ///< -infinity where there is none
+  double rate = 1e-3;                           ///< of plain gradient descent, that does not diverge from the start
   std::function<Tensor(const Tensor& x, const Tensor& y)> value{};  ///< elementwise
 
   /// At the point of a tensor [2].

@@ -14,7 +14,7 @@ endif()
 
 install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist
         FILES_MATCHING PATTERN "*.h" PATTERN "*.inl" PATTERN "core/cpu" EXCLUDE)
-install(DIRECTORY tools/training tools/report DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools
+install(DIRECTORY tools/training tools/report tools/lab DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools
         FILES_MATCHING PATTERN "*.h" PATTERN "tools/report/cairo.h" EXCLUDE)
 file(GLOB tool_headers CONFIGURE_DEPENDS tools/*.h)
 list(REMOVE_ITEM tool_headers ${PROJECT_SOURCE_DIR}/tools/joist.h)
