@@ -3,6 +3,7 @@
 #include <joist/data/text.h>
 #include <joist/optim/registry.h>
 #include <joist/tools/commands/command.h>
+#include <joist/tools/lab/experiment.h>
 #include <joist/tools/lab/laboratory.h>
 #include <joist/tools/lab/problem.h>
 #include <joist/tools/lab/report.h>
@@ -24,6 +25,7 @@ constexpr const char* examples = R"(Examples:
       three optimizers on a surface, learning rates tuned with nine trials each; open lab/report.html
   joist lab run --problem mlp --problem char-rnn --optimizer sgd --optimizer adamw --seeds 5 --tune 7 --out lab
       the same command again goes on where it was stopped; one optimizer more runs that one only
+  joist lab ask momentum --out ravine  what momentum does in a ravine: an experiment with its reading
   joist lab list                       problems, optimizers and their settings)";
 
 constexpr const char* run_examples = R"(Examples:
@@ -141,6 +143,30 @@ void add_run(CLI::App& app, Context& context) {
   });
 }
 
+void add_ask(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("ask", "Answers a question by an experiment");
+  std::string list = "Questions:\n";
+  for (const lab::Question& one : lab::questions()) list += fmt::format("  {:12} {}\n", one.name, one.text);
+  command->footer(list + "Example:\n  joist lab ask adam --out adam");
+  const auto question = std::make_shared<std::string>();
+  const auto options = std::make_shared<lab::AskOptions>();
+  command->add_option("question", *question, "which one")->type_name("QUESTION")->required();
+  command->add_option("--processes", options->processes, "runs at the same time; 0: one per core")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--seeds", options->seeds, "runs of each kind; 0: as the experiment wants")
+      ->type_name("N")
+      ->check(CLI::Range(0, 10000));
+  command->add_option("--out", options->out, "folder of report.html and results.json")->type_name("DIR")->required();
+  command->callback([&context, question, options] {
+    context.run = [question, options] {
+      const Interruptible stop;
+      options->say = say;
+      return lab::ask(*question, *options);
+    };
+  });
+}
+
 }  // namespace
 
 void add_lab(CLI::App& app, Context& context) {
@@ -148,6 +174,7 @@ void add_lab(CLI::App& app, Context& context) {
   lab->footer(examples);
   lab->require_subcommand(1);
   add_run(*lab, context);
+  add_ask(*lab, context);
 
   CLI::App* names = lab->add_subcommand("list", "Problems, optimizers and their settings");
   const auto name = std::make_shared<std::string>();

@@ -4,6 +4,7 @@
 #include <joist/optim/registry.h>
 #include <joist/tools/lab/laboratory.h>
 #include <joist/tools/lab/report.h>
+#include <joist/tools/lab/tensorboard.h>
 #include <joist/tools/lab/workers.h>
 
 #include <algorithm>
@@ -159,6 +160,7 @@ int run_lab(Spec spec, const std::string& out, const std::function<void(const st
   store_file(out + "/results.json", results);
   store_file(out + "/timings.json", timings_json(spec, finished.contests));
   write_report(results, out);
+  if (spec.tensorboard) write_event_files(results, out + "/tensorboard");
   return 0;
 }
 

@@ -38,7 +38,7 @@ Array direction(const FlatParameters& parameters, std::uint64_t seed, std::uint3
 }  // namespace
 
 std::string landscape_of(Problem& problem, FlatParameters& parameters, std::uint64_t seed) {
-  constexpr std::int64_t side = 25, batches = 4;
+  constexpr std::int64_t side = 21, batches = 2;
   constexpr double radius = 1;
   const NoGradient quiet;
   const Recomputing context(run_context());  // random numbers go on afterwards as if nothing had been

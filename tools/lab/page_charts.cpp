@@ -44,7 +44,7 @@ function chart(parent, options) {
   const box = el('figure', {class: 'chart'}, parent);
   el('figcaption', {}, box, options.title);
   const buttons = el('div', {class: 'buttons'}, box);
-  const width = options.width || 520, height = options.height || 300, left = 62, right = 12, top = 10, bottom = 40;
+  const width = options.width || 520, height = options.height || 300, left = 74, right = 12, top = 10, bottom = 40;
   const svg = el('svg', {viewBox: `0 0 ${width} ${height}`, width, height}, box);
   const state = {logx: !!options.logx, logy: !!options.logy, hidden: new Set()};
   const legend = el('div', {class: 'legend'}, box);
@@ -100,7 +100,7 @@ function chart(parent, options) {
     el('path', {d: `M${left} ${top}V${height - bottom}H${width - right}`, fill: 'none', stroke: '#444'}, svg);
     el('text', {x: (left + width - right) / 2, y: height - 6, 'text-anchor': 'middle', class: 'axis'}, svg, options.x);
     const label = el('text', {x: 0, y: 0, 'text-anchor': 'middle', class: 'axis'}, svg, options.y);
-    label.setAttribute('transform', `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`);
+    label.setAttribute('transform', `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`);
     for (const y of options.hlines || [])
       if (fine(raw(x0, state.logx), y))
         el('line', {x1: left, x2: width - right, y1: py(y), y2: py(y), stroke: '#555', 'stroke-dasharray': '5 4'}, svg);

@@ -117,9 +117,9 @@ function space(parent, title, f, paths, clock) {
   const view = {turn: -0.7, tilt: 0.9}, [a, b, lo, hi] = f.domain, cells = Math.min(48, f.side - 1);
   function project(u, v, h) {  // u, v in [-1, 1], h in [0, 1]
     const x = u * Math.cos(view.turn) - v * Math.sin(view.turn), y = u * Math.sin(view.turn) + v * Math.cos(view.turn);
-    const z = (h - 0.4) * 1.1, depth = y * Math.sin(view.tilt) + z * Math.cos(view.tilt);
+    const z = (h - 0.45) * 0.85, depth = y * Math.sin(view.tilt) + z * Math.cos(view.tilt);
     const up = z * Math.sin(view.tilt) - y * Math.cos(view.tilt), near = 4 / (4 + y * 0.6);
-    return [width / 2 + x * 165 * near, height / 2 - up * 165 * near, depth, y];
+    return [width / 2 + x * 150 * near, height / 2 - up * 150 * near, depth, y];
   }
   function draw() {
     c.clearRect(0, 0, width, height);

@@ -22,6 +22,7 @@ struct Spec {
   double target = 0;  ///< of the measured value
   bool has_target = false;
   bool landscape = false;      ///< the loss around the end of each optimizer's first run
+  bool tensorboard = false;    ///< also write event files
   std::int64_t threads = 1;    ///< of each process
   std::int64_t processes = 0;  ///< 0: cores / threads
 };

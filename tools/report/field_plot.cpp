@@ -65,16 +65,23 @@ class FieldCanvas {
     return std::isfinite(v) ? std::log1p((v - low_) / floor_) / range_ : 1;
   }
 
+  // As a picture with a pixel per value, stretched: a drawing of rectangles would be large as SVG.
   void colours() {
-    const double step = plot_.size / static_cast<double>(plot_.side);
-    cairo_set_antialias(c_, CAIRO_ANTIALIAS_NONE);  // no seams between neighbours
+    Picture picture(plot_.side, plot_.side);
     for (int i = 0; i < plot_.side; ++i)
       for (int j = 0; j < plot_.side; ++j) {
-        drawing::colour(c_, shade(height(i, j)));
-        cairo_rectangle(c_, left + j * step, top + plot_.size - (i + 1) * step, step + 0.5, step + 0.5);
-        cairo_fill(c_);
+        const std::uint32_t rgb = shade(height(i, j));
+        std::uint8_t* to = picture.at(j, plot_.side - 1 - i);
+        for (int k = 0; k < 3; ++k) to[k] = static_cast<std::uint8_t>(rgb >> (16 - 8 * k));
       }
-    cairo_set_antialias(c_, CAIRO_ANTIALIAS_DEFAULT);
+    const drawing::Surface surface = drawing::surface_of(picture);
+    cairo_save(c_);
+    cairo_translate(c_, left, top);
+    cairo_scale(c_, plot_.size / static_cast<double>(plot_.side), plot_.size / static_cast<double>(plot_.side));
+    cairo_set_source_surface(c_, surface.get(), 0, 0);
+    cairo_pattern_set_filter(cairo_get_source(c_), CAIRO_FILTER_NEAREST);
+    cairo_paint(c_);
+    cairo_restore(c_);
   }
 
   // Marching squares.
