@@ -25,7 +25,8 @@ function show(x) {
 function ticks(low, high, log) {
   const list = [];
   if (log) {
-    const first = Math.ceil(low - 1e-9), last = Math.floor(high + 1e-9), step = Math.max(1, Math.ceil((last - first) / 6));
+    const first = Math.ceil(low - 1e-9), last = Math.floor(high + 1e-9), step = Math.max(1,
+        Math.ceil((last - first) / 6));
     for (let k = first; k <= last; k += step) list.push(k);
     if (list.length < 2) return [low, (low + high) / 2, high];
     return list;
@@ -95,7 +96,8 @@ function chart(parent, options) {
     for (const t of ticks(x0, x1, state.logx)) {
       const at = px(raw(t, state.logx));
       el('line', {x1: at, x2: at, y1: height - bottom, y2: height - bottom + 4, stroke: '#888'}, svg);
-      el('text', {x: at, y: height - bottom + 16, 'text-anchor': 'middle', class: 'tick'}, svg, show(raw(t, state.logx)));
+      el('text', {x: at, y: height - bottom + 16, 'text-anchor': 'middle', class: 'tick'}, svg, show(raw(t,
+          state.logx)));
     }
     el('path', {d: `M${left} ${top}V${height - bottom}H${width - right}`, fill: 'none', stroke: '#444'}, svg);
     el('text', {x: (left + width - right) / 2, y: height - 6, 'text-anchor': 'middle', class: 'axis'}, svg, options.x);
@@ -107,7 +109,8 @@ function chart(parent, options) {
     for (const one of visible) {
       const band = (one.band || []).filter(p => fine(p[0], p[1]) && fine(p[0], p[2]));
       if (band.length > 1) {
-        const there = band.map(p => `${px(p[0])} ${py(p[2])}`), back = band.map(p => `${px(p[0])} ${py(p[1])}`).reverse();
+        const there = band.map(p => `${px(p[0])} ${py(p[2])}`), back = band.map(p =>
+            `${px(p[0])} ${py(p[1])}`).reverse();
         el('path', {d: `M${there.concat(back).join('L')}Z`, fill: one.colour, opacity: 0.18}, svg);
       }
       let d = '', open = false;

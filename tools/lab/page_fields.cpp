@@ -7,7 +7,8 @@ const char* const page_fields = R"js(
 // Colours from deep to high; t in [0, 1].
 const STOPS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 function shade(t) {
-  const at = Math.max(0, Math.min(1, t)) * (STOPS.length - 1), i = Math.min(STOPS.length - 2, Math.floor(at)), f = at - i;
+  const at = Math.max(0, Math.min(1, t)) * (STOPS.length - 1), i = Math.min(STOPS.length - 2, Math.floor(at)),
+      f = at - i;
   return STOPS[i].map((c, k) => Math.round(c + f * (STOPS[i + 1][k] - c)));
 }
 // A plane of side × side values and how high each counts: logarithmic above the lowest, so that valleys show.
@@ -17,7 +18,8 @@ function field(domain, side, values) {
   for (const v of fine) { low = Math.min(low, v); high = Math.max(high, v); }
   const sorted = Float64Array.from(fine).sort(), mid = sorted[Math.floor(sorted.length / 2)] - low;
   const floor = Math.max(mid * 1e-2, (high - low) * 1e-9, 1e-300), range = Math.log1p((high - low) / floor) || 1;
-  const height = v => v === null || !isFinite(v) ? 1 : Math.max(0, Math.min(1.15, Math.log1p(Math.max(0, v - low) / floor) / range));
+  const height = v => v === null || !isFinite(v) ? 1 : Math.max(0, Math.min(1.15, Math.log1p(Math.max(0,
+      v - low) / floor) / range));
   return {domain, side, values, low, high, height,
           at: (i, j) => height(values[i * side + j]),
           level: t => low + floor * Math.expm1(t * range)};
@@ -27,7 +29,8 @@ function sampled(f, x, y) {
   const j = Math.floor(u), i = Math.floor(v);
   if (!(i >= 0 && j >= 0 && i < f.side - 1 && j < f.side - 1)) return null;
   const p = u - j, q = v - i;
-  return (1 - q) * ((1 - p) * f.at(i, j) + p * f.at(i, j + 1)) + q * ((1 - p) * f.at(i + 1, j) + p * f.at(i + 1, j + 1));
+  return (1 - q) * ((1 - p) * f.at(i, j) + p * f.at(i, j + 1)) + q * ((1 - p) * f.at(i + 1, j) + p * f.at(i + 1, j +
+      1));
 }
 // paths: [{name, colour, points: [[x, y]]}]
 function contour(parent, title, f, paths, minima, clock) {
@@ -41,7 +44,8 @@ function contour(parent, title, f, paths, minima, clock) {
   const g = ground.getContext('2d'), picture = g.createImageData(size, size);
   for (let y = 0; y < size; ++y)
     for (let x = 0; x < size; ++x) {
-      const t = sampled(f, a + (x + 0.5) / size * (b - a) * 0.99999, lo + (size - y - 0.5) / size * (hi - lo) * 0.99999);
+      const t = sampled(f, a + (x + 0.5) / size * (b - a) * 0.99999, lo +
+          (size - y - 0.5) / size * (hi - lo) * 0.99999);
       const rgb = shade(t === null ? 1 : t), k = 4 * (y * size + x);
       for (let i = 0; i < 3; ++i) picture.data[k + i] = 255 - (255 - rgb[i]) * 0.75;
       picture.data[k + 3] = 255;
@@ -113,7 +117,8 @@ function contour(parent, title, f, paths, minima, clock) {
 function space(parent, title, f, paths, clock) {
   const box = el('figure', {class: 'chart'}, parent);
   el('figcaption', {}, box, title + ' (drag to turn)');
-  const width = 480, height = 440, canvas = el('canvas', {width, height, class: 'turn'}, box), c = canvas.getContext('2d');
+  const width = 480, height = 440, canvas = el('canvas', {width, height, class: 'turn'}, box),
+      c = canvas.getContext('2d');
   const view = {turn: -0.7, tilt: 0.9}, [a, b, lo, hi] = f.domain, cells = Math.min(48, f.side - 1);
   function project(u, v, h) {  // u, v in [-1, 1], h in [0, 1]
     const x = u * Math.cos(view.turn) - v * Math.sin(view.turn), y = u * Math.sin(view.turn) + v * Math.cos(view.turn);
@@ -132,7 +137,8 @@ function space(parent, title, f, paths, clock) {
     for (let i = 0; i < cells; ++i)
       for (let j = 0; j < cells; ++j) {
         const k = i * (cells + 1) + j, corners = [grid[k], grid[k + 1], grid[k + cells + 2], grid[k + cells + 1]];
-        quads.push({corners, far: corners.reduce((sum, p) => sum + p[3], 0), h: corners.reduce((s, p) => s + p[4], 0) / 4});
+        quads.push({corners, far: corners.reduce((sum, p) => sum + p[3], 0), h: corners.reduce((s, p) => s + p[4],
+            0) / 4});
       }
     quads.sort((p, q) => q.far - p.far);
     for (const quad of quads) {
