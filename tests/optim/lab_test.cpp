@@ -139,14 +139,13 @@ TEST(Statistics, BcaIntervalsAgreeWithTheReference) {
 TEST(Statistics, SaysWhatItCannotTell) {
   const std::vector<double> a{1.0, 1.2, 0.9, 1.1, 1.05, 0.95}, lower{0.5, 0.7, 0.45, 0.6, 0.5, 0.4},
       near{1.1, 1.1, 0.95, 1.0, 1.0, 1.03};
-  using enum Comparison::Verdict;
   EXPECT_EQ(compare_pairs(lower, a).verdict, Comparison::Verdict::lower);
-  EXPECT_EQ(compare_pairs(a, lower).verdict, higher);
+  EXPECT_EQ(compare_pairs(a, lower).verdict, Comparison::Verdict::higher);
   const Comparison none_found = compare_pairs(a, near);
-  EXPECT_EQ(none_found.verdict, none);
+  EXPECT_EQ(none_found.verdict, Comparison::Verdict::none);
   EXPECT_NE(words(none_found, "A", "B").find("no detectable difference between A and B"), std::string::npos);
   EXPECT_GT(none_found.seeds_needed, 6);
-  EXPECT_EQ(compare_pairs(std::span(a).first(4), std::span(lower).first(4)).verdict, too_few);
+  EXPECT_EQ(compare_pairs(std::span(a).first(4), std::span(lower).first(4)).verdict, Comparison::Verdict::too_few);
   // A run that diverged is worse than any other and cannot be averaged away.
   std::vector<double> broken = lower;
   broken[2] = infinite;
@@ -154,7 +153,7 @@ TEST(Statistics, SaysWhatItCannotTell) {
   EXPECT_FALSE(mixed.interval);
   EXPECT_EQ(mixed.diverged_a, 1);
   EXPECT_EQ(mixed.wins, 5);
-  EXPECT_EQ(mixed.verdict, none);  // 5 of 6: p = 0.22
+  EXPECT_EQ(mixed.verdict, Comparison::Verdict::none);  // 5 of 6: p = 0.22
   EXPECT_NEAR(mixed.sign_test, 0.21875, 1e-12);
 }
 

@@ -6,7 +6,8 @@ namespace joist::lab {
 const char* const page_sections = R"js(
 function curves(problem, key) {
   return problem.optimizers.map((one, i) => {
-    const runs = one.runs, longest = runs.reduce((best, r) => r.evaluations.length > best.length ? r.evaluations : best, []);
+    const runs = one.runs, longest = runs.reduce((best, r) => r.evaluations.length > best.length ? r.evaluations :
+        best, []);
     const points = [], band = [];
     longest.forEach((x, k) => {
       const values = runs.map(r => {
@@ -23,7 +24,8 @@ function curves(problem, key) {
 function paths_section(parent, problem) {
   const surface = problem.surface, seeds = problem.optimizers[0].runs.map(r => r.seed);
   const holder = el('div', {}, parent);
-  const select = el('select', {}, el('label', {}, holder, 'seed (the first begins at the usual place, others anywhere) '));
+  const select = el('select', {}, el('label', {}, holder,
+      'seed (the first begins at the usual place, others anywhere) '));
   for (const seed of seeds) el('option', {value: seed}, select, seed);
   const area = el('div', {}, holder);
   function draw() {
@@ -63,7 +65,8 @@ function instruments_section(parent, problem) {
     {name: one.label, colour: one.colour, dots: true, points: one.list.map(m => [m.evaluations, m.top_eigenvalues[0]])},
     {name: one.label + ': 2/η', colour: one.colour, dash: '5 4',
      points: one.list.filter(m => m.rate > 0).map(m => [m.evaluations, 2 / m.rate])}]);
-  chart(box, {title: 'Largest eigenvalue of the Hessian (sharpness); dashed: 2/η, above which plain descent cannot stay',
+  chart(box, {
+      title: 'Largest eigenvalue of the Hessian (sharpness); dashed: 2/η, above which plain descent cannot stay',
               x: 'gradients', y: 'eigenvalue', series: sharp, logy: true, width: 400, height: 240});
   line('Trace of the Hessian', 'trace', m => m.trace);
   line('Norm of the gradient', 'norm', m => m.gradient_norm, {logy: true});
@@ -93,11 +96,15 @@ function instruments_section(parent, problem) {
       holder.replaceChildren();
       const m = one.list[Math.min(clock.value, one.list.length - 1)];
       const stems = m.spectrum.eigenvalues.map((v, k) => [v, m.spectrum.weights[k]]);
-      chart(holder, {title: `Spectrum of the Hessian at ${m.evaluations} gradients`, x: 'eigenvalue', y: 'share', logy: true,
-        width: 400, height: 240, series: [{name: one.label, colour: one.colour, points: stems, dots: true, scatter: true}]});
+      chart(holder, {title: `Spectrum of the Hessian at ${m.evaluations} gradients`, x: 'eigenvalue', y: 'share',
+          logy: true,
+        width: 400, height: 240, series: [{name: one.label, colour: one.colour, points: stems, dots: true,
+            scatter: true}]});
       const bars = m.histogram.counts.map((n, k) => [10 ** (m.histogram.first_exponent + k), n]);
-      chart(holder, {title: `Sizes of the gradient's elements (${m.histogram.zeros} are 0)`, x: 'magnitude', y: 'how many',
-        logx: true, width: 400, height: 240, series: [{name: one.label, colour: one.colour, points: bars, step: true}]});
+      chart(holder, {
+          title: `Sizes of the gradient's elements (${m.histogram.zeros} are 0)`, x: 'magnitude', y: 'how many',
+        logx: true, width: 400, height: 240, series: [{name: one.label, colour: one.colour, points: bars,
+            step: true}]});
     };
     clock.listeners.push(redraw);
     redraw();
@@ -120,7 +127,8 @@ function landscape_section(parent, problem) {
 function problem_section(problem) {
   const box = el('section', {}, document.body);
   el('h2', {}, box, problem.label);
-  el('p', {}, box, `${problem.parameters} parameters; ${problem.budget} gradients per run; judged by the ${problem.measure}` +
+  el('p', {}, box,
+      `${problem.parameters} parameters; ${problem.budget} gradients per run; judged by the ${problem.measure}` +
     (problem.lowest === null ? '.' : `, whose lowest value is ${show(problem.lowest)}.`));
   if (problem.surface) paths_section(box, problem);
   const names = problem.optimizers.map(one => one.label);
@@ -130,7 +138,8 @@ function problem_section(problem) {
       one.final.interval ? one.final.interval.map(show).join(' … ') : '–', show(one.final.median),
       `${one.diverged} of ${one.runs.length}`,
       one.evaluations_to_target.reached === 0 ? 'never'
-        : `${show(one.evaluations_to_target.median)} (${one.evaluations_to_target.reached} of ${one.evaluations_to_target.runs} runs)`]));
+        : `${show(one.evaluations_to_target.median)} (${one.evaluations_to_target.reached} of ` +
+          `${one.evaluations_to_target.runs} runs)`]));
   const list = el('ul', {}, box);
   for (const one of problem.comparisons) el('li', {}, list, one.words + '.');
   const charts = row(box), lowest = problem.lowest === null ? 0 : problem.lowest;
@@ -143,21 +152,26 @@ function problem_section(problem) {
       one.band = one.band.map(([x, p, q]) => [x, p - lowest, q - lowest]);
     }
   chart(charts, {title: `${problem.measure}${above ? ' above the lowest' : ''}: median and range of the seeds`,
-                 x: 'gradients', y: problem.measure, series: test, logx: false, logy: above || positive && problem.measure === 'value'});
+                 x: 'gradients', y: problem.measure, series: test, logx: false, logy: above || positive &&
+                     problem.measure === 'value'});
   if (!problem.surface)
-    chart(charts, {title: 'Training loss: median and range', x: 'gradients', y: 'loss', series: curves(problem, 'train'),
+    chart(charts, {title: 'Training loss: median and range', x: 'gradients', y: 'loss', series: curves(problem,
+        'train'),
                    logx: false, logy: false});
   if (problem.optimizers.some(one => one.runs.some(r => r.accuracy)))
-    chart(charts, {title: 'Test accuracy: median and range', x: 'gradients', y: 'share', series: curves(problem, 'accuracy'),
+    chart(charts, {title: 'Test accuracy: median and range', x: 'gradients', y: 'share', series: curves(problem,
+        'accuracy'),
                    logx: false});
   const tuned = problem.optimizers.map((one, i) => ({one, i})).filter(({one}) => one.tuning);
   if (tuned.length) {
-    chart(charts, {title: `What the learning rate does: ${data.tune} trials each`, x: 'learning rate', y: problem.measure,
+    chart(charts, {title: `What the learning rate does: ${data.tune} trials each`, x: 'learning rate',
+        y: problem.measure,
       logx: true, logy: positive, series: tuned.map(({one, i}) => ({name: one.label, colour: colour(i), dots: true,
         points: one.tuning.trials.slice().sort((p, q) => p[0] - q[0])}))});
     for (const {one} of tuned)
       if (one.tuning.at_the_edge)
-        el('p', {class: 'warning'}, box, `The best rate of ${one.label} lies at the edge of what was tried: widen the range.`);
+        el('p', {class: 'warning'}, box,
+            `The best rate of ${one.label} lies at the edge of what was tried: widen the range.`);
   }
   instruments_section(box, problem);
   landscape_section(box, problem);
@@ -175,7 +189,8 @@ function page() {
   if (data.profile.length > 1 && data.problems.length > 1) {
     const box = el('section', {}, document.body);
     el('h2', {}, box, 'Over all problems');
-    el('p', {}, box, 'Share of the problems that an optimizer brings to the target within τ times what the fastest one ' +
+    el('p', {}, box,
+        'Share of the problems that an optimizer brings to the target within τ times what the fastest one ' +
       'took (AlgoPerf); the score is the mean share for τ from 1 to 4.');
     chart(row(box), {title: 'Performance profile', x: 'τ', y: 'share of problems', ymin: 0, ymax: 1,
       series: data.profile.map((one, i) => {
