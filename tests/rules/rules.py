@@ -40,6 +40,8 @@ ROOMS = {
                FILE_LIBRARIES | {"cli11", "toml", "fmt", "drawing", "images", "benchmark"}),
     "tools/training/": (["core/*", "core/formats/", "core/parallel/", "layers/", "optim/", "data/", "tools/training/",
                          "tools/report/"], FILE_LIBRARIES | {"toml", "fmt"}),
+    "tools/lab/": (["core/*", "core/formats/", "layers/", "optim/", "data/", "tools/lab/", "tools/report/",
+                    "tools/training/interrupt."], {"json", "toml", "fmt", "drawing"}),
     "tools/report/": (["core/*", "data/", "tools/report/"], {"drawing", "fmt", "json"}),
     "tools/hdf5_reader/": (VALUE_TYPES + ["core/formats/", "tools/hdf5_reader/"], {"hdf5", "seccomp"}),
     "tests/": ([""], None),  # None: any library
@@ -59,6 +61,7 @@ SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits)/.*\.h|(unistd|fcntl|
                     r"ucontext|features|limits|stdlib|stdio|string)\.h")
 # Headers that only their own folder sees; they are not installed.
 PRIVATE_HEADERS = ("core/cpu/", "cuda/", "tools/commands/", "tools/hdf5_reader/", "tools/benchmark/", "tools/report/cairo.h",
+                   "tools/lab/experiments.h",
                    "tests/")
 CXX = {".h", ".cpp", ".inl", ".cu", ".cuh"}
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -14,8 +14,9 @@ endif()
 
 install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist
         FILES_MATCHING PATTERN "*.h" PATTERN "*.inl" PATTERN "core/cpu" EXCLUDE)
-install(DIRECTORY tools/training tools/report DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools
-        FILES_MATCHING PATTERN "*.h" PATTERN "tools/report/cairo.h" EXCLUDE)
+install(DIRECTORY tools/training tools/report tools/lab DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools
+        FILES_MATCHING PATTERN "*.h" PATTERN "tools/report/cairo.h" EXCLUDE
+        PATTERN "tools/lab/experiments.h" EXCLUDE)
 file(GLOB tool_headers CONFIGURE_DEPENDS tools/*.h)
 list(REMOVE_ITEM tool_headers ${PROJECT_SOURCE_DIR}/tools/joist.h)
 install(FILES ${tool_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools)

@@ -31,6 +31,7 @@ void add_data(CLI::App& app, Context& context);
 void add_filter(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
+void add_lab(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 
 /// Writes to a file, or nothing where no file was asked for.

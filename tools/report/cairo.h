@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include <cairo-svg.h>
 #include <cairo.h>
 #include <pango/pangocairo.h>
 
@@ -88,6 +89,39 @@ inline Picture picture_of(cairo_surface_t* surface) {
       to[2] = static_cast<std::uint8_t>(pixel);
     }
   return picture;
+}
+
+/// An <svg> element of what `draw(cairo_t*)` draws.
+template <class Draw>
+std::string svg_of(int width, int height, const Draw& draw) {
+  std::string text;
+  {
+    const Surface surface(cairo_svg_surface_create_for_stream(
+        [](void* to, const unsigned char* bytes, unsigned length) {
+          static_cast<std::string*>(to)->append(reinterpret_cast<const char*>(bytes), length);
+          return CAIRO_STATUS_SUCCESS;
+        },
+        &text, width, height));
+    cairo_svg_surface_set_document_unit(surface.get(), CAIRO_SVG_UNIT_PX);
+    {
+      const Context context(cairo_create(surface.get()));
+      draw(context.get());
+    }
+    cairo_surface_finish(surface.get());
+  }
+  return text.substr(text.find("<svg"));
+}
+
+/// The same as a picture on white, with `scale` pixels to each unit.
+template <class Draw>
+Picture picture_of_drawing(int width, int height, const Draw& draw, int scale = 2) {
+  const Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, width * scale, height * scale));
+  const Context context(cairo_create(surface.get()));
+  cairo_scale(context.get(), scale, scale);
+  colour(context.get(), 0xffffff);
+  cairo_paint(context.get());
+  draw(context.get());
+  return picture_of(surface.get());
 }
 
 }  // namespace joist::drawing

@@ -1,0 +1,228 @@
+// Questions that runs of optimizers answer: is one better than the other, and when.
+#include <joist/optim/lab/statistics.h>
+#include <joist/tools/lab/experiments.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace joist::lab {
+namespace {
+
+std::vector<Choice> choices(const std::vector<std::string>& texts) {
+  std::vector<Choice> result;
+  for (const std::string& text : texts) result.push_back(parse_choice(text, "experiment"));
+  return result;
+}
+
+Answer adam(const AskOptions& options) {
+  Answer answer;
+  const ExperimentJson results = run_part(
+      {.title = "Adam beside gradient descent",
+       .problems =
+           choices({"ravine,label=ravine", "rosenbrock,label=rosenbrock",
+                    "quadratic_deep,label=quadratic of 100 dimensions", "mlp,data=blobs,width=32,label=small network",
+                    "char-rnn,width=32,length=24,label=recurrent network on text"}),
+       .optimizers = choices({"sgd,label=gradient descent", "sgd,momentum=0.9,label=momentum", "adam,label=Adam"}),
+       .seeds = 6,
+       .budget = 300,
+       .tune = 9},
+      options, answer);
+  if (answer.signal != 0) return answer;
+  int better = 0, worse = 0, none = 0, momentum_none = 0;
+  for (const ExperimentJson& problem : results["problems"]) {
+    const std::string label = problem["label"];
+    const std::vector<double> a = finals_of(optimizer_of(problem, "Adam"));
+    const Comparison plain = compare_pairs(a, finals_of(optimizer_of(problem, "gradient descent")));
+    const Comparison heavy = compare_pairs(a, finals_of(optimizer_of(problem, "momentum")));
+    better += plain.verdict == Comparison::Verdict::lower;
+    worse += plain.verdict == Comparison::Verdict::higher;
+    none += plain.verdict == Comparison::Verdict::none;
+    momentum_none += heavy.verdict != Comparison::Verdict::lower;
+    answer.sentences.push_back(label + ": " + words(plain, "Adam", "gradient descent") + "; " +
+                               words(heavy, "Adam", "momentum") + ".");
+  }
+  answer.sentences.insert(
+      answer.sentences.begin(),
+      fmt::format(
+          "Each with its own best learning rate of nine: Adam ends lower than plain gradient descent on {} of {} "
+          "problems, higher on {}, and no difference is detectable on {}. Against momentum it is not lower on {}. "
+          "A comparison with one and the same learning rate for all would have said something else: most of what "
+          "is told about optimizers is told about badly tuned ones.",
+          better, results["problems"].size(), worse, none, momentum_none));
+  return answer;
+}
+
+Answer batch(const AskOptions& options) {
+  Answer answer;
+  ExperimentJson plot = figure("Test loss by samples seen", "samples", "test loss", true, true);
+  std::vector<double> ends[2];
+  const std::int64_t samples = 2000, epochs = 30;
+  for (const auto& [size, name] : {std::pair(samples, "full batch"), std::pair(std::int64_t{32}, "batches of 32")}) {
+    const std::string batch_text = size == samples ? "0" : std::to_string(size);
+    const ExperimentJson results =
+        run_part({.title = "Mini-batch beside full batch",
+                  .problems = choices({fmt::format("mlp,data=blobs,width=32,batch={},label={}", batch_text, name)}),
+                  .optimizers = choices({"sgd,momentum=0.9,label=momentum"}),
+                  .budget = epochs * samples / size,
+                  .tune = 7,
+                  .points = 30},
+                 options, answer);
+    if (answer.signal != 0) return answer;
+    const ExperimentJson& one = results["problems"][0]["optimizers"][0];
+    ends[size == samples ? 0 : 1] = finals_of(one);
+    std::vector<std::pair<double, double>> points;
+    const ExperimentJson& run = one["runs"][0];
+    for (std::size_t i = 1; i < run["evaluations"].size(); ++i)
+      if (run["test"][i].is_number())
+        points.emplace_back(run["evaluations"][i].get<double>() * static_cast<double>(size), run["test"][i]);
+    add_series(plot, name, points);
+  }
+  answer.figures.push_back(plot);
+  const Comparison c = compare_pairs(ends[1], ends[0]);
+  answer.sentences.push_back(
+      fmt::format("Both saw {} epochs of {} samples, each with its own best rate: {} steps of the "
+                  "whole data, {} of 32 samples. {}.",
+                  epochs, samples, epochs, epochs * samples / 32, words(c, "mini-batches", "the full batch")));
+  answer.sentences.push_back(
+      "A small batch's gradient is noisy, but it costs a fraction: for the same arithmetic there are many more steps, "
+      "and "
+      "while far from a minimum the noise hardly matters.");
+  return answer;
+}
+
+Answer lbfgs(const AskOptions& options) {
+  Answer answer;
+  const ExperimentJson results = run_part(
+      {.title = "L-BFGS",
+       .problems = choices({"logistic,data=blobs,samples=1000,batch=0,precision=float64,label=whole data (smooth)",
+                            "logistic,data=blobs,samples=1000,batch=16,precision=float64,label=batches of 16 (noise)"}),
+       .optimizers = choices(
+           {"lbfgs,line_search_fn=strong_wolfe,label=L-BFGS", "adam,label=Adam", "sgd,momentum=0.9,label=momentum"}),
+       .budget = 150,
+       .tune = 7,
+       .points = 30},
+      options, answer);
+  if (answer.signal != 0) return answer;
+  const ExperimentJson& noisy = results["problems"][1];
+  const std::vector<double> own = finals_of(optimizer_of(noisy, "L-BFGS"));
+  for (const char* other : {"Adam", "momentum"})
+    answer.sentences.push_back("Batches of 16, test loss: " +
+                               words(compare_pairs(own, finals_of(optimizer_of(noisy, other))), "L-BFGS", other) + ".");
+  // How far the training loss still is from the lowest that anybody reached, on the whole data.
+  ExperimentJson plot =
+      figure("Training loss above the lowest reached, whole data", "gradients", "difference", false, true);
+  const ExperimentJson& smooth = results["problems"][0];
+  double lowest = 1e300;
+  for (const ExperimentJson& one : smooth["optimizers"])
+    for (const ExperimentJson& v : one["runs"][0]["train"])
+      if (v.is_number()) lowest = std::min(lowest, v.get<double>());
+  for (const ExperimentJson& one : smooth["optimizers"]) {
+    std::vector<std::pair<double, double>> points;
+    for (std::size_t i = 0; i < one["runs"][0]["train"].size(); ++i)
+      if (one["runs"][0]["train"][i].is_number())
+        points.emplace_back(one["runs"][0]["evaluations"][i].get<double>(),
+                            std::max(one["runs"][0]["train"][i].get<double>() - lowest, 1e-16));
+    const double end = points.empty() ? 0 : points.back().second;
+    answer.sentences.push_back(
+        fmt::format("Whole data: {} ends {:.1e} above the lowest training loss that was reached.",
+                    one["label"].get<std::string>(), end));
+    add_series(plot, one["label"], points);
+  }
+  answer.figures.push_back(plot);
+  answer.sentences.push_back(
+      "L-BFGS learns curvature from differences of gradients. Where every gradient is of another batch those "
+      "differences are "
+      "noise, and its line search trusts a loss that the next batch does not share.");
+  return answer;
+}
+
+Answer warmup(const AskOptions& options) {
+  Answer answer;
+  const std::vector<double> rates{0.001, 0.003, 0.01, 0.03};
+  std::vector<Choice> optimizers;
+  for (const double rate : rates)
+    for (const int steps : {0, 50})
+      optimizers.push_back(parse_choice(
+          fmt::format("adam,lr={},warmup={},label={} {}", rate, steps, rate, steps ? "warm-up" : "at once"), ""));
+  const ExperimentJson results = run_part(
+      {.title = "Warm-up",
+       .problems = choices({"char-transformer,width=32,layers=2,heads=2,length=24,label=small transformer on text"}),
+       .optimizers = optimizers,
+       .budget = 200,
+       .points = 10},
+      options, answer);
+  if (answer.signal != 0) return answer;
+  ExperimentJson plot = figure("Test loss after 200 steps", "learning rate", "test loss", true, false);
+  std::vector<std::pair<double, double>> cold, warm;
+  for (const double rate : rates) {
+    const std::string name = fmt::format("{}", rate);
+    const std::vector<double> a = finals_of(optimizer_of(results["problems"][0], name + " warm-up"));
+    const std::vector<double> b = finals_of(optimizer_of(results["problems"][0], name + " at once"));
+    warm.emplace_back(rate, median(a));
+    cold.emplace_back(rate, median(b));
+    answer.sentences.push_back(
+        fmt::format("Rate {}: {}.", rate, words(compare_pairs(a, b), "warm-up", "the full rate at once")));
+  }
+  add_series(plot, "at once", cold, true);
+  add_series(plot, "warm-up", warm, true);
+  answer.figures.push_back(plot);
+  answer.sentences.push_back(
+      "Warm-up is an insurance for high rates: Adam's first steps are as long as the rate allows whatever the "
+      "gradient, "
+      "before anything is known of the slopes. Where the rate is low it only costs the steps that it takes.");
+  return answer;
+}
+
+Answer batch_rate(const AskOptions& options) {
+  Answer answer;
+  ExperimentJson plot = figure("Test loss by rate and batch", "learning rate", "test loss", true, true);
+  ExperimentJson best_plot = figure("Best rate by batch", "batch", "learning rate", true, true);
+  std::vector<std::pair<double, double>> best;
+  for (const std::int64_t size : {16, 64, 256}) {
+    const ExperimentJson results =
+        run_part({.title = "Batch size against rate",
+                  .problems = choices({fmt::format("mlp,data=blobs,width=32,batch={0},label=batches of {0}", size)}),
+                  .optimizers = choices({"sgd,label=gradient descent"}),
+                  .seeds = 3,
+                  .budget = 8 * 2000 / size,
+                  .tune = 13,
+                  .tune_low = 1e-3,
+                  .tune_high = 10,
+                  .points = 10},
+                 options, answer);
+    if (answer.signal != 0) return answer;
+    const ExperimentJson& tuning = results["problems"][0]["optimizers"][0]["tuning"];
+    std::vector<std::pair<double, double>> points;
+    for (const ExperimentJson& trial : tuning["trials"])
+      if (trial[1].is_number()) points.emplace_back(trial[0], trial[1]);
+    std::sort(points.begin(), points.end());
+    add_series(plot, fmt::format("batches of {}", size), points, true);
+    if (tuning["rate"].is_number()) best.emplace_back(static_cast<double>(size), tuning["rate"]);
+    answer.sentences.push_back(fmt::format("Batches of {}: the best of 13 rates is {}.", size, tuning["rate"].dump()));
+  }
+  add_series(best_plot, "best rate", best, true);
+  answer.figures = {plot, best_plot};
+  if (best.size() > 1) {
+    const double slope =
+        std::log(best.back().second / best.front().second) / std::log(best.back().first / best.front().first);
+    answer.sentences.push_back(
+        fmt::format("From batches of {} to {} the best rate changes like batch^{:.2f}. The linear rule "
+                    "says 1, the square-root rule 0.5; both end where the rate meets the curvature.",
+                    best.front().first, best.back().first, slope));
+  }
+  return answer;
+}
+
+}  // namespace
+
+std::vector<Experiment> experiments_of_runs() {
+  return {{{"adam", "Does Adam beat gradient descent, and when not?"}, adam},
+          {{"batch", "Mini-batches or the full batch?"}, batch},
+          {{"lbfgs", "When is L-BFGS the right method, and when does it fail?"}, lbfgs},
+          {{"warmup", "What does warm-up do?"}, warmup},
+          {{"batch-rate", "If the batch grows, must the learning rate?"}, batch_rate}};
+}
+
+}  // namespace joist::lab

@@ -1,0 +1,45 @@
+// One run of one optimizer on one problem: what decides it, and what came of it.
+#pragma once
+
+#include <joist/tools/lab/choice.h>
+
+#include <cstdint>
+#include <string>
+
+namespace joist::lab {
+
+/// Everything that a run's result depends on.
+struct Job {
+  Choice problem{}, optimizer{};
+  std::uint64_t seed = 0;
+  std::int64_t budget = 0;       ///< gradients that the optimizer may ask for
+  std::int64_t points = 20;      ///< of the curves
+  std::int64_t instruments = 0;  ///< points at which curvature, noise and layers are measured; 0: never
+  bool path = false;             ///< keep the parameters of every step: problems of two parameters
+  bool landscape = false;        ///< compute the loss around the end
+
+  /// One line of JSON. The same text, the same result.
+  std::string text() const;
+  /// Of text(): a name for its files.
+  std::string key() const;
+  static Job parse(const std::string& text);
+};
+
+/// Two JSON texts: what is the same on every machine of one instruction set, and how long it took.
+struct Outcome {
+  std::string result{}, timing{};
+};
+
+/// Uses as many threads as set_threads() says. A run that diverges is a result like any other.
+Outcome run_job(const Job& job);
+
+/// Throws what is wrong with an optimizer's name or settings, before any run.
+void check_optimizer(const Choice& optimizer);
+/// Settings that run_job() takes beside the optimizer's own: schedule, warmup, clip_norm, proximal_l1, gradient_noise.
+struct TrainingSetting {
+  const char* name;
+  const char* help;
+};
+const std::vector<TrainingSetting>& training_settings();
+
+}  // namespace joist::lab

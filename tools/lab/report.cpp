@@ -1,0 +1,71 @@
+#include <joist/core/formats/store.h>
+#include <joist/tools/lab/figures.h>
+#include <joist/tools/lab/page.h>
+#include <joist/tools/lab/report.h>
+#include <joist/tools/report/draw.h>
+#include <joist/tools/report/page.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace joist::lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* style = R"(
+body { font: 15px/1.5 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #202020; max-width: 1120px;
+       margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.6em; }
+h2 { font-size: 1.25em; margin-top: 2em; border-bottom: 1px solid #ddd; }
+table { border-collapse: collapse; margin: 1em 0; }
+th, td { padding: .25em .9em .25em 0; text-align: left; border-bottom: 1px solid #eee;
+         font-variant-numeric: tabular-nums; }
+.row { display: flex; flex-wrap: wrap; gap: 1em; }
+figure { margin: .5em 0; }
+figcaption { font-weight: 600; font-size: 13px; max-width: 500px; }
+.chart svg, canvas { max-width: 100%; height: auto; }
+.turn { cursor: grab; touch-action: none; }
+.tick { font-size: 10.5px; fill: #444; }
+.axis { font-size: 11.5px; fill: #202020; }
+.legend { display: flex; flex-wrap: wrap; gap: .2em 1em; font-size: 13px; max-width: 520px; }
+.item { cursor: pointer; }
+.off { opacity: .35; }
+.swatch { display: inline-block; width: 10px; height: 10px; margin-right: 5px; }
+.buttons { font-size: 12px; color: #555; }
+.clock { display: flex; align-items: center; gap: .5em; margin: .5em 0; }
+.slider { flex: 1; max-width: 600px; }
+.warning { color: #a04000; }
+)";
+
+}  // namespace
+
+std::string report_html(const std::string& results) {
+  Json json = Json::parse(results);
+  Json colours = Json::array();
+  for (int i = 0; i < 20; ++i) colours.push_back(fmt::format("#{:06x}", class_colour(i)));
+  json["colours"] = colours;
+  std::string data = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;) data.replace(at, 1, "\\u003c");
+  const std::string title = escaped(json.value("title", "Optimizers compared"));
+  std::string reading;
+  for (const Json& line : json.at("reading")) reading += "<li>" + escaped(line.get<std::string>()) + "</li>\n";
+  std::string question;
+  if (json.contains("question")) question = "<p><b>" + escaped(json["question"].get<std::string>()) + "</b></p>\n";
+  std::string html =
+      "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>" +
+      title + "</title><style>" + style + "</style></head><body>\n<h1>" + title + "</h1>\n" + question;
+  html += "<noscript><p>The figures need JavaScript; figures/ holds them as pictures.</p></noscript>\n";
+  if (!reading.empty()) html += "<ul>" + reading + "</ul>\n";
+  html += "<script type=\"application/json\" id=\"data\">" + data + "</script>\n<script>";
+  for (const char* part : {page_charts, page_fields, page_sections}) html += part;
+  return html + "</script>\n</body></html>\n";
+}
+
+void write_report(const std::string& results, const std::string& out) {
+  store_file(out + "/report.html", report_html(results));
+  write_figures(results, out + "/figures");
+}
+
+}  // namespace joist::lab
