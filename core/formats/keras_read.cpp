@@ -148,6 +148,13 @@ class Converter {
   Archive to_{};
 };
 
+bool has_flatten(const Archive& archive) {
+  return std::any_of(archive.attributes.begin(), archive.attributes.end(), [](const auto& attribute) {
+    return attribute.first.find("/flatten") != std::string::npos ||
+           (attribute.first == "model_config" && attribute.second.find("\"Flatten\"") != std::string::npos);
+  });
+}
+
 }  // namespace
 
 bool is_keras(const Archive& archive) {
@@ -172,8 +179,16 @@ Archive read_keras_zip(const ZipReader& zip) {
 
 Archive keras_as_torch(const Archive& archive) {
   Converter converter(archive);
-  for (const KerasLayer& layer : keras_layers(archive)) converter.add(layer);
-  return converter.finish();
+  const std::vector<KerasLayer> layers = keras_layers(archive);
+  for (const KerasLayer& layer : layers) converter.add(layer);
+  Archive result = converter.finish();
+  const bool told =
+      std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return !layer.flattened.empty(); });
+  if (!told && has_flatten(archive))
+    result.skipped.push_back({"Flatten",
+                              "the file does not tell what shape is flattened: the inputs of the Dense after "
+                              "it stay in Keras's order (height, width, channel); the .keras file tells"});
+  return result;
 }
 
 }  // namespace joist
