@@ -31,6 +31,10 @@ struct TrainOptions {
   std::string task = "auto";
   std::string model = "auto";
   std::string from{};
+  std::string map{};     ///< how names of --from become the model's, see MappingOptions
+  std::string fresh{};   ///< patterns of fields that do not come from --from
+  std::string freeze{};  ///< patterns of parameters that do not learn
+  std::string rates{};   ///< "PATTERN=FACTOR,…" of the learning rate
   std::string out{};
   std::string labels = "fail";
   std::int64_t size = 0;
@@ -70,6 +74,9 @@ struct TrainOptions {
   std::set<std::string> given{};
 };
 
+/// The parts of a list with commas; those inside braces ({a,b}) divide nothing.
+std::vector<std::string> split_list(const std::string& text);
+
 /// What the table says of one option.
 struct OptionInfo {
   const char* name;   ///< --name on the command line, name = … in a configuration file
@@ -92,7 +99,27 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"val", "PATH", "data held apart for evaluation", run, false}, o.val);
   visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
-  visit(OptionInfo{"from", "FILE", "start from the weights of a checkpoint of the same model", run, true}, o.from);
+  visit(
+      OptionInfo{
+          "from", "FILE",
+          "start from these weights: joist's, PyTorch's, safetensors, Keras's, ONNX's, NumPy's …; a head of other "
+          "classes begins anew",
+          run, true},
+      o.from);
+  visit(
+      OptionInfo{
+          "map", "FROM=TO,…|shape",
+          "names of --from that become others, by patterns (encoder.**=backbone.**; nothing after = leaves out); "
+          "shape: the rest by shape and order",
+          run, true},
+      o.map);
+  visit(OptionInfo{"fresh", "PATTERN,…", "parts of the model that do not come from --from", run, true}, o.fresh);
+  visit(OptionInfo{"freeze", "PATTERN,…", "parts of the model that do not learn, such as stem,layer1 or **.bn*", run,
+                   true},
+        o.freeze);
+  visit(OptionInfo{"rates", "PATTERN=FACTOR,…", "learning rates of parts of the model, as factors: backbone=0.1", run,
+                   true},
+        o.rates);
   visit(OptionInfo{"out", "DIR", "folder of the results", run, false}, o.out);
   visit(OptionInfo{"labels", "fail|repair|drop", "what to do about labels that are wrong", run, true}, o.labels);
   visit(OptionInfo{"size", "PIXELS",

@@ -49,6 +49,7 @@ class Learner {
   TrainOptions options_;
   std::vector<Field> fields_;
   FlatParameters parameters_;
+  std::vector<double> factors_{};  // of the rate, per group
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
 };
