@@ -25,17 +25,6 @@ void gather(const Array& from, Array& to) {
   throw InternalError({.where = "\"" + printable(name) + "\"", .what = std::move(what)});
 }
 
-void require_array_name(const std::string& name) {
-  if (!is_printable(name)) refuse(name, "the name of an array is not UTF-8 text without control characters");
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('/', begin), name.size());
-    const std::string_view part = std::string_view(name).substr(begin, end - begin);
-    if (part.empty() || part == "." || part == "..")
-      refuse(name, "the name of an array has an empty, \".\" or \"..\" part between its slashes");
-    begin = end + 1;
-  }
-}
-
 }  // namespace
 
 const Array* Archive::find(std::string_view name) const noexcept {
@@ -44,10 +33,21 @@ const Array* Archive::find(std::string_view name) const noexcept {
   return found == arrays.end() ? nullptr : &found->array;
 }
 
+std::string obstacle_of_name(const std::string& name) {
+  if (!is_printable(name)) return "is not UTF-8 text without control characters";
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view part = std::string_view(name).substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..") return "has an empty, \".\" or \"..\" part between its slashes";
+    begin = end + 1;
+  }
+  return {};
+}
+
 void require_writable(const Archive& archive) {
   std::set<std::string_view> names;
   for (const auto& [name, array] : archive.arrays) {
-    require_array_name(name);
+    if (const std::string why = obstacle_of_name(name); !why.empty()) refuse(name, "the name of an array " + why);
     if (!array.defined()) refuse(name, "the array has no memory");
     if (!array.device().on_host()) refuse(name, "the array is not in host memory");
     if (!names.insert(name).second) refuse(name, "two arrays have this name");

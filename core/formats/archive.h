@@ -32,6 +32,9 @@ struct Archive {
   const Array* find(std::string_view name) const noexcept;
 };
 
+/// Why an array of an archive cannot have this name ("has an empty part …"); "" when it can.
+std::string obstacle_of_name(const std::string& name);
+
 /// Throws InternalError unless every name is writable: UTF-8 without control characters, no empty, "." or ".." part
 /// between slashes, none twice, none both an array and a group; arrays on the host; attributes UTF-8 without NUL.
 void require_writable(const Archive& archive);

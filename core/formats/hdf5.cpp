@@ -233,9 +233,9 @@ std::vector<std::byte> hdf5_image(const Archive& archive) {
   }
 }
 
-Archive read_hdf5(const std::filesystem::path& path) {
-  const std::string where = path.string();
-  std::vector<std::byte> bytes = read_file(path);
+Archive read_hdf5(const std::filesystem::path& path) { return read_hdf5(path.string(), read_file(path)); }
+
+Archive read_hdf5(const std::string& where, std::vector<std::byte> bytes) {
   const bool own = verify_own(where, bytes);
   require_hdf5_signature(where, bytes);
 

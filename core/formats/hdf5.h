@@ -28,7 +28,11 @@ std::vector<std::byte> hdf5_image(const Archive& archive);
 /// Dtype, and links to other files, are listed in `skipped`. The bytes are parsed in a process of its own that can open
 /// nothing; when it crashes, hangs or claims more than 64 MiB + 32 times the file's size, that is a DataError too.
 /// Throws EnvironmentError when the helper is missing.
+/// Texts of the root group are its attributes; those of other groups and data sets are called "path@name", and lists of
+/// texts are joined by line ends.
 Archive read_hdf5(const std::filesystem::path& path);
+/// The same for the bytes of a file; `where` stands in messages.
+Archive read_hdf5(const std::string& where, std::vector<std::byte> bytes);
 
 /// Throws EnvironmentError unless the helper process can be found, so that a long run finds out at its start.
 void require_hdf5();

@@ -18,7 +18,7 @@ namespace joist {
 enum class FrameKind : std::uint32_t { read, write, attribute, array, skipped, image, end, failure };
 
 struct Frame {
-  static constexpr std::uint32_t expected_magic = 0x31485A4A;  // "JZH1"; counts up when anything in this file changes
+  static constexpr std::uint32_t expected_magic = 0x32485A4A;  // "JZH2"; counts up when anything in this file changes
 
   std::uint32_t magic = expected_magic;
   FrameKind kind = FrameKind::end;

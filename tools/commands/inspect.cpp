@@ -1,5 +1,5 @@
 #include <joist/core/error.h>
-#include <joist/core/formats/hdf5.h>
+#include <joist/core/formats/checkpoint_file.h>
 #include <joist/core/formats/sha256.h>
 #include <joist/core/kernels.h>
 #include <joist/layers/summary.h>
@@ -18,7 +18,8 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   joist inspect runs/site/best.h5
-  joist inspect keras_weights.h5 --json tensors.json
+  joist inspect model.pth --json tensors.json
+  joist inspect model.safetensors.index.json            all shards; also .npz, .keras, .h5, .onnx, .gguf, .weights
   joist inspect runs/site/best.h5 --layers
   joist inspect --model resnet18 --size 224
       one row per operation with its parameters, FLOPs and memory, and the receptive fields
@@ -93,21 +94,24 @@ int inspect(const Given& given, const ModelRegistry& registry) {
                       .expected = "a checkpoint, or --model with the name of a model",
                       .remedy = "joist inspect --help"});
   if (given.layers || !given.model.empty()) return inspect_model(given, registry);
-  const Archive archive = read_hdf5(given.file);
+  const StoredArchive archive = open_checkpoint_file(given.file, KerasWeights::as_stored);
   auto list = nlohmann::ordered_json::array();
   std::int64_t numbers = 0;
-  for (const NamedArray& named : archive.arrays) {
-    std::vector<std::int64_t> shape(named.array.shape().begin(), named.array.shape().end());
-    list.push_back({{"name", named.name}, {"shape", shape}, {"dtype", name_of(named.array.dtype())}});
-    if (given.digests) list.back()["sha256"] = digest(named.array);
-    fmt::print("{:<48} {:<9} {} {}\n", named.name, name_of(named.array.dtype()), named.array.shape().text(),
-               list.back().value("sha256", ""));
-    numbers += named.array.elements();
+  for (const StoredArray& array : archive.arrays) {
+    std::vector<std::int64_t> shape(array.shape.begin(), array.shape.end());
+    list.push_back({{"name", array.name}, {"shape", shape}, {"dtype", name_of(array.dtype)}});
+    if (!array.stored_as.empty()) list.back()["stored_as"] = array.stored_as;
+    if (!array.tied_to.empty()) list.back()["tied_to"] = array.tied_to;
+    if (given.digests) list.back()["sha256"] = digest(array.load());
+    fmt::print("{:<48} {:<9} {}{}{} {}\n", array.name, name_of(array.dtype), array.shape.text(),
+               array.stored_as.empty() ? "" : " stored as " + array.stored_as,
+               array.tied_to.empty() ? "" : " same memory as " + array.tied_to, list.back().value("sha256", ""));
+    if (array.tied_to.empty()) numbers += array.shape.elements();
   }
   for (const Skipped& skipped : archive.skipped) fmt::print("{:<48} not read: {}\n", skipped.name, skipped.why);
   for (const auto& [name, text] : archive.attributes)
     fmt::print("{}: {}\n", name, text.size() > 200 ? fmt::format("({} bytes of text)", text.size()) : text);
-  fmt::print("{} arrays, {} numbers{}\n", archive.arrays.size(), numbers,
+  fmt::print("{} arrays, {} numbers; format: {}{}\n", archive.arrays.size(), numbers, archive.format,
              archive.foreign ? ", not written by joist" : "");
   write_result(given.json, list.dump(1) + "\n");
   return 0;
@@ -120,7 +124,7 @@ void add_inspect(CLI::App& app, Context& context) {
       "inspect", "Lists the tensors of a checkpoint, or the layers of a model and what part of a picture each sees");
   command->footer(examples);
   const auto given = std::make_shared<Given>();
-  command->add_option("file", given->file, "an HDF5 file: joist's own, or of Keras and h5py")->type_name("FILE");
+  command->add_option("file", given->file, "a checkpoint of any format")->type_name("FILE");
   command->add_option("--json", given->json, "write [{\"name\", \"shape\", \"dtype\"}], or the layers, here")
       ->type_name("FILE");
   command->add_flag("--digests", given->digests,

@@ -77,12 +77,13 @@ class Reader {
  public:
   Reader(hid_t file, std::uint64_t most_bytes) : file_(file), left_(most_bytes) {}
 
-  void send_attributes() {
-    const Handle root(H5Gopen2(file_, "/", H5P_DEFAULT), "no root group");
+  /// Texts and lists of texts; what else the root has is listed as skipped. Those of the object at `path` are called
+  /// "path@name".
+  void send_attributes(hid_t object, const std::string& path) {
     std::vector<std::string> names;
     hsize_t start = 0;
-    checked(H5Aiterate2(root, H5_INDEX_NAME, H5_ITER_INC, &start, collect_attribute, &names), "attributes");
-    for (const std::string& name : names) send_attribute(root, name);
+    checked(H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, &start, collect_attribute, &names), "attributes");
+    for (const std::string& name : names) send_attribute(object, path, name);
   }
 
   void send_group(hid_t group, const std::string& path, int depth) {
@@ -90,6 +91,7 @@ class Reader {
     H5O_info_t info{};
     checked(H5Oget_info(group, &info), path);
     if (!groups_.insert(info.addr).second) return skip(path, "another name of a group");
+    send_attributes(group, path);
     for (const auto& [name, type] : links_of(group, path.empty() ? "/" : path)) {
       const std::string full = path.empty() ? name : path + "/" + name;
       if (type == H5L_TYPE_SOFT) {
@@ -148,31 +150,54 @@ class Reader {
     const Bytes values(bytes);
     if (bytes > 0) checked(H5Dread(set, type_of(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data.get()), name);
     send(frame, name, values.span());
+    send_attributes(set, name);
   }
 
-  void send_attribute(hid_t root, const std::string& name) const {
-    const Handle attribute(H5Aopen(root, name.c_str(), H5P_DEFAULT), name);
+  void send_attribute(hid_t object, const std::string& path, const std::string& name) {
+    const Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), name);
     const Handle type(H5Aget_type(attribute), name);
     const Handle space(H5Aget_space(attribute), name);
-    if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_type(space) != H5S_SCALAR)
-      return skip(name, "attribute that is not one string");
-    if (checked(H5Tis_variable_str(type), name) > 0) {
-      char* text = nullptr;
-      checked(H5Aread(attribute, type, &text), name);
-      send(FrameKind::attribute, name, text ? text : "");
-      H5free_memory(text);
+    const int rank = H5Sget_simple_extent_ndims(space);
+    const bool text = H5Tget_class(type) == H5T_STRING && (H5Sget_simple_extent_type(space) == H5S_SCALAR || rank == 1);
+    if (!text) {
+      if (path.empty()) skip(name, "attribute that is neither text nor a list of texts");
       return;
     }
+    const std::string full = path.empty() ? name : path + "@" + name;
+    const auto count = static_cast<std::size_t>(checked(H5Sget_simple_extent_npoints(space), name));
+    if (count > left_ / 8) throw Failure("attribute \"" + name + "\" claims to be far longer than the file");
+    const bool varying = checked(H5Tis_variable_str(type), name) > 0;
+    send(FrameKind::attribute, full,
+         varying ? varying_texts(attribute, type, space, count, name) : fixed_texts(attribute, type, count, name));
+  }
+
+  // Several texts are joined by line ends.
+  std::string varying_texts(hid_t attribute, hid_t type, hid_t space, std::size_t count,
+                            const std::string& name) const {
+    std::vector<char*> texts(count);
+    if (count > 0) checked(H5Aread(attribute, type, texts.data()), name);
+    std::string joined;
+    for (std::size_t i = 0; i < count; ++i) (joined += i > 0 ? "\n" : "") += texts[i] ? texts[i] : "";
+    if (count > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, texts.data());
+    return joined;
+  }
+  std::string fixed_texts(hid_t attribute, hid_t type, std::size_t count, const std::string& name) const {
     const std::size_t size = H5Tget_size(type);
-    if (size > left_) throw Failure("attribute \"" + name + "\" claims to be far longer than the file");
-    std::string text(size, '\0');
-    checked(H5Aread(attribute, type, text.data()), name);
-    if (H5Tget_strpad(type) == H5T_STR_SPACEPAD) {
-      text.erase(text.find_last_not_of(' ') + 1);
-    } else {
-      text.erase(std::min(text.find('\0'), text.size()));
+    if (size != 0 && count > left_ / size)
+      throw Failure("attribute \"" + name + "\" claims to be far longer than the file");
+    std::string texts(size * count, '\0');
+    if (!texts.empty()) checked(H5Aread(attribute, type, texts.data()), name);
+    std::string joined;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string text = texts.substr(i * size, size);
+      if (H5Tget_strpad(type) == H5T_STR_SPACEPAD) {
+        text.erase(text.find_last_not_of(' ') + 1);
+      } else {
+        text.erase(std::min(text.find('\0'), text.size()));
+      }
+      (joined += i > 0 ? "\n" : "") += text;
     }
-    send(FrameKind::attribute, name, text);
+    return joined;
   }
 
   hid_t file_;
@@ -189,7 +214,6 @@ void read_archive(const Frame& request) {
   enter_sandbox(program_bytes + request.data_bytes + 2 * request.most_bytes, request.cpu_seconds);
   const Handle file = open_image(image);
   Reader reader(file, request.most_bytes);
-  reader.send_attributes();
   const Handle root(H5Gopen2(file, "/", H5P_DEFAULT), "no root group");
   reader.send_group(root, {}, 0);
   send(FrameKind::end);

@@ -161,6 +161,19 @@ void read(const Entry& entry, AugmentChoice& choice) {
 
 }  // namespace
 
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts(text.empty() ? 0 : 1);
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    if (c == ',' && depth <= 0)
+      parts.emplace_back();
+    else if (c != ' ')
+      parts.back() += c;
+  }
+  return parts;
+}
+
 Duration Duration::parse(const std::string& text, const std::string& option) {
   const char* begin = text.c_str();
   char* end = nullptr;

@@ -43,6 +43,9 @@ struct TrainOptions {
   std::string task = "auto";
   std::string model = "auto";
   std::string from{};
+  std::string map{};     ///< how names of --from become the model's, see MappingOptions
+  std::string fresh{};   ///< patterns of fields that do not come from --from
+  std::string rates{};   ///< "PATTERN=FACTOR,…" of the learning rate
   std::string out{};
   std::string labels = "fail";
   std::int64_t size = 0;
@@ -79,7 +82,7 @@ struct TrainOptions {
   std::string backgrounds{};
   double balance = 0;
   double class_weights = 0;
-  std::string freeze{};
+  std::string freeze{};  ///< patterns of parts that do not learn
   std::int64_t patience = 0;
   std::int64_t tile = 0;
   double tile_overlap = 0.2;
@@ -92,6 +95,9 @@ struct TrainOptions {
   /// Names of the options that the user gave, on the command line or in a file.
   std::set<std::string> given{};
 };
+
+/// The parts of a list with commas, without their spaces; commas inside braces ({a,b}) divide nothing.
+std::vector<std::string> split_list(const std::string& text);
 
 /// What the table says of one option.
 struct OptionInfo {
@@ -115,7 +121,24 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"val", "PATH", "data held apart for evaluation", run, false}, o.val);
   visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
-  visit(OptionInfo{"from", "FILE", "start from the weights of a checkpoint of the same model", run, true}, o.from);
+  visit(
+      OptionInfo{
+          "from", "FILE",
+          "start from these weights: joist's, PyTorch's, safetensors, Keras's, ONNX's, NumPy's …; a head of other "
+          "classes begins anew",
+          run, true},
+      o.from);
+  visit(
+      OptionInfo{
+          "map", "FROM=TO,…|shape",
+          "names of --from that become others, by patterns (encoder.**=backbone.**; nothing after = leaves out); "
+          "shape: the rest by shape and order",
+          run, true},
+      o.map);
+  visit(OptionInfo{"fresh", "PATTERN,…", "parts of the model that do not come from --from", run, true}, o.fresh);
+  visit(OptionInfo{"rates", "PATTERN=FACTOR,…", "learning rates of parts of the model, as factors: backbone=0.1", run,
+                   true},
+        o.rates);
   visit(OptionInfo{"out", "DIR", "folder of the results", run, false}, o.out);
   visit(OptionInfo{"labels", "fail|repair|drop", "what to do about labels that are wrong", run, true}, o.labels);
   visit(OptionInfo{"size", "PIXELS",
@@ -196,7 +219,7 @@ void visit_options(Options& o, Visit&& visit) {
         o.class_weights);
   visit(
       OptionInfo{
-          "freeze", "PATTERNS",
+          "freeze", "PATTERN,…",
           "layers that stay as they are, with the statistics of their normalizations: \"stem,down*,stage*\" is the "
           "backbone of yolo_n",
           recipe, true},

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 
 #include <fmt/format.h>
@@ -60,6 +61,53 @@ std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const Train
   std::unique_ptr<Optimizer> optimizer = make_optimizer(options.optimizer, parameters, settings);
   optimizer->train();
   return optimizer;
+}
+
+struct PartRate {
+  std::string pattern;
+  double factor;
+};
+
+std::vector<PartRate> part_rates(const std::string& text) {
+  std::vector<PartRate> rates;
+  for (const std::string& part : split_list(text)) {
+    const std::size_t equals = part.rfind('=');
+    char* end = nullptr;
+    const double factor = equals == part.npos ? -1 : std::strtod(part.c_str() + equals + 1, &end);
+    if (equals == part.npos || equals + 1 == part.size() || *end != '\0' || !(factor >= 0 && factor <= 1000))
+      throw UsageError(
+          {.where = "--rates", .what = "\"" + part + "\"", .expected = "PATTERN=FACTOR, such as backbone=0.1"});
+    rates.push_back({part.substr(0, equals), factor});
+  }
+  return rates;
+}
+
+bool names_part(const std::string& pattern, const std::string& name) {
+  return matches(pattern, name) || matches(pattern + ".**", name);
+}
+
+// The usual groups, each once per factor: "weight", "weight * 0.1".
+Grouping grouping_for(const std::string& text, std::span<const Field> fields) {
+  const std::vector<PartRate> rates = part_rates(text);
+  for (const PartRate& rate : rates)
+    if (std::none_of(fields.begin(), fields.end(),
+                     [&](const Field& field) { return field.trainable && names_part(rate.pattern, field.name); }))
+      throw UsageError({.where = "--rates", .what = "no parameter fits \"" + rate.pattern + "\""});
+  if (rates.empty()) return by_kind;
+  return [rates](const Field& field) {
+    ParameterGroup group = by_kind(field);
+    for (const PartRate& rate : rates)
+      if (names_part(rate.pattern, field.name)) {
+        group.name += fmt::format(" * {}", rate.factor);
+        break;
+      }
+    return group;
+  };
+}
+
+double factor_of(const std::string& group) {
+  const std::size_t star = group.find(" * ");
+  return star == group.npos ? 1 : std::stod(group.substr(star + 3));
 }
 
 }  // namespace
@@ -177,25 +225,10 @@ std::int64_t accumulated_batches(const TrainOptions& options) {
 
 namespace {
 
-std::vector<std::string> patterns_of(const std::string& text) {
-  std::vector<std::string> patterns;
-  int depth = 0;  // a comma within {a,b} belongs to the pattern
-  std::string one;
-  for (const char c : text + ",") {
-    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
-    if (c != ',' || depth > 0) {
-      if (c != ' ') one += c;
-    } else if (!one.empty()) {
-      patterns.push_back(std::exchange(one, {}));
-    }
-  }
-  return patterns;
-}
-
 // Freezes parameters and returns those buffers that go with them.
 std::vector<Field> freeze_fields(const std::vector<Field>& fields, const std::string& text) {
   std::vector<Field> buffers;
-  for (const std::string& pattern : patterns_of(text)) {
+  for (const std::string& pattern : split_list(text)) {
     const std::vector<std::string> names = freeze(fields, pattern);
     for (const Field& field : fields) {
       if (field.trainable) continue;
@@ -217,8 +250,9 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
     : options_(options),
       fields_(std::move(fields)),
       frozen_buffers_(freeze_fields(fields_, options.freeze)),
-      parameters_(fields_),
+      parameters_(fields_, grouping_for(options.rates, fields_)),
       optimizer_(optimizer_for(parameters_, options)) {
+  for (const FlatParameters::Group& group : parameters_.groups()) factors_.push_back(factor_of(group.name));
   if (options.average_decay > 0)
     average_ = std::make_unique<MovingAverage>(
         parameters_, fields_, AverageOptions{.decay = options.average_decay, .tau = options.average_tau});
@@ -240,7 +274,8 @@ bool Learner::step_at(double rate) {
     parameters_.clear_gradients();
     return false;
   }
-  for (GroupSettings& group : optimizer_->groups()) group.lr = rate;
+  std::size_t index = 0;
+  for (GroupSettings& group : optimizer_->groups()) group.lr = rate * factors_[index++ % factors_.size()];
   optimizer_->step();
   restore_buffers();
   return true;
@@ -254,8 +289,9 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
   }
   const double rate = options_.lr * rate_factor(step, plan);
   const double warm = schedule::warmed_up(step, options_.warmup);
+  std::size_t index = 0;
   for (GroupSettings& group : optimizer_->groups()) {
-    group.lr = rate;
+    group.lr = rate * factors_[index++ % factors_.size()];  // an optimizer of two kinds has each group twice
     if (options_.optimizer == "sgd" && options_.momentum > momentum_at_start)
       group.momentum = schedule::linear(warm, momentum_at_start, options_.momentum);
   }

@@ -59,6 +59,7 @@ class Learner {
   std::vector<Field> frozen_buffers_;
   std::vector<Array> kept_buffers_{};
   FlatParameters parameters_;
+  std::vector<double> factors_{};  // of the rate, per group
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
 };

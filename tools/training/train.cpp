@@ -1,3 +1,4 @@
+#include <joist/core/formats/checkpoint_file.h>
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
@@ -8,6 +9,7 @@
 #include <joist/tools/training/train.h>
 #include <joist/tools/training/trainer.h>
 #include <joist/tools/training/trial.h>
+#include <joist/tools/training/weight_mapping.h>
 
 #include <filesystem>
 
@@ -64,22 +66,39 @@ void require_same_run(const Checkpoint& before, const TrainingTask& task, const 
                                          before.description.classes.size())});
 }
 
-void start_from(const std::string& file, TrainingTask& task) {
-  const Checkpoint checkpoint = read_checkpoint(file);
-  if (checkpoint.description.model != task.description().model)
-    throw DataError({.where = file,
+// The weights of a checkpoint of joist under the names of its model; of other files what they hold.
+StoredArchive weights_in(const TrainOptions& options, const ModelDescription& wanted) {
+  StoredArchive archive = open_checkpoint_file(options.from);
+  if (archive.foreign) return archive;
+  const Checkpoint checkpoint = read_checkpoint(options.from);
+  if (checkpoint.description.model != wanted.model && options.map.empty() && options.fresh.empty())
+    throw DataError({.where = options.from,
                      .what = "a checkpoint of the model " + checkpoint.description.model,
-                     .expected = task.description().model,
-                     .remedy = "--model " + checkpoint.description.model});
-  load_weights(task.model().fields(), checkpoint.best_weights(), file);
+                     .expected = wanted.model,
+                     .remedy = "--model " + checkpoint.description.model + ", or --map for parts that are alike"});
+  Archive weights{.foreign = false};
+  for (const NamedState& state : checkpoint.best_weights()) weights.arrays.push_back({state.name, state.array});
+  return stored(std::move(weights), "joist");
+}
+
+void start_from(const TrainOptions& options, TrainingTask& task, Console& console) {
+  MappingOptions mapping{.fresh = split_list(options.fresh)};
+  for (const std::string& rule : split_list(options.map))
+    if (rule == "shape")
+      mapping.by_shape = true;
+    else
+      mapping.rules.push_back(rule);
+  for (const std::string& line :
+       load_mapped(task.model().fields(), weights_in(options, task.description()), mapping, options.from))
+    console.line(line);
 }
 
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
-                           options.model, parameters, options.size, options.size, options.optimizer, options.lr,
-                           options.batch, options.threads));
+  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads", options.model,
+                           parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
+                           options.threads));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
 
@@ -103,7 +122,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (before) {
     require_same_run(*before, *task, folder.last().string());
   } else if (!options.from.empty()) {
-    start_from(options.from, *task);
+    start_from(options, *task, console);
   }
   say_what_runs(options, *task, console);
   if (find_rate) return find_learning_rate(options, *task, console, folder.path().string());

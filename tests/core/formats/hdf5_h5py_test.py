@@ -21,7 +21,7 @@ if not os.access(HELPER, os.X_OK):
 
 READ, WRITE, ATTRIBUTE, ARRAY, SKIPPED, IMAGE, END, FAILURE = range(8)
 HEAD = struct.Struct("<IIQQII8qQQ")
-MAGIC = 0x31485A4A
+MAGIC = 0x32485A4A
 DTYPES = ["<f4", "<f8", "<f2", "bfloat16", "<i8", "<i4", "i1", "u1", "bool"]
 
 
@@ -105,10 +105,17 @@ class FromH5py(unittest.TestCase):
             file.attrs["long"] = "x" * 200000
             file.attrs["number"] = 3
             file.attrs["names"] = ["a", "b"]
+            file.attrs["fixed names"] = np.array([b"kernel", b"bias"])
+            group = file.create_group("layer")
+            group.attrs["weight_names"] = ["kernel", "bias"]
+            group.attrs["number"] = 3
+            group.create_dataset("kernel", data=np.zeros(3, "f4")).attrs["dtype"] = "bfloat16"
 
         seen = self.answer(make)
-        self.assertEqual(seen.attributes, {"标题": "安全帽", "fixed": "abc", "long": "x" * 200000})
-        self.assertEqual(set(seen.skipped), {"number", "names"})
+        self.assertEqual(seen.attributes, {"标题": "安全帽", "fixed": "abc", "long": "x" * 200000,
+                                           "names": "a\nb", "fixed names": "kernel\nbias",
+                                           "layer@weight_names": "kernel\nbias", "layer/kernel@dtype": "bfloat16"})
+        self.assertEqual(set(seen.skipped), {"number"})
 
     def test_what_has_no_place_is_listed(self):
         def make(file):
