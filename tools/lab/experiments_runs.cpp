@@ -96,8 +96,8 @@ Answer lbfgs(const AskOptions& options) {
   Answer answer;
   const ExperimentJson results = run_part(
       {.title = "L-BFGS",
-       .problems = choices({"logistic,data=blobs,samples=1000,batch=0,precision=float64,judged_by=train,label=whole data (smooth)",
-                            "logistic,data=blobs,samples=1000,batch=16,precision=float64,label=batches of 16 (noise)"}),
+       .problems = choices({"logistic,data=blobs,samples=1000,batch=0,judged_by=train,label=whole data (smooth)",
+                            "logistic,data=blobs,samples=1000,batch=16,label=batches of 16 (noise)"}),
        .optimizers = choices(
            {"lbfgs,line_search_fn=strong_wolfe,label=L-BFGS", "adam,label=Adam", "sgd,momentum=0.9,label=momentum"}),
        .budget = 150,
