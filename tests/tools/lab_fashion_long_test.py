@@ -41,9 +41,9 @@ class Fashion(unittest.TestCase):
             self.assertLess(abs(statistics.mean(found) - value), 2 * deviation, optimizer["label"])
 
     def test_all_agree_on_a_convex_problem(self):
-        data = "logistic,samples=10000,batch=0,l2=0.1,judged_by=train"
+        data = "logistic,samples=2000,batch=0,l2=0.1,judged_by=train"
         best = lab("minimum", "--problem", data + ",precision=float64", "--optimizer", "lbfgs,line_search_fn=strong_wolfe,tolerance_change=1e-14",
-                   "--seeds", "1", "--budget", "100", "--points", "20")["optimizers"][0]["runs"][0]
+                   "--seeds", "1", "--budget", "80", "--points", "20")["optimizers"][0]["runs"][0]
         losses = best["test"]
         self.assertLess(losses[-2] - losses[-1], 1e-8, "the minimum is known to 1e-8")
         problem = lab("convex", "--problem", data, *(word for one in CONVEX for word in ("--optimizer", one)), "--seeds", "1",

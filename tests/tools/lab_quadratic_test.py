@@ -1,4 +1,4 @@
-# ctest: TIMEOUT 1800
+# ctest: TIMEOUT 300
 """quadratic_deep through `joist lab`: DeepOBS' published curves (Schneider, Balles and Hennig 2019; 10 seeds, tuned rates)."""
 import json
 import pathlib
