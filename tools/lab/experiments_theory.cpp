@@ -208,16 +208,17 @@ Answer edge(const AskOptions& options) {
       last = top;
     }
     answer.sentences.push_back(fmt::format(
-        "{} at rate {}: the sharpness begins at {:.2f}, rises to {:.2f} and ends at {:.2f}; 2/η is {:.2f}. At {} of {} "
+        "{} (rate {}): the sharpness begins at {:.2f}, rises to {:.2f} and ends at {:.2f}; 2/η is {:.2f}. At {} of {} "
         "points it is within 10 % of that line or above: {}.",
         one["label"].get<std::string>(), eta, first, highest, last, 2 / eta, above, list.size(),
         highest > 0.9 * 2 / eta ? "training has come to the edge" : "it has not come to the edge in this time"));
   }
   answer.sentences.push_back(
-      "On a quadratic, descent diverges where the sharpness exceeds 2/η. A network's sharpness grows while it learns, "
-      "until it "
-      "meets that line; then the loss falls no longer at every step but goes on falling over many (Cohen et al. "
-      "2021).");
+      "On a quadratic, descent diverges where the sharpness exceeds 2/η. A network's sharpness grows while it learns; "
+      "where "
+      "it meets that line the loss no longer falls at every step, but goes on falling over many (Cohen et al. 2021). "
+      "With "
+      "cross-entropy the sharpness sinks again once nearly all samples are right.");
   return answer;
 }
 
