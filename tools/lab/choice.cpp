@@ -26,6 +26,12 @@ void Choice::set(const std::string& setting, const std::string& value) {
       return;
     }
   settings.push_back({setting, value});
+  sort();
+}
+
+void Choice::sort() {
+  std::stable_sort(settings.begin(), settings.end(),
+                   [](const OptimizerOption& a, const OptimizerOption& b) { return a.name < b.name; });
 }
 
 std::string Choice::text() const {
@@ -57,6 +63,7 @@ Choice parse_choice(const std::string& text, const std::string& where) {
   }
   const std::optional<std::string> label = choice.take("label");
   choice.label = label ? *label : choice.text();
+  choice.sort();
   return choice;
 }
 

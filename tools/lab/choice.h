@@ -18,6 +18,8 @@ struct Choice {
   /// The setting's value, taken out.
   std::optional<std::string> take(const std::string& setting);
   void set(const std::string& setting, const std::string& value);
+  /// Settings by name: the same choice has the same text, wherever it was read.
+  void sort();
   /// "adam,lr=0.001", without the label.
   std::string text() const;
   bool operator==(const Choice&) const = default;

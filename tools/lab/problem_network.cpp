@@ -101,7 +101,7 @@ struct NetworkSettings {
   std::string layers{};
   std::int64_t width = 0, samples = 0, batch = 128;
   double l1 = 0, l2 = 0;
-  std::string init = "pytorch", precision = "float32";
+  std::string init = "pytorch", precision = "float32", judged_by = "test";
 
   OptionTable table(const Choice& choice) {
     OptionTable result{free_text("data", data, choice),
@@ -110,7 +110,8 @@ struct NetworkSettings {
                        {"l1", l1, not_negative},
                        {"l2", l2, not_negative},
                        {"init", init, {"pytorch", "deepobs", "zero"}},
-                       {"precision", precision, {"float32", "float64"}}};
+                       {"precision", precision, {"float32", "float64"}},
+                       {"judged_by", judged_by, {"test", "train"}}};
     if (width > 0) result.push_back({"width", width, {.low = 1, .high = 100000}});
     if (layers.empty() || width > 0) return result;
     result.push_back(free_text("layers", layers, choice));
@@ -125,6 +126,7 @@ class NetworkProblem final : public Problem {
         order_(data_.train.count(), settings.batch, seed),
         l1_(settings.l1),
         l2_(settings.l2),
+        on_train_(settings.judged_by == "train"),
         dtype_(settings.precision == "float64" ? Dtype::float64 : Dtype::float32) {
     const Shape& shape = data_.train.inputs.shape();
     const bool ends = layers.find("linear CLASSES") != std::string::npos;
@@ -156,37 +158,44 @@ class NetworkProblem final : public Problem {
     if (!rows.defined() && !whole_.defined()) whole_ = inputs(data_.train, 0, data_.train.count());
     const Tensor x = rows.defined() ? to(index_select(Tensor(data_.train.inputs), rows), dtype_) : whole_;
     const Array y = rows.defined() ? index_select(Tensor(data_.train.classes), rows).value() : data_.train.classes;
-    Tensor result = mean(cross_entropy(network_(x), y));
-    for (const Field& field : fields_) {
-      if (field.name.ends_with("bias")) continue;
-      if (l2_ > 0) result = result + 0.5 * l2_ * sum(square(field.tensor));
-      if (l1_ > 0) result = result + l1_ * sum(abs(field.tensor));
-    }
-    return result;
+    return with_penalties(mean(cross_entropy(network_(x), y)));
   }
   Measure test() override {
     const Inference quiet;
     double losses = 0, right = 0;
-    const std::int64_t n = data_.test.count(), chunk = 500;
+    const Samples& judges = on_train_ ? data_.train : data_.test;
+    const std::int64_t n = judges.count(), chunk = 500;
     for (std::int64_t first = 0; first < n; first += chunk) {
       const std::int64_t last = std::min(n, first + chunk);
-      const Tensor logits = network_(inputs(data_.test, first, last));
-      const Array y = data_.test.classes.sliced(0, first, last);
+      const Tensor logits = network_(inputs(judges, first, last));
+      const Array y = judges.classes.sliced(0, first, last);
       losses += sum(to(cross_entropy(logits, y), Dtype::float64)).item();
       right += sum(eq(argmax(logits, 1), Tensor(y))).item();
     }
-    return {.loss = losses / static_cast<double>(n), .accuracy = right / static_cast<double>(n)};
+    const double loss = losses / static_cast<double>(n);
+    const double penalty = on_train_ ? with_penalties(Tensor::zeros({}, dtype_)).item() : 0;
+    return {.loss = loss + penalty, .accuracy = right / static_cast<double>(n)};
   }
+  const char* measure() const override { return on_train_ ? "training loss" : "test loss"; }
   std::int64_t batches() const override { return order_.batches(); }
   std::int64_t batch_size() const override { return order_.batch(); }
 
  private:
+  Tensor with_penalties(Tensor loss) const {
+    for (const Field& field : fields_) {
+      if (field.name.ends_with("bias")) continue;
+      if (l2_ > 0) loss = loss + 0.5 * l2_ * sum(square(field.tensor));
+      if (l1_ > 0) loss = loss + l1_ * sum(abs(field.tensor));
+    }
+    return loss;
+  }
   Tensor inputs(const Samples& samples, std::int64_t first, std::int64_t last) const {
     return to(Tensor(samples.inputs.sliced(0, first, last)), dtype_);
   }
   const DataSplit& data_;
   BatchOrder order_;
   double l1_, l2_;
+  bool on_train_;
   Dtype dtype_;
   Network network_{};
   Tensor whole_{};

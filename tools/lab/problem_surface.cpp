@@ -60,9 +60,12 @@ class SurfaceProblem final : public Problem {
 struct QuadraticSettings {
   std::int64_t batch = QuadraticDeep::batch;
   bool fixed_order = true;
+  std::string precision = "float32";
 
   OptionTable table(const Choice&) {
-    return {{"batch", batch, {.low = 0, .high = 1000, .with_high = true}}, {"fixed_order", fixed_order}};
+    return {{"batch", batch, {.low = 0, .high = 1000, .with_high = true}},
+            {"fixed_order", fixed_order},
+            {"precision", precision, {"float32", "float64"}}};
   }
 };
 
@@ -70,17 +73,19 @@ class QuadraticProblem final : public Problem {
  public:
   QuadraticProblem(const QuadraticSettings& settings, std::uint64_t seed)
       : order_(QuadraticDeep::samples, settings.batch, seed, settings.fixed_order),
-        point_(Array::from(std::vector<double>(QuadraticDeep::dimensions, 1.0), {QuadraticDeep::dimensions})) {
+        train_(in(data_.train, settings)),
+        test_(in(data_.test, settings)),
+        hessian_(in(data_.hessian, settings)),
+        point_(ones({QuadraticDeep::dimensions}, train_.dtype()).value()) {
     fields_ = {{"theta", point_, true}};
   }
   Tensor loss(std::int64_t batch) override {
     const Array rows = order_.indices(batch);
-    const Tensor all(data_.train);
-    return half_square(rows.defined() ? index_select(all, rows) : all);
+    return half_square(rows.defined() ? index_select(train_, rows) : train_);
   }
   Measure test() override {
     const NoGradient quiet;
-    return {.loss = half_square(Tensor(data_.test)).item()};
+    return {.loss = half_square(test_).item()};
   }
   std::int64_t batches() const override { return order_.batches(); }
   std::int64_t batch_size() const override { return order_.batch(); }
@@ -88,10 +93,14 @@ class QuadraticProblem final : public Problem {
  private:
   Tensor half_square(const Tensor& x) const {
     const Tensor d = reshape(point_, {1, QuadraticDeep::dimensions}) - x;
-    return 0.5 * mean(sum(d * matmul(d, Tensor(data_.hessian)), 1));
+    return 0.5 * mean(sum(d * matmul(d, hessian_), 1));
+  }
+  static Tensor in(const Array& array, const QuadraticSettings& settings) {
+    return to(Tensor(array), settings.precision == "float64" ? Dtype::float64 : Dtype::float32);
   }
   const QuadraticDeep& data_ = quadratic_deep();
   BatchOrder order_;
+  Tensor train_, test_, hessian_;
   Parameter point_;
 };
 

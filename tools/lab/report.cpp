@@ -50,12 +50,10 @@ std::string report_html(const std::string& results) {
   const std::string title = escaped(json.value("title", "Optimizers compared"));
   std::string reading;
   for (const Json& line : json.at("reading")) reading += "<li>" + escaped(line.get<std::string>()) + "</li>\n";
-  std::string question;
-  if (json.contains("question")) question = "<p><b>" + escaped(json["question"].get<std::string>()) + "</b></p>\n";
   std::string html =
       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\"><title>" +
-      title + "</title><style>" + style + "</style></head><body>\n<h1>" + title + "</h1>\n" + question;
+      title + "</title><style>" + style + "</style></head><body>\n<h1>" + title + "</h1>\n";
   html += "<noscript><p>The figures need JavaScript; figures/ holds them as pictures.</p></noscript>\n";
   if (!reading.empty()) html += "<ul>" + reading + "</ul>\n";
   html += "<script type=\"application/json\" id=\"data\">" + data + "</script>\n<script>";

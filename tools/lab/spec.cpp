@@ -68,6 +68,7 @@ std::vector<Choice> choices(const toml::node& node, const std::string& name, con
         choice.settings.push_back({setting, text});
     }
     if (choice.name.empty()) refuse(place(one), name, "a table with name = \"…\"");
+    choice.sort();
     choice.label = label.empty() ? choice.text() : label;
     result.push_back(std::move(choice));
   }

@@ -70,6 +70,7 @@ void visit_spec(S& s, Visit&& visit) {
                  {}},
         s.target);
   visit(SpecInfo{"landscape", "", "draw the loss around the end of each optimizer's first run", {}}, s.landscape);
+  visit(SpecInfo{"tensorboard", "", "also write TensorBoard event files to DIR/tensorboard", {}}, s.tensorboard);
   visit(
       SpecInfo{
           "threads", "N", "threads of each process; another number may change last digits", {.low = 1, .high = 1024}},
