@@ -265,6 +265,16 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
   return true;
 }
 
+std::vector<NamedState> Learner::averaged() const {
+  if (!average_) return {};
+  std::vector<NamedState> states = average_->state();
+  for (const Field& field : fields_) {
+    if (!field.trainable || field.tensor.requires_grad()) continue;
+    states.push_back({field.name, field.tensor.value()});
+  }
+  return states;
+}
+
 void Learner::keep_buffers() {
   kept_buffers_.clear();
   for (const Field& field : frozen_buffers_) kept_buffers_.push_back(copy_of(field.tensor.value()));
