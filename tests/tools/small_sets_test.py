@@ -24,7 +24,7 @@ class SmallSets(Pictures):
         done = self.train("test", "--overfit-one-batch", "--epochs", 1, "--mosaic", 0, "--size", 128)
         self.assertIn("one batch can be learnt", done.stdout)
         self.assertTrue(json.loads((self.at / "test" / "overfit.json").read_text())["passed"])
-        done = self.train("test", "--overfit-one-batch", "--epochs", 1, "--lr", "1e-9", expect=3)
+        done = self.train("test", "--overfit-one-batch", "--epochs", 1, "--lr", "1e-9", "--size", 32, "--batch", 2, expect=3)
         self.assertIn("learns a single batch", done.stderr)
 
     def test_nothing_found_is_explained(self):
@@ -41,6 +41,18 @@ class SmallSets(Pictures):
         self.assertEqual(len(list((self.at / "kept").rglob("*.pixels"))), 4)
         self.assertIn("stemm", self.train("x", "--epochs", 1, "--freeze", "stemm", expect=2).stderr)
         self.assertIn("--balance", self.train("x", "--epochs", 1, "--balance", 2, expect=2).stderr)
+
+    def test_sizes_change_the_same_way_again_and_the_batch_is_chosen(self):
+        logs = []
+        for name in ("a", "b"):
+            run("train", "--data", self.at / "train.json", "--size", 64, "--batch", 0, "--threads", 1, "--epochs", 2,
+                "--multi-scale", "0.5", "--close-mosaic", 0, "--out", self.at / name)
+            logs.append([row.split(",")[:6] for row in (self.at / name / "log.csv").read_text().splitlines()])
+        self.assertEqual(logs[0], logs[1])
+        self.assertIn("\nbatch = 2\n", (self.at / "a" / "config.toml").read_text())  # of four pictures
+        run("train", "--data", self.at / "train.json", "--size", 64, "--batch", 2, "--threads", 1, "--epochs", 2,
+            "--close-mosaic", 0, "--out", self.at / "c")
+        self.assertNotEqual(logs[0], [row.split(",")[:6] for row in (self.at / "c" / "log.csv").read_text().splitlines()])
 
     def test_a_picture_that_cannot_be_read_is_named(self):
         victim = self.at / "工地2.png"
