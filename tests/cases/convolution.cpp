@@ -82,6 +82,11 @@ Family convolution_cases() {
   family.cases.push_back({"channels_last_no_bias", {last({2, 3, 5, 6}), uniform({4, 3, 3, 3})}, [padded](auto t) {
                             return conv2d(t[0], t[1], {}, padded);
                           }});
+  // Their gradients add up.
+  const ConvolutionOptions five{.padding = {2, 2}, .groups = 8};
+  family.cases.push_back({"depthwise_shared_weight",
+                          {last({2, 8, 6, 5}), uniform({8, 1, 5, 5}), last({2, 8, 4, 4})},
+                          [five](auto t) { return sum(conv2d(t[0], t[1], {}, five)) * conv2d(t[2], t[1], {}, five); }});
   return family;
 }
 
