@@ -7,10 +7,7 @@
 #include <utility>
 
 namespace joist {
-namespace {
 
-// Memory that programs may still take. Unlike what sysconf() calls free it counts the files that the system would
-// forget.
 std::int64_t available_bytes() {
   std::ifstream file("/proc/meminfo");
   std::string name;
@@ -21,6 +18,8 @@ std::int64_t available_bytes() {
   }
   return std::int64_t{1} << 30;
 }
+
+namespace {
 
 std::int64_t usual_limit() {
   const bool has_file = !SpillFile::folder().empty();

@@ -15,6 +15,10 @@
 
 namespace joist {
 
+/// Memory that programs may still take. Unlike what sysconf() calls free it counts the files that the system would
+/// forget.
+std::int64_t available_bytes();
+
 /// Keeps the first pictures that fit in memory and never drops one. Epochs visit every picture once, so the share found
 /// here equals the share that fits; an order of last use would find none. The others go to a SpillFile. Thread-safe,
 /// without locks.

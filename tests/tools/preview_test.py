@@ -17,8 +17,12 @@ def run(*arguments, expect=0):
     return done
 
 
-def png(path, width, height, colour):
-    rows = b"".join(b"\0" + bytes(colour) * width for _ in range(height))
+def png(path, width, height, colour, box=None):
+    """One colour, and a dark box (x, y, width, height)."""
+    x, y, w, h = box or (0, 0, 0, 0)
+    plain = b"\0" + bytes(colour) * width
+    dark = b"\0" + bytes(colour) * x + bytes((20, 10, 60)) * w + bytes(colour) * (width - x - w)
+    rows = b"".join(dark if y <= row < y + h else plain for row in range(height))
     chunk = lambda name, body: struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
@@ -30,7 +34,7 @@ class Preview(unittest.TestCase):
         self.at = pathlib.Path(self.folder.name)
         images, annotations = [], []
         for i in range(4):
-            png(self.at / f"工地{i}.png", 80 + i, 60, (40 * i, 200, 90))
+            png(self.at / f"工地{i}.png", 80 + i, 60, (40 * i, 200, 90), (10, 12, 30, 20))
             images.append({"id": i + 1, "file_name": f"工地{i}.png", "width": 80 + i, "height": 60})
             annotations.append({"id": i + 1, "image_id": i + 1, "category_id": 1, "bbox": [10, 12, 30, 20], "area": 600,
                                 "iscrowd": 0})

@@ -3,7 +3,7 @@ import json
 import pathlib
 import unittest
 
-from preview_test import Preview as Pictures, run
+from preview_test import Preview as Pictures, png, run
 
 
 class SmallSets(Pictures):
@@ -12,7 +12,7 @@ class SmallSets(Pictures):
         locals()[name] = None
 
     def train(self, out, *arguments, **expected):
-        return run("train", "--data", self.at / "train.json", "--val", self.at / "train.json", "--size", 32, "--batch", 2,
+        return run("train", "--data", self.at / "train.json", "--val", self.at / "train.json", "--size", 64, "--batch", 4,
                    "--threads", 1, "--out", self.at / out, *arguments, **expected)
 
     def test_trials_before_a_training(self):
@@ -21,15 +21,15 @@ class SmallSets(Pictures):
         self.assertGreater(len(found["points"]), 20)
         self.assertIn("svg", (self.at / "rate" / "find_rate.html").read_text())
         self.assertFalse((self.at / "rate" / "last.h5").exists())
-        done = self.train("test", "--overfit-one-batch", "--epochs", 1)
+        done = self.train("test", "--overfit-one-batch", "--epochs", 1, "--mosaic", 0, "--size", 128)
         self.assertIn("one batch can be learnt", done.stdout)
         self.assertTrue(json.loads((self.at / "test" / "overfit.json").read_text())["passed"])
-        done = self.train("test", "--overfit-one-batch", "--epochs", 1, "--lr", "1e-9", expect=3)
+        done = self.train("test", "--overfit-one-batch", "--epochs", 1, "--lr", "1e-9", "--size", 32, "--batch", 2, expect=3)
         self.assertIn("learns a single batch", done.stderr)
 
     def test_nothing_found_is_explained(self):
         done = self.train("short", "--epochs", 3, "--lr", "1e-8")
-        for part in ("AP is still 0.0000 after 6 steps", "4 pictures are few", "steps are few", "learn each object"):
+        for part in ("AP is still 0.0000 after 3 steps", "4 pictures are few", "steps are few", "learn each object"):
             self.assertIn(part, done.stderr)
 
     def test_options_of_a_run_are_kept_and_checked(self):
@@ -41,6 +41,18 @@ class SmallSets(Pictures):
         self.assertEqual(len(list((self.at / "kept").rglob("*.pixels"))), 4)
         self.assertIn("stemm", self.train("x", "--epochs", 1, "--freeze", "stemm", expect=2).stderr)
         self.assertIn("--balance", self.train("x", "--epochs", 1, "--balance", 2, expect=2).stderr)
+
+    def test_sizes_change_the_same_way_again_and_the_batch_is_chosen(self):
+        logs = []
+        for name in ("a", "b"):
+            run("train", "--data", self.at / "train.json", "--size", 64, "--batch", 0, "--threads", 1, "--epochs", 2,
+                "--multi-scale", "0.5", "--close-mosaic", 0, "--out", self.at / name)
+            logs.append([row.split(",")[:6] for row in (self.at / name / "log.csv").read_text().splitlines()])
+        self.assertEqual(logs[0], logs[1])
+        self.assertIn("\nbatch = 2\n", (self.at / "a" / "config.toml").read_text())  # of four pictures
+        run("train", "--data", self.at / "train.json", "--size", 64, "--batch", 2, "--threads", 1, "--epochs", 2,
+            "--close-mosaic", 0, "--out", self.at / "c")
+        self.assertNotEqual(logs[0], [row.split(",")[:6] for row in (self.at / "c" / "log.csv").read_text().splitlines()])
 
     def test_a_picture_that_cannot_be_read_is_named(self):
         victim = self.at / "工地2.png"
@@ -59,7 +71,8 @@ class SmallSets(Pictures):
         model = self.at / "run" / "best.h5"
         run("eval", "--model", model, "--data", self.at / "train.json", "--mirror", "--json", self.at / "ap.json")
         self.assertIn("AP", json.loads((self.at / "ap.json").read_text()))
-        run("predict", "--model", model, "--source", self.at / "工地0.png", "--out", self.at / "seen", "--json",
+        png(self.at / "even.png", 80, 60, (90, 120, 200))
+        run("predict", "--model", model, "--source", self.at / "even.png", "--out", self.at / "seen", "--json",
             self.at / "found.json", "--confidence", "0.0001", "--overlap", "1", "--mirror")
         boxes = json.loads((self.at / "found.json").read_text())
         # Even pictures are their own mirror images: each box has a twin.

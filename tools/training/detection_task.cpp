@@ -40,6 +40,7 @@ class DetectionTask final : public TrainingTask {
   std::int64_t batches_per_epoch() const override { return loader_.steps(); }
 
   void seek(std::int64_t batch, bool closing) override {
+    closing_ = closing;
     epoch_ = batch / loader_.steps();
     loader_.start(epoch_, batch % loader_.steps(), augment(closing));
   }
@@ -50,16 +51,23 @@ class DetectionTask final : public TrainingTask {
       loader_.start(++epoch_);
       batch_ = loader_.next();
     }
+    side_ = next_side();
     return repeat();
   }
 
   BatchLoss repeat() override {
+    Tensor pictures(batch_->pictures);
+    const auto zoom = static_cast<float>(side_) / static_cast<float>(options_.size);
+    if (side_ != options_.size)
+      pictures = interpolate(
+          pictures, {.size = {side_, side_}, .mode = InterpolateMode::bilinear, .antialias = side_ < options_.size});
     std::vector<std::vector<TrueBox>> truth;
     for (const auto& boxes : batch_->boxes) {
       auto& objects = truth.emplace_back();
-      for (const LabelledBox& box : boxes) objects.push_back({box.x1, box.y1, box.x2, box.y2, box.category});
+      for (const LabelledBox& box : boxes)
+        objects.push_back({box.x1 * zoom, box.y1 * zoom, box.x2 * zoom, box.y2 * zoom, box.category});
     }
-    return detection_batch_loss(*model_, batch_->pictures, truth, static_cast<double>(batch_->size()), loss_);
+    return detection_batch_loss(*model_, pictures.value(), truth, static_cast<double>(batch_->size()), loss_);
   }
 
   std::string last_pictures() const override {
@@ -127,6 +135,17 @@ class DetectionTask final : public TrainingTask {
       return decode(model_->detect(Tensor(pictures))).value();
     };
   }
+  // The side of the last batch that came, a multiple of the coarsest stride.
+  std::int64_t next_side() const {
+    if (options_.multi_scale == 0 || closing_) return options_.size;
+    constexpr std::uint32_t call = 17;  // beside those of pictures
+    constexpr double stride = 32;
+    Random random({static_cast<std::uint64_t>(options_.seed), Stream::augment, static_cast<std::uint32_t>(epoch_),
+                   static_cast<std::uint32_t>(batch_->step), call});
+    const auto share = static_cast<float>(options_.multi_scale);
+    const double side = static_cast<double>(random.uniform(1 - share, 1 + share)) * static_cast<double>(options_.size);
+    return std::max<std::int64_t>(1, std::llround(side / stride)) * static_cast<std::int64_t>(stride);
+  }
   std::int64_t tile_overlap() const {
     return options_.tile == 0 ? 0 : std::llround(options_.tile_overlap * static_cast<double>(options_.tile));
   }
@@ -164,6 +183,8 @@ class DetectionTask final : public TrainingTask {
   const DetectionBatch* batch_ = nullptr;
   std::int64_t epoch_ = 0;
   std::int64_t unreadable_ = 0;
+  std::int64_t side_ = 0;
+  bool closing_ = false;
 };
 
 }  // namespace

@@ -80,6 +80,7 @@ struct TrainOptions {
   double flip = -1;
   AugmentChoice augment{};
   std::string backgrounds{};
+  double multi_scale = 0;
   double balance = 0;
   double class_weights = 0;
   std::string freeze{};  ///< patterns of parts that do not learn
@@ -145,7 +146,8 @@ void visit_options(Options& o, Visit&& visit) {
                    "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224", run,
                    true},
         o.size);
-  visit(OptionInfo{"batch", "N", "pictures per batch", run, true}, o.batch);
+  visit(OptionInfo{"batch", "N", "pictures per batch; 0: as many as memory and data allow, at most 64", run, true},
+        o.batch);
   visit(OptionInfo{"epochs", "N", "how often each picture is seen", run, true}, o.epochs);
   visit(OptionInfo{"time", "DURATION", "wall-clock budget of the whole run, such as 20m; the schedule is fitted to it",
                    run, true},
@@ -208,6 +210,9 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"backgrounds", "DIR", "pictures without objects, for the operation \"background\"", recipe, true},
         o.backgrounds);
 
+  visit(OptionInfo{"multi-scale", "SHARE",
+                   "each batch of a detector at another size, --size times 1 - SHARE … 1 + SHARE; 0: no", recipe, true},
+        o.multi_scale);
   visit(OptionInfo{"balance", "SHARE",
                    "show pictures with classes that are on fewer than this share of all pictures more often "
                    "(repeat-factor sampling); 0: no",

@@ -119,7 +119,8 @@ TrainOptions resolve(TrainOptions options) {
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
   require_choice("--unreadable", options.unreadable, {"fail", "skip"});
-  require_range("--batch", static_cast<double>(options.batch), 1, 65536);
+  require_range("--batch", static_cast<double>(options.batch), 0, 65536);
+  require_range("--multi-scale", options.multi_scale, 0, 0.9);
   require_range("--size", static_cast<double>(options.size), 0, 8192);
   require_range("--epochs", static_cast<double>(options.epochs), 0, 1e9);
   require_range("--seed", static_cast<double>(options.seed), 0, 9.2e18);
@@ -299,6 +300,16 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
   restore_buffers();
   if (average_) average_->update();
   return true;
+}
+
+std::vector<NamedState> Learner::averaged() const {
+  if (!average_) return {};
+  std::vector<NamedState> states = average_->state();
+  for (const Field& field : fields_) {
+    if (!field.trainable || field.tensor.requires_grad()) continue;
+    states.push_back({field.name, field.tensor.value()});
+  }
+  return states;
 }
 
 void Learner::keep_buffers() {

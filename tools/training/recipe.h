@@ -49,6 +49,8 @@ class Learner {
   /// nullptr: none.
   MovingAverage* average() noexcept { return average_.get(); }
   const MovingAverage* average() const noexcept { return average_.get(); }
+  /// The average of every field, of frozen ones the field itself; empty where there is no average.
+  std::vector<NamedState> averaged() const;
   const FlatParameters& parameters() const noexcept { return parameters_; }
 
  private:

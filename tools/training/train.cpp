@@ -4,6 +4,7 @@
 #include <joist/core/mode.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/train.h>
@@ -40,17 +41,26 @@ TrainOptions fresh(TrainOptions options) {
   return options;
 }
 
+// --batch 0. What is chosen stands in the record of the run.
+void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t classes, std::size_t pictures) {
+  if (options.batch > 0) return;
+  options.batch = fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures));
+  manual_seed(static_cast<std::uint64_t>(options.seed));
+}
+
 std::unique_ptr<TrainingTask> task_for(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
   manual_seed(static_cast<std::uint64_t>(options.seed));
   if (auto* detection = std::get_if<DetectionData>(&data)) {
     const auto classes = static_cast<std::int64_t>(detection->train.categories.size());
     const ModelEntry& entry = resolve_model(options, registry, TaskKind::detect, classes, 0, 3);
+    choose_batch(options, entry, classes, detection->train.samples.size());
     return detection_task(std::move(*detection), options, entry);
   }
   auto& classification = std::get<ClassificationData>(data);
   const PictureSet& set = classification.train.set;
   const auto classes = static_cast<std::int64_t>(classification.train.classes.size());
   const ModelEntry& entry = resolve_model(options, registry, TaskKind::classify, classes, set.width, set.channels);
+  choose_batch(options, entry, classes, set.labels.size());
   return classification_task(std::move(classification), options, entry);
 }
 

@@ -74,7 +74,7 @@ TrainingState Trainer::state() const {
 Checkpoint Trainer::whole_checkpoint() const {
   return {.description = task_.description(),
           .model = weights_of(learner_.fields()),
-          .average = learner_.average() ? learner_.average()->state() : std::vector<NamedState>{},
+          .average = learner_.averaged(),
           .training = state()};
 }
 
@@ -252,7 +252,7 @@ void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& eva
     return;
   const Evaluated evaluated(learner_.optimizer());
   const Checkpoint best{.description = task_.description(),
-                        .model = learner_.average() ? learner_.average()->state() : weights_of(learner_.fields())};
+                        .model = learner_.average() ? learner_.averaged() : weights_of(learner_.fields())};
   if (!writer_.best(best)) return;  // the next one that is better than what stands there tries again
   state_.best_epoch = epoch;
   state_.best_value = evaluation ? evaluation->values[0] : 0;

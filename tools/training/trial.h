@@ -23,9 +23,10 @@ double suggested_rate(const std::vector<RatePoint>& points);
 /// rate to take and writes FOLDER/find_rate.json and find_rate.html. Returns 0, or the signal that came.
 int find_learning_rate(const TrainOptions& options, TrainingTask& task, Console& console, const std::string& folder);
 
-/// Trains on one batch alone, up to 200 steps. Says whether the loss fell to a tenth (classes) or a third (boxes, whose
-/// loss does not reach 0), and writes FOLDER/overfit.json. Returns 0, or the signal that came; throws DataError where
-/// it did not: then labels and pictures do not fit together, or the rate is wrong.
+/// Trains on one batch alone, up to 300 steps. Says whether it was learnt by heart: a classifier's loss fell to a
+/// tenth, a detector's boxes overlap their objects by more than 0.5, as AP50 asks. Writes FOLDER/overfit.json. Returns
+/// 0, or the signal that came; throws DataError where it was not: then labels and pictures do not fit together, or the
+/// rate is wrong.
 int overfit_one_batch(const TrainOptions& options, TrainingTask& task, Console& console, const std::string& folder);
 
 }  // namespace joist

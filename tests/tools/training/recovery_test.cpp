@@ -109,6 +109,14 @@ TEST(Recovery, FrozenLayersStayWithTheirStatistics) {
     changed += !is_same;
   }
   EXPECT_EQ(changed, 2);  // weight and bias of the last layer
+  // With an average too, checkpoints hold the whole model, and runs go on from them.
+  options.average_decay = 0.9;
+  TinyTask averaged(3), resumed(3);
+  EXPECT_EQ(train_in(folder / "averaged", options, averaged), 0);
+  load_weights(averaged.model().fields(), read_checkpoint(folder / "averaged/best.h5").model, "best.h5");
+  load_weights(averaged.model().fields(), read_checkpoint(folder / "averaged/last.h5").best_weights(), "last.h5");
+  options.epochs = 5;
+  EXPECT_EQ(train_in(folder / "averaged", options, resumed), 0);
   options.freeze = "bakbone";
   EXPECT_THROW(train_in(folder / "other", options, task), UsageError);
   options.freeze = "**";
