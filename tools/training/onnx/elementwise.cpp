@@ -15,7 +15,11 @@ Operator unary(Unary1 function) {
   return [function](const Call& c) -> Outputs { return {function(c[0])}; };
 }
 Operator binary(Binary1 function) {
-  return [function](const Call& c) -> Outputs { return {function(c[0], c[1])}; };
+  return [function](const Call& c) -> Outputs {
+    if (c.operator_set() < 7 && c.integer("broadcast", 0) != 0 && c.has("axis"))
+      c.unsupported("broadcasting by an axis");
+    return {function(c[0], c[1])};
+  };
 }
 // Over any number of operands.
 Operator folded(Binary1 function) {
@@ -27,6 +31,7 @@ Operator folded(Binary1 function) {
 }
 
 Outputs divide(const Call& c) {
+  if (c.operator_set() < 7 && c.has("axis")) c.unsupported("broadcasting by an axis");
   if (is_floating(c[0].dtype())) return {c[0] / c[1]};
   return {to(trunc_divide(c[0], c[1]), c[0].dtype())};
 }
@@ -57,7 +62,15 @@ Outputs selu_of(const Call& c) {
   return {gamma * elu(c[0], alpha)};
 }
 
-Outputs prelu_of(const Call& c) { return {where(lt(c[0], 0.0), c[0] * c[1], c[0])}; }
+Outputs prelu_of(const Call& c) {
+  Tensor slope = c[1];
+  if (c.operator_set() < 7 && slope.rank() == 1 && slope.shape(0) > 1) {  // one per channel
+    Shape shape = Shape::filled(c[0].rank(), 1);
+    shape[1] = slope.shape(0);
+    slope = reshape(slope, shape);
+  }
+  return {where(lt(c[0], 0.0), c[0] * slope, c[0])};
+}
 
 Outputs shrink(const Call& c) {
   const double bias = c.real("bias", 0), lambda = c.real("lambd", 0.5);

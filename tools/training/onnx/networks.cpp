@@ -74,15 +74,17 @@ Outputs transposed_convolution(const Call& c) {
   for (int axis = spatial - 1; axis >= 0; --axis) {
     const auto i = static_cast<std::size_t>(axis);
     const std::int64_t full_length = y.shape(axis + 2) + extra[i];
+    std::int64_t longer = 0;
     if (!wanted.empty() || automatic.starts_with("SAME")) {
       const std::int64_t length = !wanted.empty() ? wanted[wanted.size() - axes + i] : x.shape(axis + 2) * stride[i];
       const std::int64_t total = std::max<std::int64_t>(full_length - length, 0);
+      longer = std::max<std::int64_t>(length - full_length, 0);
       const bool upper = automatic == "SAME_UPPER";
       pads[i] = upper ? total / 2 : total - total / 2;
       pads[i + axes] = total - pads[i];
     }
     grow.push_back(-pads[i]);
-    grow.push_back(extra[i] - pads[i + axes]);
+    grow.push_back(extra[i] + longer - pads[i + axes]);
   }
   if (std::any_of(grow.begin(), grow.end(), [](auto n) { return n != 0; })) y = pad(y, grow);
   if (c.has(2)) {
@@ -102,7 +104,11 @@ Tensor per_channel(const Tensor& values, int rank) {
 Outputs batch_normalization(const Call& c) {
   const Tensor& x = c[0];
   const double epsilon = c.real("epsilon", 1e-5), momentum = c.real("momentum", 0.9);
-  const bool by_batch = c.operator_set() >= 14 ? c.integer("training_mode", 0) != 0 : c.wants(1);
+  if (c.operator_set() < 7 && c.integer("is_test", 0) == 0) c.unsupported("batch statistics before operator set 7");
+  if (c.integer("spatial", 1) == 0) c.unsupported("statistics per element");
+  const bool by_batch = c.operator_set() < 7     ? false
+                        : c.operator_set() >= 14 ? c.integer("training_mode", 0) != 0
+                                                 : c.wants(1);
   Tensor mean_ = c[3], variance = c[4];
   if (by_batch) {
     std::vector<int> axes = {0};
@@ -151,7 +157,7 @@ Outputs local_response(const Call& c) {
 
 Outputs drop_out(const Call& c) {
   const bool acts = c.operator_set() >= 12 && c.has(2) && c.number(2) != 0 && (!c.has(1) || c.number(1) > 0);
-  if (acts) c.unsupported("dropout in training mode");
+  if (acts || (c.operator_set() < 7 && c.integer("is_test", 0) == 0)) c.unsupported("dropout in training mode");
   return {c[0], c.operator_set() >= 10 ? ne(ones_like(c[0].detach()), 0.0) : ones_like(c[0].detach())};
 }
 

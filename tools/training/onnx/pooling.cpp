@@ -110,10 +110,9 @@ Outputs maximum_unpool(const Call& c) {
   // Indices count through a tensor of the natural shape; in a larger one they keep their row and column.
   const Tensor flat =
       scatter(zeros({natural.elements()}, c[0].dtype()), 0, reshape(to(c[1], Dtype::int64), {-1}), reshape(c[0], {-1}));
-  if (shape == natural) return {reshape(flat, shape)};
-  const Tensor whole =
-      scatter(zeros({shape.elements()}, c[0].dtype()), 0, reshape(to(c[1], Dtype::int64), {-1}), reshape(c[0], {-1}));
-  return {reshape(whole, shape)};
+  std::vector<std::int64_t> more;
+  for (int axis = natural.rank() - 1; axis >= 0; --axis) more.insert(more.end(), {0, shape[axis] - natural[axis]});
+  return {pad(reshape(flat, natural), more)};
 }
 
 }  // namespace

@@ -105,8 +105,8 @@ OnnxProgram::OnnxProgram(OnnxModel model, std::string where) : model_(std::move(
     throw UnsupportedError(
         {.where = where_, .what = fmt::format("operators that joist does not have: {}", fmt::join(unknown, ", "))});
   const std::int64_t set = model_.operator_sets.contains("") ? model_.operator_sets.at("") : 0;
-  if (set < 7 || set > 21)
-    throw UnsupportedError({.where = where_, .what = fmt::format("operator set {}", set), .expected = "7 to 21"});
+  if (set < 6 || set > 21)
+    throw UnsupportedError({.where = where_, .what = fmt::format("operator set {}", set), .expected = "6 to 21"});
   for (const NamedArray& each : model_.graph.initializers)
     initializers_.emplace(each.name, Tensor(each.array, is_floating(each.array.dtype())));
 }

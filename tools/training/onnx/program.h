@@ -10,7 +10,8 @@
 
 namespace joist {
 
-/// A model of which every operator is known. Operator sets 7 to 21 of ONNX's own domain.
+/// A model of which every operator is known. Operator sets 7 to 21 of ONNX's own domain, and 6
+/// but for its broadcasting by an axis and its batch statistics.
 class OnnxProgram {
  public:
   /// Throws UnsupportedError naming every operator of the graph that is not in the table.

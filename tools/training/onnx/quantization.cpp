@@ -37,7 +37,9 @@ Outputs quantize(const Call& c) {
   const int axis = axis_within(c, c[0]);
   const Dtype dtype = c.has(2) ? c[2].dtype() : Dtype::uint8;
   const Tensor zero = c.has(2) ? along(c, c[2], c[0], axis) : zeros({}, Dtype::float64);
-  return {quantized(c, to(c[0], Dtype::float64), along(c, c[1], c[0], axis), zero, dtype)};
+  // Divided in the input's own precision: that decides how halves are rounded.
+  const Tensor divided = c[0] / to(along(c, c[1], c[0], axis), c[0].dtype());
+  return {quantized(c, to(divided, Dtype::float64), ones({}, Dtype::float64), zero, dtype)};
 }
 
 Outputs dequantize(const Call& c) {
@@ -51,10 +53,12 @@ Outputs dynamic_quantize(const Call& c) {
   const Tensor x = to(c[0].detach(), Dtype::float32);
   const double high = std::max(0.0, amax(x).item()), low = std::min(0.0, amin(x).item());
   const Tensor scale = full({}, (high - low) / 255);
-  const Tensor exact = to(scale, Dtype::float64);
+  const auto low_single = static_cast<float>(low), step = static_cast<float>(scale.item());
   const Tensor zero =
-      exact.item() == 0 ? zeros({}, Dtype::float64) : clamp(round(full({}, -low, Dtype::float64) / exact), 0.0, 255.0);
-  return {quantized(c, to(x, Dtype::float64), exact, zero, Dtype::uint8), scale, to(zero, Dtype::uint8)};
+      step == 0 ? zeros({}) : clamp(round(full({}, static_cast<double>(-low_single / step))), 0.0, 255.0);
+  const Tensor divided = step == 0 ? zeros_like(x) : x / scale;
+  return {quantized(c, to(divided, Dtype::float64), ones({}, Dtype::float64), to(zero, Dtype::float64), Dtype::uint8),
+          scale, to(zero, Dtype::uint8)};
 }
 
 Tensor without_zero(const Call& c, std::size_t value, std::size_t zero, int axis) {
