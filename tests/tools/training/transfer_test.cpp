@@ -12,7 +12,7 @@
 #include <joist/tests/core/formats/scratch_folder.h>
 #include <joist/tools/training/weight_mapping.h>
 
-#include <cstring>
+#include <set>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -109,6 +109,34 @@ TEST_F(Transfer, SoDoesEveryFormatThatIsWritten) {
   for (const char* name : {"out.pt", "out.safetensors", "out.npz", "out.h5", "out.onnx"}) {
     store_file(scratch / name, checkpoint_file_bytes(archive, name));
     expect_same_logits(scratch / name);
+  }
+}
+
+// Views, ties, wrappers and types that PyTorch wrote, and what they hold by NumPy.
+TEST_F(Transfer, ViewsAndTypesAreRight) {
+  const Archive truth = load(open_checkpoint_file(folder / "odd.npz"));
+  for (const char* name : {"odd.pt", "odd_old.pt"}) {
+    const StoredArchive stored = open_checkpoint_file(folder / name);
+    const Archive seen = load(stored);
+    for (const NamedArray& each : truth.arrays) {
+      const Array* array = seen.find(each.name);
+      if (array == nullptr) {
+        EXPECT_TRUE(each.name == "uint16" && std::string(name) == "odd_old.pt") << name << " " << each.name;
+        continue;
+      }
+      EXPECT_EQ(array->shape(), each.array.shape()) << each.name;
+      EXPECT_TRUE(allclose(to(Tensor(*array), Dtype::float64), to(Tensor(each.array), Dtype::float64), 0, 0))
+          << each.name;
+    }
+    EXPECT_TRUE(seen.find("tied")->shares_memory_with(*seen.find("tied_too")));
+    EXPECT_EQ(seen.find("channels_last")->order(), Order::channels_last);  // no second copy
+    std::set<std::string> skipped;
+    for (const Skipped& each : stored.skipped) skipped.insert(each.name);
+    for (const char* other : {"complex", "sparse", "quantized"})
+      EXPECT_TRUE(skipped.contains(other)) << name << " " << other;
+    EXPECT_EQ(stored.attributes.at("nested/list/2"), "-70000");
+    EXPECT_EQ(stored.attributes.at("nested/list/5/1"), "1099511627776");
+    EXPECT_EQ(stored.attributes.at("device"), "cuda:1");
   }
 }
 
