@@ -86,8 +86,9 @@ int command_line(int argc, char** argv, std::vector<ModelEntry> models) {
   app.footer(examples);
   app.require_subcommand(1);
   for (const auto add : {commands::add_train, commands::add_eval, commands::add_predict, commands::add_export,
-                         commands::add_inspect, commands::add_convert, commands::add_data, commands::add_filter,
-                         commands::add_metrics, commands::add_bench, commands::add_lab, commands::add_doctor})
+                         commands::add_inspect, commands::add_convert, commands::add_onnx, commands::add_data,
+                         commands::add_filter, commands::add_metrics, commands::add_bench, commands::add_lab,
+                         commands::add_doctor})
     add(app, context);
   try {
     app.parse(argc, argv);

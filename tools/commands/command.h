@@ -28,6 +28,7 @@ void add_predict(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_convert(CLI::App& app, Context& context);
+void add_onnx(CLI::App& app, Context& context);
 void add_data(CLI::App& app, Context& context);
 void add_filter(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);

@@ -18,7 +18,7 @@ constexpr const char* examples = R"(Examples:
       twenty minutes from scratch; the schedule is fitted to the time
   joist train --data voc_folder --epochs 100 --out runs/voc
       the same command twice gives the same weights
-  joist train --data photos --model resnet18 --from resnet18.pth --freeze conv1,bn1,layer1 --rates layer2=0.1 --out runs/few
+  joist train --data photos --model resnet18 --from resnet18.pth --freeze conv1,bn1,layer1 --out runs/few
       few pictures: from pretrained weights of PyTorch, whose head of other classes begins anew
   joist train --resume --out runs/site
       goes on after Ctrl-C, SIGTERM or a power cut, as if nothing had been

@@ -101,7 +101,16 @@ bool fits(const Field& field, const StoredArray& array) {
 
 bool differs_in_classes(const Field& field, const StoredArray& array) {
   const Shape& own = field.tensor.shape();
-  return own.rank() >= 1 && own.rank() == array.shape.rank() && own.without(0) == array.shape.without(0);
+  return own.rank() >= 1 && own.rank() == array.shape.rank() && own[0] != array.shape[0] &&
+         own.without(0) == array.shape.without(0);
+}
+
+// A head has one number of classes: anything else of another length is another model.
+bool same_classes(const Field& field, const StoredArray& array,
+                  std::optional<std::pair<std::int64_t, std::int64_t>>& classes) {
+  const std::pair seen(field.tensor.shape(0), array.shape[0]);
+  if (!classes) classes = seen;
+  return *classes == seen;
 }
 
 }  // namespace
@@ -127,6 +136,7 @@ WeightMapping map_weights(std::span<const Field> fields, const StoredArchive& st
     for (std::size_t i = 0; i < names.size(); ++i) left_out[i] = names[i].empty();
 
   std::vector<bool> taken(names.size(), false);
+  std::optional<std::pair<std::int64_t, std::int64_t>> classes;
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const Field& field = fields[i];
@@ -138,7 +148,7 @@ WeightMapping map_weights(std::span<const Field> fields, const StoredArchive& st
       open.push_back(i);
     } else if (const StoredArray& array = stored.arrays[found->second]; fits(field, array)) {
       mapping.pairs.push_back({found->second, i});
-    } else if (options.fresh_head && differs_in_classes(field, array)) {
+    } else if (options.fresh_head && differs_in_classes(field, array) && same_classes(field, array, classes)) {
       mapping.fresh.push_back(field.name);
       mapping.head.push_back(field.name);
     } else {

@@ -18,7 +18,7 @@ struct MappingOptions {
   bool by_shape = false;             ///< what has no name in common is taken by shape and order, where that is clear
   std::vector<std::string> fresh{};  ///< patterns of fields that keep their own values and need no array
   bool fresh_head = true;            ///< so do fields that differ from their array in the first axis only: another
-                                     ///< number of classes
+                                     ///< number of classes, the same for all
 };
 
 struct WeightMapping {

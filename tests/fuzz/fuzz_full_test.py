@@ -1,0 +1,22 @@
+"""A few seconds of fuzzing per checkpoint format (tests/fuzz/run); 20 s each with JOIST_FUZZ_SECONDS=20."""
+# ctest: TIMEOUT 1200 RUN_SERIAL ON
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+RUN = pathlib.Path(os.environ.get("JOIST_SOURCE_DIR", ".")) / "tests/fuzz/run"
+clang = os.environ.get("CLANG", "clang++")
+if shutil.which(clang) is None:
+    print("skipped: no clang++")
+    sys.exit(77)
+with tempfile.TemporaryDirectory() as folder:
+    probe = subprocess.run([clang, "-fsanitize=fuzzer", "-x", "c++", "-", "-o", os.path.join(folder, "probe")],
+                           input="extern \"C\" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }",
+                           text=True, capture_output=True, check=False)
+if probe.returncode != 0:
+    print("skipped: clang has no libFuzzer (Debian: libfuzzer-14-dev)")
+    sys.exit(77)
+sys.exit(subprocess.run([RUN, os.environ.get("JOIST_FUZZ_SECONDS", "20")], check=False).returncode)
