@@ -170,6 +170,11 @@ class Locator {
 
 }  // namespace
 
+bool is_picture_name(const fs::path& path) {
+  return std::find(picture_extensions.begin(), picture_extensions.begin() + 4,
+                   in_lower_case(path.extension().string())) != picture_extensions.begin() + 4;
+}
+
 void locate_pictures(Labels& labels, const fs::path& source, const std::string& images, bool required) {
   if (!images.empty() && !is_folder(images)) {
     throw DataError({.where = images, .what = "no such folder", .expected = "the folder of the pictures"});

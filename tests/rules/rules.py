@@ -19,7 +19,7 @@ MAX_COLUMNS = 120
 VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.",
                                              "text.", "half.", "special.")]
 KERNEL_SIDE = VALUE_TYPES + ["core/kernels", "core/elementwise"]
-FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml"}
+FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml", "yaml"}
 ROOMS = {
     "core/": (["core/*", "core/kernels/", "core/ops/"], set()),
     # The one place where the CPU's tables are plugged in.
@@ -46,7 +46,7 @@ ROOMS = {
 LIBRARIES = {
     "onednn": r"(oneapi/)?dnnl.*", "eigen": r"(unsupported/)?Eigen/.*", "openmp": r"omp\.h", "highway": r"hwy/.*", "kissfft": r"kissfft/.*",
     "hdf5": r"(hdf5|H5\w+).*\.h", "protobuf": r"google/protobuf/.*|onnx/.*", "simdjson": r"simdjson\.h",
-    "json": r"nlohmann/.*", "zlib": r"(zlib|zip)\.h", "nettle": r"nettle/.*", "pugixml": r"pugixml\.hpp",
+    "json": r"nlohmann/.*", "zlib": r"(zlib|zip)\.h", "nettle": r"nettle/.*", "pugixml": r"pugixml\.hpp", "yaml": r"yaml\.h",
     "images": r"(jpeglib|jerror|turbojpeg|png|webp/.*)\.?h?", "ffmpeg": r"lib(av|sw)\w+/.*", "cli11": r"CLI/.*",
     "toml": r"toml\+\+/.*", "fmt": r"(fmt|spdlog)/.*", "drawing": r"(cairo|pango|fontconfig|glib).*",
     "seccomp": r"seccomp\.h", "mpi": r"mpi\.h", "cuda": r"(cu|nccl|nv|thrust|cooperative_groups).*",

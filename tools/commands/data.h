@@ -8,6 +8,7 @@
 namespace joist::commands {
 
 void add_data_check(CLI::App& data, Context& context);
+void add_data_convert(CLI::App& data, Context& context);
 void add_data_tile(CLI::App& data, Context& context);
 
 /// Where the data of a command are.
