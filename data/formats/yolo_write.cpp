@@ -23,18 +23,23 @@ std::vector<double> corners(const Box& box) {
   return {box.x, box.y, box.right(), box.y, box.right(), box.bottom(), box.x, box.bottom()};
 }
 
-/// The number of keypoints that all objects with keypoints have; 0 where they differ or there are none.
+/// The number of keypoints that all objects with keypoints have; 0 where they differ or there are none, or where more
+/// objects have an outline, beside which a line has no place for them.
 std::size_t keypoints_of(const Dataset& dataset) {
   std::size_t count = 0;
+  std::int64_t with_keypoints = 0;
+  std::int64_t with_outline = 0;
   for (const Sample& sample : dataset.samples) {
     for (const Annotation& annotation : sample.annotations) {
+      with_outline += has_fitting_outline(annotation) ? 1 : 0;
       const std::size_t own = annotation.outline ? annotation.outline->keypoints.size() : 0;
       if (own == 0) continue;
+      ++with_keypoints;
       if (count != 0 && own != count) return 0;
       count = own;
     }
   }
-  return count;
+  return with_outline > with_keypoints ? 0 : count;
 }
 
 std::string share(double value, int side, const std::string& where) {
@@ -139,10 +144,11 @@ void own_losses(const Dataset& dataset, std::vector<Loss>& losses) {
       if (keypoints > 0 && !annotation.outline->polygons.empty())
         add_loss(losses, "outlines beside keypoints", annotation.where);
       if (keypoints == 0 && !annotation.outline->keypoints.empty())
-        add_loss(losses, "keypoints of objects with different numbers of them", annotation.where);
+        add_loss(losses, "keypoints (beside outlines, or of different numbers)", annotation.where);
     }
   }
   if (keypoints == 0) unfitting_outlines(dataset, losses);
+  if (keypoints == 0) return;
   for (const KeypointKind& kind : dataset.keypoints) {
     if (!kind.names.empty()) add_loss(losses, "names and skeletons of keypoints", dataset.source);
   }

@@ -32,7 +32,8 @@ struct TrainOptions {
   std::string model = "auto";
   std::string from{};
   std::string out{};
-  std::string labels = "fail";
+  std::string labels = "repair";
+  double max_loss = 0.01;
   std::int64_t size = 0;
   std::int64_t batch = 16;
   std::int64_t epochs = 0;
@@ -95,6 +96,9 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"from", "FILE", "start from the weights of a checkpoint of the same model", run, true}, o.from);
   visit(OptionInfo{"out", "DIR", "folder of the results", run, false}, o.out);
   visit(OptionInfo{"labels", "fail|repair|drop", "what to do about labels that are wrong", run, true}, o.labels);
+  visit(OptionInfo{"max-loss", "SHARE", "share of boxes or pictures that --labels may drop before the run stops", run,
+                   true},
+        o.max_loss);
   visit(OptionInfo{"size", "PIXELS",
                    "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224", run,
                    true},

@@ -76,9 +76,9 @@ void start_from(const std::string& file, TrainingTask& task) {
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
-                           options.model, parameters, options.size, options.size, options.optimizer, options.lr,
-                           options.batch, options.threads));
+  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads", options.model,
+                           parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
+                           options.threads));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
 
@@ -96,7 +96,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   folder.require_writable();
   require_hdf5();
 
-  const std::unique_ptr<TrainingTask> task = task_for(read_training_data(options, task_of(options)), options, registry);
+  TrainingData data = read_training_data(options, task_of(options));
+  std::string label_check;
+  if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
+  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry);
   options.task = name_of(task->description().task);
   if (before) {
     require_same_run(*before, *task, folder.last().string());
@@ -106,6 +109,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   say_what_runs(options, *task, console);
 
   RunWriter writer(folder, console, SaveEvery::parse(options.save_every));
+  writer.set_label_check(std::move(label_check));
   Trainer trainer(options, *task, writer, console, began);
   if (before) trainer.resume(*before);
   // The report is written last: without it, a run that was killed at its very end still has files to write.
