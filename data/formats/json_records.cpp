@@ -98,9 +98,7 @@ std::size_t JsonFile::count(const std::string& key) const {
 }
 
 JsonRecord::JsonRecord(const Value& value, const std::string& path, const std::string& list, std::size_t index)
-    : value_(value), path_(path), list_(list), index_(index) {
-  if (!value_.value.is_object()) throw DataError({.where = where(), .what = "not an object", .expected = "{…}"});
-}
+    : value_(value), path_(path), list_(list), index_(index) {}
 
 std::string JsonRecord::where() const {
   return list_.empty() ? path_ : path_ + "#" + list_ + "[" + std::to_string(index_) + "]";
@@ -229,6 +227,7 @@ void JsonRecord::with(const char* key, const std::function<void(const JsonRecord
 }
 
 void JsonRecord::fail(const char* key, const std::string& expected) const {
+  if (!value_.value.is_object()) throw DataError({.where = where(), .what = "not an object", .expected = "{…}"});
   element found;
   if (value_.value[key].get(found) != simdjson::SUCCESS) {
     throw DataError({.where = where(), .what = "no \"" + std::string(key) + "\"", .expected = expected});
