@@ -10,6 +10,7 @@
 // 7x7).
 #include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/depthwise.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
 #include <joist/core/cpu/winograd.h>
@@ -124,9 +125,10 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
     clear(dw);
     return add_up(dy, db);
   }
-  if (winograd::pays(x.shape(), dw.array.shape(), dy.shape(), x.dtype(), options)) {
-    write(dw, dw.array.is_row_major(), false,
-          [&](const Out& out) { winograd::backward_weight(packed(x), packed(dy), options, out); });
+  const bool channelwise = depthwise::pays(x.shape(), dw.array.shape(), x.dtype(), options);
+  if (channelwise || winograd::pays(x.shape(), dw.array.shape(), dy.shape(), x.dtype(), options)) {
+    const auto gradient = channelwise ? depthwise::backward_weight : winograd::backward_weight;
+    write(dw, dw.array.is_row_major(), false, [&](const Out& out) { gradient(packed(x), packed(dy), options, out); });
     return add_up(dy, db);
   }
   const Shape ones = Shape::filled(options.stride.rank(), 1), none = Shape::filled(options.stride.rank(), 0);

@@ -70,6 +70,10 @@ Family convolution_cases() {
           large(conv("large_depthwise", last({2, 40, 21, 23}), uniform({40, 1, 3, 3}), grouped(40))),
           large(conv("large_depthwise_five", last({2, 40, 21, 23}), uniform({40, 1, 5, 5}),
                      {.stride = {2, 2}, .padding = {2, 2}, .groups = 40})),
+          large(conv("large_depthwise_blocks", last({2, 70, 9, 8}), uniform({70, 1, 5, 3}),
+                     {.stride = {1, 3}, .padding = {3, 0}, .dilation = {2, 1}, .groups = 70})),
+          large(conv("large_depthwise_pictures", last({19, 8, 5, 6}), uniform({8, 1, 4, 4}),
+                     {.padding = {2, 1}, .groups = 8})),
           large(conv("large_row_major", uniform({2, 19, 11, 13}), uniform({33, 19, 3, 3}), padded)),
       }};
   family.cases.push_back({"no_bias", {uniform({2, 3, 5, 6}), uniform({4, 3, 3, 3})}, [padded](auto t) {
@@ -78,6 +82,11 @@ Family convolution_cases() {
   family.cases.push_back({"channels_last_no_bias", {last({2, 3, 5, 6}), uniform({4, 3, 3, 3})}, [padded](auto t) {
                             return conv2d(t[0], t[1], {}, padded);
                           }});
+  // Their gradients add up.
+  const ConvolutionOptions five{.padding = {2, 2}, .groups = 8};
+  family.cases.push_back({"depthwise_shared_weight",
+                          {last({2, 8, 6, 5}), uniform({8, 1, 5, 5}), last({2, 8, 4, 4})},
+                          [five](auto t) { return sum(conv2d(t[0], t[1], {}, five)) * conv2d(t[2], t[1], {}, five); }});
   return family;
 }
 

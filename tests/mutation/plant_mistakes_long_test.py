@@ -59,6 +59,9 @@ MISTAKES = [
     ("core/cpu/winograd_tiles.cpp", "bottom[s] = (m1 - m2) - m3;", "bottom[s] = (m1 - m2) + m3;"),
     ("core/cpu/winograd_tiles.cpp", "rows[8 + c] = sum + s[12 + c];", "rows[8 + c] = sum;"),
     ("core/cpu/winograd.cpp", "around.padding = {2 - options.padding[0], 2 - options.padding[1]};", "around.padding = options.padding;"),
+    ("core/cpu/depthwise.cpp", "slot(first + y * down.dilation)", "slot(first + y)"),
+    ("core/cpu/depthwise.cpp", "{taps_first, dw.accumulate || group > 0}", "{taps_first, group > 0}"),
+    ("core/cpu/depthwise.cpp", "for (next_ = std::max(next_, first);", "for (next_ = std::max(next_, first + 1);"),
     ("core/cpu/convolution.cpp", "const bool own = db.array.defined() && (db.accumulate ||", "const bool own = db.array.defined() && (false ||"),
     ("core/cpu/convolution.cpp", "if (bias.defined()) copy_array(per_channel(bias, y.array.rank()), {y.array, true});", ""),
     # batch norm
@@ -182,7 +185,7 @@ def users_of(header):
 # Where a mistake in a file shows first: these cases run before all others, which is most of what the run takes.
 FIRST = {"elementwise.inl": "activation|arithmetic", "unary": "activation", "binary": "arithmetic", "onednn": "convolution|matmul",
          "batch_norm": "normalization", "max_pool": "pooling", "sums": "reduction", "windows": "pooling",
-         "box_loss": "loss", "winograd": "convolution", "copy": "reshape", "tiles": "arithmetic", "strided": "reshape", "elementwise": "arithmetic",
+         "box_loss": "loss", "winograd": "convolution", "depthwise": "convolution", "copy": "reshape", "tiles": "arithmetic", "strided": "reshape", "elementwise": "arithmetic",
          "optimizer": "Kernel", "random": "Kernel|dropout", "integers": "Kernel"}
 
 
