@@ -96,7 +96,8 @@ std::vector<Group> groups_of(const Dataset& dataset, Joined& joined) {
     group.counts.resize(classes + 2);
     if (group.samples.empty() || sample.path < group.name) group.name = sample.path;
     group.samples.push_back(i);
-    for (const Annotation& annotation : sample.annotations) ++group.counts[static_cast<std::size_t>(annotation.category)];
+    for (const Annotation& annotation : sample.annotations)
+      ++group.counts[static_cast<std::size_t>(annotation.category)];
     if (sample.annotations.empty()) ++group.counts[classes];
     ++group.counts[classes + 1];
   }
@@ -151,7 +152,8 @@ SplitReport split(Dataset& dataset, const SplitOptions& options) {
   std::vector<std::vector<double>> left;  // of each part and kind: what it still wants, as a share of all
   for (const auto& [name, share] : shares) {
     left.emplace_back(totals.size(), share);
-    if (share > 0) report.parts.push_back({.name = name, .boxes = std::vector<std::int64_t>(dataset.categories.size())});
+    if (share > 0)
+      report.parts.push_back({.name = name, .boxes = std::vector<std::int64_t>(dataset.categories.size())});
   }
   for (const Group& group : groups) {
     std::size_t best = 0;
@@ -173,7 +175,8 @@ SplitReport split(Dataset& dataset, const SplitOptions& options) {
     for (const Sample& sample : dataset.samples) {
       if (sample.split != part.name) continue;
       ++part.pictures;
-      for (const Annotation& annotation : sample.annotations) ++part.boxes[static_cast<std::size_t>(annotation.category)];
+      for (const Annotation& annotation : sample.annotations)
+        ++part.boxes[static_cast<std::size_t>(annotation.category)];
     }
   }
   return report;
@@ -186,10 +189,8 @@ std::string to_json(const SplitReport& report, const Dataset& dataset) {
     for (std::size_t c = 0; c < part.boxes.size(); ++c) boxes[dataset.categories[c]] = part.boxes[c];
     parts.push_back({{"name", part.name}, {"pictures", part.pictures}, {"boxes", boxes}});
   }
-  const nlohmann::ordered_json json = {{"grouped_by", report.grouped_by},
-                                       {"groups", report.groups},
-                                       {"alike", report.alike},
-                                       {"parts", parts}};
+  const nlohmann::ordered_json json = {
+      {"grouped_by", report.grouped_by}, {"groups", report.groups}, {"alike", report.alike}, {"parts", parts}};
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

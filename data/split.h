@@ -10,8 +10,8 @@
 namespace joist {
 
 struct SplitOptions {
-  double val = 0.2;   ///< share of the pictures
-  double test = 0;    ///< likewise
+  double val = 0.2;  ///< share of the pictures
+  double test = 0;   ///< likewise
   std::uint64_t seed = 0;
   /// What stays together, besides pictures that look alike: "auto" (see split()), "prefix" (names that differ in their
   /// last number only, which are frames of a camera or video), "folder", "none", or a regular expression whose first

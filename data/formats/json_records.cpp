@@ -1,4 +1,5 @@
 #include <joist/core/error.h>
+#include <joist/data/files.h>
 #include <joist/data/formats/json_records.h>
 #include <joist/data/text.h>
 
@@ -65,12 +66,18 @@ struct JsonRecord::Value {
 };
 
 JsonFile::JsonFile(std::string path) : path_(std::move(path)), content_(std::make_unique<Content>()) {
-  std::string text = read_text(path_, (std::int64_t{1} << 32) - 64);  // simdjson's limit
-  text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  std::string text = read_bytes(path_, (std::int64_t{1} << 32) - 64);  // simdjson's limit
   simdjson::dom::parser parser;  // its working memory, as much as the text, is gone before records are read
-  if (const auto error = parser.parse_into_document(content_->document, text).get(content_->root)) {
-    throw_not_json(path_, text, simdjson::error_message(error));
+  const auto parsed = [&] {
+    text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+    return parser.parse_into_document(content_->document, text).get(content_->root);
+  };
+  auto error = parsed();
+  if (error != simdjson::SUCCESS) {  // it may be in another encoding; the parser looks at that by itself
+    text = to_utf8(std::move(text), path_);
+    error = parsed();
   }
+  if (error != simdjson::SUCCESS) throw_not_json(path_, text, simdjson::error_message(error));
 }
 
 JsonFile::~JsonFile() = default;

@@ -63,12 +63,15 @@ Dataset small_set(const TemporaryFolder& folder) {
   "annotations":[
     {"id":31,"image_id":7,"category_id":2,"bbox":[10,20,30.25,40.125],"area":700,"iscrowd":0,
      "segmentation":[[10,20,40.25,20,40.25,60.125,20.5,60.125]],"attributes":{"occluded":true}},
-    {"id":32,"image_id":7,"category_id":9,"bbox":[5,6,20,20],"area":200,"segmentation":[[5,6,15,6,15,16],[15,16,25,16,25,26]]},
+    {"id":32,"image_id":7,"category_id":9,"bbox":[5,6,20,20],"area":200,
+     "segmentation":[[5,6,15,6,15,16],[15,16,25,16,25,26]]},
     {"id":33,"image_id":3,"category_id":9,"bbox":[1,2,3,4],"area":12,"iscrowd":1,
      "segmentation":{"size":[80,100],"counts":[10,4,7986]}},
     {"id":35,"image_id":3,"category_id":2,"bbox":[50,2,30,40],"area":1200,"ignore":1,
      "keypoints":[51,3,2,60.5,20,1,0,0,0],"num_keypoints":2}],
-  "categories":[{"id":9,"name":"person"},{"id":2,"name":"安全帽","keypoints":["l","r","top"],"skeleton":[[1,2]]},{"id":11,"name":"unused"}]})");
+  "categories":[{"id":9,"name":"person"},
+    {"id":2,"name":"安全帽","keypoints":["l","r","top"],"skeleton":[[1,2]]},
+    {"id":11,"name":"unused"}]})");
   return read_dataset(path);
 }
 
