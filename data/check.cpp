@@ -1,6 +1,8 @@
 #include <joist/core/error.h>
 #include <joist/data/check.h>
+#include <joist/data/check_boxes.h>
 #include <joist/data/decode.h>
+#include <joist/data/near_duplicates.h>
 #include <joist/data/pictures/orientation.h>
 
 #include <algorithm>
@@ -12,42 +14,12 @@
 #include <unordered_set>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 namespace joist {
 namespace {
 
 constexpr double rounding = 1 + 1e-6;  // pixels that writers of annotations lose and gain
 
-std::string size_text(int width, int height) { return std::to_string(width) + "×" + std::to_string(height); }
-
-std::string box_text(const Box& box) {
-  const auto number = [](double value) {
-    std::string text = std::to_string(value);
-    while (text.back() == '0') text.pop_back();
-    if (text.back() == '.') text.pop_back();
-    return text;
-  };
-  return "box " + number(box.x) + "," + number(box.y) + " to " + number(box.right()) + "," + number(box.bottom());
-}
-
 bool is_near(int a, int b) { return std::abs(a - b) <= 1; }
-
-/// How far a box reaches over the edges, in pixels.
-double overhang(const Box& box, int width, int height) {
-  return std::max({0.0, -box.x, -box.y, box.right() - width, box.bottom() - height});
-}
-
-void clip(Annotation& annotation, int width, int height) {
-  Box& box = annotation.box;
-  const double right = std::clamp(box.right(), 0.0, static_cast<double>(width));
-  const double bottom = std::clamp(box.bottom(), 0.0, static_cast<double>(height));
-  box.x = std::clamp(box.x, 0.0, static_cast<double>(width));
-  box.y = std::clamp(box.y, 0.0, static_cast<double>(height));
-  box.width = right - box.x;
-  box.height = bottom - box.y;
-  annotation.area = std::min(annotation.area, box.area());
-}
 
 bool has_area(const Box& box) { return box.width > 0 && box.height > 0; }
 
@@ -58,12 +30,18 @@ class Doctor {
 
   CheckReport run() {
     auto& samples = dataset_.samples;
-    std::erase_if(samples, [&](Sample& sample) { return !keep_picture(sample); });
-    merge_pictures();
-    for (Sample& sample : samples) {
-      boxes_.clear();
-      std::erase_if(sample.annotations, [&](Annotation& annotation) { return !keep_box(sample, annotation); });
+    count_read();
+    for (const LabelFault& fault : dataset_.faults) {
+      if (fault.kind == "no label file") {
+        note(fault.where, fault.kind, fault.what);
+      } else if (!keep_faulty(fault.where, fault.kind, fault.what)) {
+        ++report_.lost_boxes;
+      }
     }
+    std::erase_if(samples, [&](Sample& sample) { return !keep_picture(sample) && lose(sample); });
+    merge_pictures();
+    if (options_.decode_pictures) look_at_pictures();
+    std::erase_if(samples, [&](Sample& sample) { return !keep_boxes(sample) && lose(sample); });
     std::int64_t trainable = 0;
     for (const Sample& sample : samples) {
       report_.boxes += static_cast<std::int64_t>(sample.annotations.size());
@@ -78,6 +56,7 @@ class Doctor {
               "not one box to train on in " + std::to_string(samples.size()) + " pictures");
     }
     if (!fatal_where_.empty() && options_.policy != Policy::report) fail();
+    require_little_loss();
     if (!options_.categories.empty() && options_.policy != Policy::report)
       follow_categories(dataset_, options_.categories);
     return std::move(report_);
@@ -109,7 +88,82 @@ class Doctor {
     return true;
   }
 
+  void count_read() {
+    report_.read_pictures = std::ssize(dataset_.samples);
+    report_.read_boxes = std::ssize(dataset_.faults);
+    for (const Sample& sample : dataset_.samples) report_.read_boxes += std::ssize(sample.annotations);
+  }
+
+  /// Counts a picture that is dropped.
+  bool lose(const Sample& sample) {
+    ++report_.lost_pictures;
+    report_.lost_boxes += std::ssize(sample.annotations);
+    return true;
+  }
+
+  /// A picture that loses all its boxes would teach that there is nothing on it.
+  bool keep_boxes(Sample& sample) {
+    boxes_.clear();
+    const std::int64_t before = report_.lost_boxes;
+    std::erase_if(sample.annotations, [&](Annotation& annotation) { return !keep_box(sample, annotation); });
+    if (report_.lost_boxes == before || !sample.annotations.empty()) return true;
+    note(sample.where, "no label left", sample.path + " lost all its boxes", "dropped");
+    return false;
+  }
+
+  /// Decodes what is left.
+  void look_at_pictures() {
+    auto& samples = dataset_.samples;
+    const std::vector<Sketch> looks = sketches(dataset_);
+    std::vector<char> is_dropped(samples.size(), 0);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      std::error_code ignored;
+      if (looks[i].fault.empty() || !std::filesystem::exists(samples[i].path, ignored)) continue;
+      const std::string what = samples[i].path + ": " + looks[i].fault;
+      if (is_known_bad_.contains(samples[i].where)) continue;
+      is_dropped[i] = keep_faulty(samples[i].where, "picture damaged", what) ? 0 : 1;
+    }
+    for (const AlikePair& pair : alike(looks)) {
+      const Sample& first = samples[pair.first];
+      const Sample& second = samples[pair.second];
+      const std::string what = second.path + (pair.is_same_file ? " is byte for byte " : " looks like ") + first.path;
+      if (first.split != second.split) {
+        require(second.where, "picture in two parts", what + " (" + second.split + ", " + first.split + ")");
+      } else {
+        note(second.where, pair.is_same_file ? "same picture" : "near-duplicate picture", what);
+      }
+    }
+    std::size_t i = 0;
+    std::erase_if(samples, [&](const Sample& sample) { return is_dropped[i++] != 0 && lose(sample); });
+  }
+
+  void require_little_loss() {
+    if (!drops() || options_.max_loss >= 1) return;
+    const auto share = [](std::int64_t lost, std::int64_t all) {
+      return all == 0 ? 0.0 : static_cast<double>(lost) / static_cast<double>(all);
+    };
+    if (std::max(share(report_.lost_boxes, report_.read_boxes), share(report_.lost_pictures, report_.read_pictures)) <=
+        options_.max_loss)
+      return;
+    throw DataError(
+        {.where = dataset_.source,
+         .what = std::to_string(report_.lost_boxes) + " of " + std::to_string(report_.read_boxes) + " boxes and " +
+                 std::to_string(report_.lost_pictures) + " of " + std::to_string(report_.read_pictures) +
+                 " pictures would be dropped:\n" + to_text(report_),
+         .expected = "a loss of at most " + std::to_string(options_.max_loss * 100).substr(0, 4) + " %",
+         .remedy = "correct the labels (joist data check lists every fault), or allow more with --max-loss"});
+  }
+
   bool keep_picture(Sample& sample) {
+    const std::size_t before = report_.findings.size();
+    const bool is_kept = judge_picture(sample);
+    // One fault of a file is enough.
+    if (is_kept && report_.findings.size() > before && report_.findings.back().kind.starts_with("picture"))
+      is_known_bad_.insert(sample.where);
+    return is_kept;
+  }
+
+  bool judge_picture(Sample& sample) {
     if (!options_.read_pictures) return true;
     std::error_code ignored;
     if (!std::filesystem::exists(sample.path, ignored)) {
@@ -141,6 +195,7 @@ class Doctor {
     if (is_sideways(info.orientation) && is_near(width, info.stored_width) && is_near(height, info.stored_height)) {
       for (auto& annotation : sample.annotations) {
         annotation.box = upright(annotation.box, info.orientation, info.stored_width, info.stored_height);
+        if (annotation.outline) annotation.outline = turned(*annotation.outline, info);
       }
       note(sample.where, "turned", sample.path + " has EXIF orientation " + std::to_string(info.orientation), "turned");
       return true;
@@ -154,6 +209,8 @@ class Doctor {
         const Box& box = annotation.box;
         annotation.box = {box.x * across, box.y * down, box.width * across, box.height * down};
         annotation.area *= across * down;
+        if (annotation.outline)
+          annotation.outline = std::make_shared<const Outline>(scaled(*annotation.outline, across, down));
       }
       note(sample.where, "size differs", what, "scaled");
       return true;
@@ -162,6 +219,26 @@ class Doctor {
   }
 
   bool keep_box(const Sample& sample, Annotation& annotation) {
+    const bool is_kept = judge_box(sample, annotation);
+    if (!is_kept && report_.findings.back().kind != "duplicate box") ++report_.lost_boxes;
+    if (is_kept) look_for_tiny(sample, annotation);
+    return is_kept;
+  }
+
+  /// Too small for the finest grid of a detector, whose cells are 8 pixels wide.
+  void look_for_tiny(const Sample& sample, const Annotation& annotation) {
+    constexpr double least = 4;  // pixels: half a cell
+    const int longer = std::max(sample.width, sample.height);
+    if (options_.size <= 0 || longer == 0 || !has_area(annotation.box)) return;
+    const double side = std::sqrt(annotation.box.area()) * options_.size / longer;
+    if (side >= least) return;
+    const std::string name = dataset_.categories[static_cast<std::size_t>(annotation.category)];
+    note(annotation.where, "tiny object",
+         name + ": " + box_text(annotation.box) + " is " + std::to_string(side).substr(0, 3) +
+             " pixels large where the model sees " + size_text(options_.size, options_.size));
+  }
+
+  bool judge_box(const Sample& sample, Annotation& annotation) {
     Box& box = annotation.box;
     const std::string& where = annotation.where;
     const std::string& name = dataset_.categories[static_cast<std::size_t>(annotation.category)];
@@ -213,7 +290,10 @@ class Doctor {
           note(sample.where, "picture twice", what, "merged");
           continue;
         }
-        if (!keep_faulty(sample.where, "picture twice", what)) continue;
+        if (!keep_faulty(sample.where, "picture twice", what)) {
+          lose(sample);
+          continue;
+        }
       }
       kept.push_back(std::move(sample));
     }
@@ -230,6 +310,7 @@ class Doctor {
   const CheckOptions& options_;
   std::unordered_set<std::string> known_;
   std::set<std::tuple<int, double, double, double, double>> boxes_{};  // of one picture
+  std::unordered_set<std::string> is_known_bad_{};                     // pictures with a fault already
   CheckReport report_{};
   std::string fatal_where_{};  // of the first fault that stands
 };
@@ -240,39 +321,6 @@ CheckReport check(Dataset& dataset, const CheckOptions& options) {
   if (options.policy != Policy::report) return Doctor(dataset, options).run();
   Dataset copy = dataset;
   return Doctor(copy, options).run();
-}
-
-std::string to_json(const CheckReport& report) {
-  nlohmann::ordered_json findings = nlohmann::ordered_json::array();
-  for (const Finding& finding : report.findings) {
-    findings.push_back(
-        {{"where", finding.where}, {"kind", finding.kind}, {"what", finding.what}, {"action", finding.action}});
-  }
-  const nlohmann::ordered_json json = {{"pictures", report.pictures},
-                                       {"boxes", report.boxes},
-                                       {"rounded", report.rounded},
-                                       {"counts", report.counts},
-                                       {"findings", findings}};
-  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::string to_text(const CheckReport& report) {
-  constexpr std::int64_t shown = 5;
-  std::string text;
-  for (const auto& [kind, count] : report.counts) {
-    text += "  " + kind + ": " + std::to_string(count) + "\n";
-    std::int64_t listed = 0;
-    for (const Finding& finding : report.findings) {
-      if (listed == shown) break;
-      if (finding.kind != kind) continue;
-      ++listed;
-      text += "    " + finding.where + ": " + finding.what +
-              (finding.action.empty() ? "" : " [" + finding.action + "]") + "\n";
-    }
-    if (count > shown) text += "    and " + std::to_string(count - shown) + " more\n";
-  }
-  if (report.rounded > 0) text += "  rounded by up to a pixel: " + std::to_string(report.rounded) + "\n";
-  return text;
 }
 
 }  // namespace joist

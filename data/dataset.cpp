@@ -1,146 +1,75 @@
 #include <joist/core/error.h>
 #include <joist/data/dataset.h>
-#include <joist/data/files.h>
-#include <joist/data/formats/format.h>
+#include <joist/data/decode.h>
+#include <joist/data/formats/candidates.h>
 #include <joist/data/formats/locate.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <system_error>
 #include <unordered_map>
 
 namespace joist {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::string lower_extension(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension;
-}
-
-/// What could be read: one file, or the folder of a format with a file per picture.
-struct Candidate {
-  fs::path path{};
-  std::vector<fs::path> files{};
-  Format format{};
-};
-
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> entries;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    const bool is_hidden = entry->path().filename().string().starts_with('.');
-    if (!is_hidden) entries.push_back(entry->path());
-  }
-  if (error) throw DataError({.where = folder.string(), .what = "cannot be listed: " + error.message()});
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
-/// The candidates directly in `folder`; with `by_name`, files are taken for what their extension says, whatever is in
-/// them.
-std::vector<Candidate> candidates_in(const fs::path& folder, bool by_name) {
-  std::vector<Candidate> candidates;
-  for (const Format& format : formats()) {
-    std::vector<fs::path> files;
-    for (const fs::path& entry : entries_of(folder)) {
-      std::error_code ignored;
-      if (lower_extension(entry) == format.extension && fs::is_regular_file(entry, ignored)) files.push_back(entry);
+/// Shares of the sides into pixels. A picture that is missing or unreadable keeps its shares: check() drops it.
+void to_pixels(Dataset& dataset, bool require_sizes) {
+  for (Sample& sample : dataset.samples) {
+    if (sample.width == 0 || sample.height == 0) {
+      try {
+        const PictureInfo info = probe(sample.path);
+        sample.width = info.width;
+        sample.height = info.height;
+      } catch (const DataError&) {
+        if (require_sizes) throw;
+        continue;
+      }
     }
-    if (format.is_per_picture) {
-      if (!files.empty() && (by_name || format.claims(files.front()))) candidates.push_back({folder, files, format});
-      continue;
-    }
-    for (const fs::path& file : files) {
-      if (by_name || format.claims(file)) candidates.push_back({file, {file}, format});
+    for (Annotation& annotation : sample.annotations) {
+      const Box& box = annotation.box;
+      annotation.box = {box.x * sample.width, box.y * sample.height, box.width * sample.width,
+                        box.height * sample.height};
+      annotation.area *= static_cast<double>(sample.width) * sample.height;
+      if (annotation.outline)
+        annotation.outline = std::make_shared<Outline>(scaled(*annotation.outline, sample.width, sample.height));
     }
   }
-  return candidates;
 }
 
-void append(std::vector<Candidate>& all, std::vector<Candidate> more) {
-  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
-/// Looks beside the pictures and in annotation folders first, then one folder further down, at last for files that only
-/// look right.
-std::vector<Candidate> candidates_below(const fs::path& folder) {
-  std::vector<fs::path> folders;
-  for (const fs::path& entry : entries_of(folder)) {
-    std::error_code ignored;
-    if (fs::is_directory(entry, ignored)) folders.push_back(entry);
+/// Keeps the samples of one part, where the file knows of parts.
+void keep_split(Labels& labels, const std::string& split) {
+  auto& samples = labels.dataset.samples;
+  const auto is_it = [&](const Sample& sample) { return sample.split == split; };
+  if (split.empty() || std::none_of(samples.begin(), samples.end(), [](const Sample& s) { return !s.split.empty(); }))
+    return;
+  if (std::none_of(samples.begin(), samples.end(), is_it)) {
+    throw DataError({.where = labels.dataset.source,
+                     .what = "no part \"" + split + "\" in this set",
+                     .remedy = "name one that it has, or give its annotations"});
   }
-  std::vector<Candidate> found = candidates_in(folder, false);
-  for (const fs::path& inner : folders) {
-    const std::string name = inner.filename().string();
-    if (name == "annotations" || name == "Annotations") append(found, candidates_in(inner, false));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < labels.other_names.size(); ++i) {
+    if (is_it(samples[i])) names.push_back(std::move(labels.other_names[i]));
   }
-  if (!found.empty()) return found;
-  for (const fs::path& inner : folders) append(found, candidates_in(inner, false));
-  if (!found.empty()) return found;
-  return candidates_in(folder, true);
-}
-
-std::string known_formats() {
-  std::string names;
-  for (const Format& format : formats())
-    names += (names.empty() ? "" : ", ") + format.name + " (" + format.extension + ")";
-  return names;
-}
-
-Candidate candidate_in_folder(const fs::path& folder) {
-  std::vector<Candidate> candidates = candidates_below(folder);
-  if (candidates.empty()) {
-    throw DataError({.where = folder.string(), .what = "no annotations in this folder", .expected = known_formats()});
-  }
-  if (candidates.size() == 1) return std::move(candidates.front());
-  constexpr std::size_t shown = 10;
-  std::string what = "several annotations in this folder:";
-  for (std::size_t i = 0; i < std::min(shown, candidates.size()); ++i) {
-    what += "\n    " + candidates[i].path.string() + " (" + candidates[i].format.name + ")";
-  }
-  if (candidates.size() > shown) what += "\n    and " + std::to_string(candidates.size() - shown) + " more";
-  throw DataError(
-      {.where = folder.string(), .what = what, .expected = "one", .remedy = "give one of them instead of the folder"});
-}
-
-Candidate candidate_for_file(const fs::path& file) {
-  for (const Format& format : formats()) {
-    if (lower_extension(file) == format.extension) return {file, {file}, format};
-  }
-  throw DataError(
-      {.where = file.string(), .what = "not a kind of annotations that joist reads", .expected = known_formats()});
-}
-
-Candidate candidate_for(const std::string& path) {
-  std::error_code ignored;
-  const auto status = fs::status(path, ignored);
-  if (!fs::exists(status)) {
-    throw DataError({.where = path, .what = "no such file or folder", .remedy = "check the path"});
-  }
-  return fs::is_directory(status) ? candidate_in_folder(path) : candidate_for_file(path);
+  labels.other_names = std::move(names);
+  std::erase_if(samples, [&](const Sample& sample) { return !is_it(sample); });
 }
 
 }  // namespace
 
-std::span<const Format> formats() {
-  static const std::array all = {coco_format(), voc_format(), csv_format()};
-  return all;
-}
-
 Dataset read_dataset(const std::string& path, const ReadOptions& options) {
   const Candidate candidate = candidate_for(path);
-  Labels labels = candidate.format.read(candidate.files);
+  Reading reading(options);
+  Labels labels = candidate.format.read(candidate.files, reading);
   Dataset& dataset = labels.dataset;
-  dataset.format = candidate.format.name;
+  if (dataset.format.empty()) dataset.format = candidate.format.name;
   dataset.source = candidate.path.string();
-  if (!options.categories.empty()) follow_categories(dataset, options.categories);
-  locate_pictures(labels, candidate.path, options.images, options.require_pictures);
+  dataset.faults = std::move(reading.faults);
+  keep_split(labels, options.split);
+  if (!options.categories.empty() && !options.lenient) follow_categories(dataset, options.categories);
+  for (Sample& sample : dataset.samples) {
+    if (sample.name.empty()) sample.name = sample.path;
+  }
+  locate_pictures(labels, candidate.path, options.images, options.require_pictures && !options.lenient);
+  if (labels.is_relative) to_pixels(dataset, !options.lenient);
   return std::move(labels.dataset);
 }
 
@@ -191,6 +120,13 @@ void follow_categories(Dataset& dataset, const std::vector<std::string>& categor
   for (auto& sample : dataset.samples) {
     for (auto& annotation : sample.annotations)
       annotation.category = renumbered[static_cast<std::size_t>(annotation.category)];
+  }
+  if (!dataset.keypoints.empty()) {
+    std::vector<KeypointKind> keypoints(categories.size());
+    for (std::size_t c = 0; c < renumbered.size(); ++c) {
+      if (renumbered[c] >= 0) keypoints[static_cast<std::size_t>(renumbered[c])] = std::move(dataset.keypoints[c]);
+    }
+    dataset.keypoints = std::move(keypoints);
   }
   dataset.categories = categories;
   dataset.category_ids = std::move(ids);

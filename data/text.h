@@ -1,12 +1,12 @@
 // Text files from anywhere, as UTF-8.
 #pragma once
 
+#include <joist/core/text.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <joist/core/text.h>
 
 namespace joist {
 

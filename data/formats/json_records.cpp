@@ -1,4 +1,5 @@
 #include <joist/core/error.h>
+#include <joist/data/files.h>
 #include <joist/data/formats/json_records.h>
 #include <joist/data/text.h>
 
@@ -52,7 +53,7 @@ struct FirstFault : nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 struct JsonFile::Content {
-  simdjson::dom::parser parser{};
+  simdjson::dom::document document{};
   element root{};
 
   simdjson::simdjson_result<simdjson::dom::array> list(const std::string& key) const {
@@ -65,11 +66,18 @@ struct JsonRecord::Value {
 };
 
 JsonFile::JsonFile(std::string path) : path_(std::move(path)), content_(std::make_unique<Content>()) {
-  std::string text = read_text(path_, (std::int64_t{1} << 32) - 64);  // simdjson's limit
-  text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-  if (const auto error = content_->parser.parse(text).get(content_->root)) {
-    throw_not_json(path_, text, simdjson::error_message(error));
+  std::string text = read_bytes(path_, (std::int64_t{1} << 32) - 64);  // simdjson's limit
+  simdjson::dom::parser parser;  // its working memory, as much as the text, is gone before records are read
+  const auto parsed = [&] {
+    text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+    return parser.parse_into_document(content_->document, text).get(content_->root);
+  };
+  auto error = parsed();
+  if (error != simdjson::SUCCESS) {  // it may be in another encoding; the parser looks at that by itself
+    text = to_utf8(std::move(text), path_);
+    error = parsed();
   }
+  if (error != simdjson::SUCCESS) throw_not_json(path_, text, simdjson::error_message(error));
 }
 
 JsonFile::~JsonFile() = default;
@@ -87,12 +95,21 @@ void JsonFile::for_each(const std::string& key, const std::string& expected,
   for (const element value : list) use(JsonRecord({value}, path_, key, index++));
 }
 
-JsonRecord::JsonRecord(const Value& value, const std::string& path, const std::string& list, std::size_t index)
-    : value_(value), path_(path), list_(list), index_(index) {
-  if (!value_.value.is_object()) throw DataError({.where = where(), .what = "not an object", .expected = "{…}"});
+void JsonFile::with_root(const std::function<void(const JsonRecord&)>& use) const {
+  use(JsonRecord({content_->root}, path_, "", 0));
 }
 
-std::string JsonRecord::where() const { return path_ + "#" + list_ + "[" + std::to_string(index_) + "]"; }
+std::size_t JsonFile::count(const std::string& key) const {
+  simdjson::dom::array list;
+  return content_->list(key).get(list) == simdjson::SUCCESS ? list.size() : 0;
+}
+
+JsonRecord::JsonRecord(const Value& value, const std::string& path, const std::string& list, std::size_t index)
+    : value_(value), path_(path), list_(list), index_(index) {}
+
+std::string JsonRecord::where() const {
+  return list_.empty() ? path_ : path_ + "#" + list_ + "[" + std::to_string(index_) + "]";
+}
 
 bool JsonRecord::has(const char* key) const {
   element found;
@@ -147,7 +164,77 @@ int JsonRecord::pixels(const char* key) const {
   return static_cast<int>(value);
 }
 
+bool JsonRecord::is_list(const char* key) const { return value_.value[key].is_array(); }
+
+bool JsonRecord::is_object(const char* key) const { return value_.value[key].is_object(); }
+
+std::vector<double> JsonRecord::numbers(const char* key) const {
+  simdjson::dom::array list;
+  if (value_.value[key].get(list) != simdjson::SUCCESS) fail(key, "a list of numbers");
+  std::vector<double> values;
+  values.reserve(list.size());
+  for (const element one : list) {
+    if (one.get(values.emplace_back()) != simdjson::SUCCESS) fail(key, "a list of numbers");
+  }
+  return values;
+}
+
+std::vector<std::vector<double>> JsonRecord::number_lists(const char* key) const {
+  simdjson::dom::array lists;
+  if (value_.value[key].get(lists) != simdjson::SUCCESS) fail(key, "a list of lists of numbers");
+  std::vector<std::vector<double>> values;
+  values.reserve(lists.size());
+  for (const element inner : lists) {
+    simdjson::dom::array list;
+    if (inner.get(list) != simdjson::SUCCESS) fail(key, "a list of lists of numbers");
+    auto& numbers = values.emplace_back();
+    numbers.reserve(list.size());
+    for (const element one : list) {
+      if (one.get(numbers.emplace_back()) != simdjson::SUCCESS) fail(key, "a list of lists of numbers");
+    }
+  }
+  return values;
+}
+
+std::vector<std::string> JsonRecord::texts(const char* key) const {
+  simdjson::dom::array list;
+  if (value_.value[key].get(list) != simdjson::SUCCESS) fail(key, "a list of texts");
+  std::vector<std::string> values;
+  for (const element one : list) {
+    std::string_view text;
+    if (one.get(text) != simdjson::SUCCESS) fail(key, "a list of texts");
+    values.emplace_back(text);
+  }
+  return values;
+}
+
+std::vector<std::string> JsonRecord::true_keys(const char* key) const {
+  simdjson::dom::object flags;
+  std::vector<std::string> keys;
+  if (value_.value[key].get(flags) != simdjson::SUCCESS) return keys;
+  for (const auto [name, value] : flags) {
+    bool is_set = false;
+    if (value.get(is_set) == simdjson::SUCCESS && is_set) keys.emplace_back(name);
+  }
+  return keys;
+}
+
+void JsonRecord::for_each(const char* key, const std::function<void(const JsonRecord&)>& use) const {
+  simdjson::dom::array list;
+  if (value_.value[key].get(list) != simdjson::SUCCESS) fail(key, "a list");
+  const std::string name = key;
+  std::size_t index = 0;
+  for (const element value : list) use(JsonRecord({value}, path_, name, index++));
+}
+
+void JsonRecord::with(const char* key, const std::function<void(const JsonRecord&)>& use) const {
+  element value;
+  if (value_.value[key].get(value) != simdjson::SUCCESS) fail(key, "an object");
+  use(JsonRecord({value}, path_, list_, index_));
+}
+
 void JsonRecord::fail(const char* key, const std::string& expected) const {
+  if (!value_.value.is_object()) throw DataError({.where = where(), .what = "not an object", .expected = "{…}"});
   element found;
   if (value_.value[key].get(found) != simdjson::SUCCESS) {
     throw DataError({.where = where(), .what = "no \"" + std::string(key) + "\"", .expected = expected});

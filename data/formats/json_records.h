@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace joist {
 
@@ -23,6 +24,12 @@ class JsonFile {
 
   /// Whether the file is an object with a list under `key`; an empty `key` asks whether the file itself is a list.
   bool has_list(const std::string& key) const;
+
+  /// Calls `use` with the file as one record. Throws DataError where it is not an object.
+  void with_root(const std::function<void(const JsonRecord&)>& use) const;
+
+  /// The number of records in such a list; 0 where there is none.
+  std::size_t count(const std::string& key) const;
 
   /// Calls `use` for each record of such a list. Throws DataError, which ends with `expected`, where there is no such
   /// list.
@@ -41,7 +48,7 @@ class JsonRecord {
   struct Value;
   JsonRecord(const Value& value, const std::string& path, const std::string& list, std::size_t index);
 
-  /// "file#list[index]"
+  /// "file#list[index]", or "file" for the file as one record.
   std::string where() const;
 
   bool has(const char* key) const;
@@ -51,6 +58,17 @@ class JsonRecord {
   Box box(const char* key) const;     ///< [x, y, width, height]
   bool flag(const char* key) const;   ///< true or not 0; false where absent
   int pixels(const char* key) const;  ///< a side of a picture; 0 where absent
+
+  bool is_list(const char* key) const;
+  bool is_object(const char* key) const;
+  std::vector<double> numbers(const char* key) const;                    ///< [1, 2, …]
+  std::vector<std::vector<double>> number_lists(const char* key) const;  ///< [[1, 2], [3], …]
+  std::vector<std::string> texts(const char* key) const;                 ///< ["a", "b", …]
+  std::vector<std::string> true_keys(const char* key) const;  ///< of {"a": true, "b": false}; empty where absent
+
+  /// Calls `use` for each object of the list under `key`, or for the one object under it.
+  void for_each(const char* key, const std::function<void(const JsonRecord&)>& use) const;
+  void with(const char* key, const std::function<void(const JsonRecord&)>& use) const;
 
  private:
   [[noreturn]] void fail(const char* key, const std::string& expected) const;

@@ -124,9 +124,11 @@ class Locator {
  public:
   Locator(std::vector<fs::path> folders, const fs::path& root) : folders_(std::move(folders)), index_(root) {}
 
-  fs::path exact(const fs::path& name) const {
+  fs::path exact(const fs::path& name) {
+    const bool is_bare = !name.has_parent_path();
     for (const fs::path& spelling : spellings(name)) {
       for (const auto& folder : folders_) {
+        if (is_bare && !entries(folder).contains(spelling.string())) continue;
         if (fs::path path = (folder / spelling).lexically_normal(); is_file(path)) return path;
       }
     }
@@ -144,8 +146,20 @@ class Locator {
   const std::vector<fs::path>& folders() const { return folders_; }
 
  private:
+  /// The names in a folder: one listing is faster than a question for each of a hundred thousand pictures.
+  const std::unordered_set<std::string>& entries(const fs::path& folder) {
+    const auto [place, is_new] = entries_.try_emplace(folder.string());
+    if (!is_new) return place->second;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+         entry.increment(error))
+      place->second.insert(entry->path().filename().string());
+    return place->second;
+  }
+
   std::vector<fs::path> folders_;
   NameIndex index_;
+  std::unordered_map<std::string, std::unordered_set<std::string>> entries_{};
 };
 
 [[noreturn]] void throw_missing(const std::vector<const Sample*>& missing, const std::vector<fs::path>& folders) {
@@ -169,6 +183,11 @@ class Locator {
 }
 
 }  // namespace
+
+bool is_picture_name(const fs::path& path) {
+  return std::find(picture_extensions.begin(), picture_extensions.begin() + 4,
+                   in_lower_case(path.extension().string())) != picture_extensions.begin() + 4;
+}
 
 void locate_pictures(Labels& labels, const fs::path& source, const std::string& images, bool required) {
   if (!images.empty() && !is_folder(images)) {

@@ -15,4 +15,7 @@ namespace joist {
 /// missing pictures, their count and where they were looked for; else leaves the likeliest path.
 void locate_pictures(Labels& labels, const std::filesystem::path& source, const std::string& images, bool required);
 
+/// Whether the name ends like a picture's: .jpg, .jpeg, .png or .webp in upper or lower case.
+bool is_picture_name(const std::filesystem::path& path);
+
 }  // namespace joist

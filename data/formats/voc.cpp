@@ -3,81 +3,18 @@
 #include <joist/core/error.h>
 #include <joist/data/formats/class_names.h>
 #include <joist/data/formats/format.h>
-#include <joist/data/text.h>
+#include <joist/data/formats/xml_document.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-
-#include <pugixml.hpp>
+#include <iterator>
+#include <system_error>
 
 namespace joist {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// One file while it is read; knows in which line each element stands.
-class Document {
- public:
-  explicit Document(std::string name) : name_(std::move(name)), text_(read_text(name_)) {
-    const auto result = xml_.load_buffer(text_.data(), text_.size(), pugi::parse_default, pugi::encoding_utf8);
-    if (!result) {
-      throw DataError({.where = at(result.offset),
-                       .what = std::string("not well-formed XML: ") + result.description(),
-                       .expected = "a complete Pascal VOC file"});
-    }
-  }
-
-  pugi::xml_node root() const { return xml_.child("annotation"); }
-  const std::string& name() const { return name_; }
-  std::string where(const pugi::xml_node& node) const { return at(node.offset_debug()); }
-
-  std::string text(const pugi::xml_node& node) const { return std::string(trimmed(node.text().get())); }
-
-  double number(const pugi::xml_node& parent, const char* key) const {
-    const pugi::xml_node node = parent.child(key);
-    if (!node) {
-      throw DataError({.where = where(parent), .what = std::string("<") + parent.name() + "> without <" + key + ">"});
-    }
-    const std::string digits = text(node);
-    double value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(value)) {
-      throw DataError(
-          {.where = where(node), .what = std::string("<") + key + "> is \"" + digits + "\"", .expected = "a number"});
-    }
-    return value;
-  }
-
-  int side(const char* key) const {
-    const pugi::xml_node size = root().child("size");
-    if (!size.child(key)) return 0;
-    const double value = number(size, key);
-    if (value != std::floor(value) || value < 0 || value > 1e9) {
-      throw DataError({.where = where(size.child(key)),
-                       .what = std::string("<") + key + "> is " + text(size.child(key)),
-                       .expected = "a number of pixels"});
-    }
-    return static_cast<int>(value);
-  }
-
- private:
-  std::string at(std::ptrdiff_t offset) const {
-    const auto wanted = std::min(text_.size(), static_cast<std::size_t>(std::max<std::ptrdiff_t>(offset, 0)));
-    if (wanted < known_offset_) known_offset_ = 0, known_line_ = 1;
-    known_line_ += line_at(std::string_view(text_).substr(known_offset_), wanted - known_offset_) - 1;
-    known_offset_ = wanted;
-    return DataError::at(name_, known_line_);
-  }
-
-  std::string name_;
-  std::string text_;
-  pugi::xml_document xml_{};
-  mutable std::size_t known_offset_ = 0;  // elements come in order: counting goes on from the last one
-  mutable std::int64_t known_line_ = 1;
-};
-
-Annotation annotation_of(const Document& document, const pugi::xml_node& object, ClassNames& classes) {
+Annotation annotation_of(const XmlDocument& document, const pugi::xml_node& object, ClassNames& classes) {
   const std::string name = document.text(object.child("name"));
   if (name.empty()) {
     throw DataError({.where = document.where(object), .what = "<object> without a class", .expected = "a <name>"});
@@ -91,7 +28,9 @@ Annotation annotation_of(const Document& document, const pugi::xml_node& object,
   Annotation annotation;
   annotation.box = {left, top, document.number(corners, "xmax") - left, document.number(corners, "ymax") - top};
   annotation.category = classes.index(name);
-  annotation.difficult = document.text(object.child("difficult")) == "1";
+  annotation.difficult = document.flag(object.child("difficult"));
+  annotation.truncated = document.flag(object.child("truncated"));
+  annotation.occluded = document.flag(object.child("occluded"));
   annotation.area = annotation.box.area();
   annotation.where = document.where(object);
   return annotation;
@@ -99,36 +38,55 @@ Annotation annotation_of(const Document& document, const pugi::xml_node& object,
 
 bool claims(const fs::path& path) {
   try {
-    return static_cast<bool>(Document(path.string()).root());
+    return static_cast<bool>(XmlDocument(path.string()).root("annotation"));
   } catch (const Error&) {
     return false;
   }
 }
 
-Labels read(const std::vector<fs::path>& files) {
+/// Tools write the picture's place on their own machine as <path>; joist writes it relative to the file.
+std::string picture_name(const XmlDocument& document, const pugi::xml_node& root, const fs::path& file) {
+  const fs::path path = document.text(root.child("path"));
+  std::error_code ignored;
+  if (!path.empty() && path.is_relative() && fs::is_regular_file(file.parent_path() / path, ignored))
+    return path.string();
+  std::string name = document.text(root.child("filename"));
+  return name.empty() ? file.stem().string() : name;
+}
+
+void read_file(const fs::path& file, Labels& labels, ClassNames& classes, std::int64_t& boxes, Reading& reading) {
+  const XmlDocument document(file.string());
+  const pugi::xml_node root = document.root("annotation");
+  if (!root) {
+    throw DataError({.where = document.name(), .what = "XML without <annotation>", .expected = "a Pascal VOC file"});
+  }
+  Sample sample;
+  sample.path = picture_name(document, root, file);
+  sample.id = static_cast<std::int64_t>(labels.dataset.samples.size()) + 1;
+  sample.width = document.side(root.child("size"), "width");
+  sample.height = document.side(root.child("size"), "height");
+  sample.where = document.name();
+  for (const auto& object : root.children("object")) {
+    reading.attempt("bad label", [&] {
+      sample.annotations.push_back(annotation_of(document, object, classes));
+      sample.annotations.back().id = ++boxes;
+    });
+    for (const char* extra : {"part", "polygon", "mask", "attributes"}) {
+      const auto nodes = object.children(extra);
+      if (const auto count = std::distance(nodes.begin(), nodes.end()); count > 0)
+        labels.dataset.passed_over[extra] += count;
+    }
+  }
+  labels.dataset.samples.push_back(std::move(sample));
+  labels.other_names.push_back(file.stem().string());  // files are often renamed without their <filename>
+}
+
+Labels read(const std::vector<fs::path>& files, Reading& reading) {
   Labels labels;
   ClassNames classes;
   std::int64_t boxes = 0;
-  for (const fs::path& file : files) {
-    const Document document(file.string());
-    const pugi::xml_node root = document.root();
-    if (!root) {
-      throw DataError({.where = document.name(), .what = "XML without <annotation>", .expected = "a Pascal VOC file"});
-    }
-    Sample sample;
-    sample.path = document.text(root.child("filename"));
-    if (sample.path.empty()) sample.path = file.stem().string();
-    sample.id = static_cast<std::int64_t>(labels.dataset.samples.size()) + 1;
-    sample.width = document.side("width");
-    sample.height = document.side("height");
-    sample.where = document.name();
-    for (const auto& object : root.children("object")) {
-      sample.annotations.push_back(annotation_of(document, object, classes));
-      sample.annotations.back().id = ++boxes;
-    }
-    labels.dataset.samples.push_back(std::move(sample));
-    labels.other_names.push_back(file.stem().string());  // files are often renamed without their <filename>
-  }
+  for (const fs::path& file : files)
+    reading.attempt("label file unreadable", [&] { read_file(file, labels, classes, boxes, reading); });
   classes.sort(labels.dataset);
   return labels;
 }
@@ -136,7 +94,7 @@ Labels read(const std::vector<fs::path>& files) {
 }  // namespace
 
 Format voc_format() {
-  return {.name = "Pascal VOC XML", .extension = ".xml", .is_per_picture = true, .claims = &claims, .read = &read};
+  return {.name = "Pascal VOC XML", .extensions = ".xml", .is_per_picture = true, .claims = &claims, .read = &read};
 }
 
 }  // namespace joist

@@ -136,7 +136,8 @@ joist_dependency(NAME onnx.proto HEADER onnx/onnx.proto DEB libonnx-dev FOR "ONN
 joist_dependency(NAME simdjson PKG simdjson DEB libsimdjson-dev FOR "reading JSON")
 joist_dependency(NAME nlohmann-json HEADER nlohmann/json.hpp DEB nlohmann-json3-dev FOR "writing JSON")
 joist_dependency(NAME toml++ PKG tomlplusplus DEB libtomlplusplus-dev FOR "configuration files")
-joist_dependency(NAME pugixml HEADER pugixml.hpp LIBRARIES pugixml DEB libpugixml-dev FOR "VOC annotations")
+joist_dependency(NAME pugixml HEADER pugixml.hpp LIBRARIES pugixml DEB libpugixml-dev FOR "VOC and CVAT annotations")
+joist_dependency(NAME libyaml PKG yaml-0.1 DEB libyaml-dev FOR "YOLO's data.yaml")
 joist_dependency(NAME nettle PKG nettle DEB nettle-dev FOR "SHA-256 of checkpoints")
 joist_dependency(NAME zlib PKG zlib DEB zlib1g-dev FOR "compressed archives")
 # --- pictures ---

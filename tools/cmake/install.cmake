@@ -13,7 +13,8 @@ if(TARGET joist_hdf5_reader)
 endif()
 
 install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.inl" PATTERN "core/cpu" EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.inl" PATTERN "core/cpu" EXCLUDE
+        PATTERN "data/formats/xml_document.h" EXCLUDE)
 install(DIRECTORY tools/training tools/report tools/lab DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools
         FILES_MATCHING PATTERN "*.h" PATTERN "tools/report/cairo.h" EXCLUDE
         PATTERN "tools/lab/experiments.h" EXCLUDE)

@@ -16,7 +16,10 @@ void add_data(CLI::App& app, Context& context) {
   CLI::App* data = app.add_subcommand("data", "Looks at data sets and prepares them");
   data->require_subcommand(1);
   add_data_check(*data, context);
+  add_data_split(*data, context);
+  add_data_stats(*data, context);
   add_data_preview(*data, context);
+  add_data_convert(*data, context);
   add_data_tile(*data, context);
 }
 

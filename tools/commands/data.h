@@ -8,6 +8,9 @@
 namespace joist::commands {
 
 void add_data_check(CLI::App& data, Context& context);
+void add_data_split(CLI::App& data, Context& context);
+void add_data_stats(CLI::App& data, Context& context);
+void add_data_convert(CLI::App& data, Context& context);
 void add_data_preview(CLI::App& data, Context& context);
 void add_data_tile(CLI::App& data, Context& context);
 

@@ -28,7 +28,8 @@ std::string table(const std::string& json_text) {
 
 std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Model& model,
                                           const EvaluateOptions& options) {
-  const Dataset data = read_checked_detection(options.data, options.labels, checkpoint.description.classes, false);
+  const Dataset data =
+      read_checked_detection(options.data, {.labels = options.labels, .classes = checkpoint.description.classes});
   DetectForward forward = [&model](const Array& pictures) {
     const Inference inference;
     return decode(model.detect(Tensor(pictures))).value();

@@ -53,7 +53,7 @@ LoaderBenchmark benchmark_loader(const LoaderBenchmarkOptions& options) {
   if (!(options.seconds > 0 && options.seconds <= 3600))
     throw UsageError(
         {.where = "--seconds", .what = fmt::format("{}", options.seconds), .expected = "above 0, at most 3600"});
-  const Dataset dataset = read_checked_detection(options.data, options.labels, {}, true);
+  const Dataset dataset = read_checked_detection(options.data, {.labels = options.labels, .training = true});
   LoaderOptions loading{.batch = static_cast<int>(options.batch),
                         .size = static_cast<int>(options.size),
                         .threads = options.threads > 0 ? static_cast<int>(options.threads) : threads()};

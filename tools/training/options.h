@@ -47,7 +47,8 @@ struct TrainOptions {
   std::string fresh{};   ///< patterns of fields that do not come from --from
   std::string rates{};   ///< "PATTERN=FACTOR,…" of the learning rate
   std::string out{};
-  std::string labels = "fail";
+  std::string labels = "repair";
+  double max_loss = 0.01;
   std::int64_t size = 0;
   std::int64_t batch = 16;
   std::int64_t epochs = 0;
@@ -142,6 +143,9 @@ void visit_options(Options& o, Visit&& visit) {
         o.rates);
   visit(OptionInfo{"out", "DIR", "folder of the results", run, false}, o.out);
   visit(OptionInfo{"labels", "fail|repair|drop", "what to do about labels that are wrong", run, true}, o.labels);
+  visit(OptionInfo{"max-loss", "SHARE", "share of boxes or pictures that --labels may drop before the run stops", run,
+                   true},
+        o.max_loss);
   visit(OptionInfo{"size", "PIXELS",
                    "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224", run,
                    true},

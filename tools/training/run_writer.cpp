@@ -28,6 +28,7 @@ void RunWriter::begin(const Checkpoint& first, bool resumed) {
   try {
     last(first, true);
     tables(*first.training);
+    if (!label_check_.empty()) store_file(folder_.labels(), label_check_);
   } catch (...) {
     folder_.undo();
     throw;

@@ -27,6 +27,8 @@ class RunWriter {
   /// Makes the folder. A new run writes its first checkpoint and tables now: that this disk takes them is better known
   /// at once than after an hour. Throws EnvironmentError and leaves nothing if it does not.
   void begin(const Checkpoint& first, bool resumed);
+  /// What the label doctor found, written by begin() as labels.json.
+  void set_label_check(std::string json) { label_check_ = std::move(json); }
   /// last.h5. Throws EnvironmentError if the disk refuses and the save is `required`; else warns, and a later save
   /// tries again.
   void last(const Checkpoint& checkpoint, bool required);
@@ -45,6 +47,7 @@ class RunWriter {
   RunFolder folder_;
   Console& console_;
   SaveEvery every_;
+  std::string label_check_{};
   std::int64_t saved_step_ = 0;
   Clock::time_point saved_at_{};
   double save_seconds_ = 0;

@@ -127,7 +127,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   folder.require_writable();
   require_hdf5();
 
-  const std::unique_ptr<TrainingTask> task = task_for(read_training_data(options, task_of(options)), options, registry);
+  TrainingData data = read_training_data(options, task_of(options));
+  std::string label_check;
+  if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
+  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry);
   options.task = name_of(task->description().task);
   if (before) {
     require_same_run(*before, *task, folder.last().string());
@@ -139,6 +142,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (overfit) return overfit_one_batch(options, *task, console, folder.path().string());
 
   RunWriter writer(folder, console, SaveEvery::parse(options.save_every));
+  writer.set_label_check(std::move(label_check));
   Trainer trainer(options, *task, writer, console, began);
   if (before) trainer.resume(*before);
   // The report is written last: without it, a run that was killed at its very end still has files to write.

@@ -3,6 +3,7 @@
 #include <joist/data/check.h>
 #include <joist/tools/training/training_data.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -21,10 +22,46 @@ Policy policy_named(const std::string& name) {
   throw UsageError({.where = "--labels", .what = "\"" + name + "\"", .expected = "fail, repair or drop"});
 }
 
+/// Of a set that has such a part, that part; else the whole set.
+void keep_part(Dataset& dataset, const std::string& split) {
+  const auto is_it = [&](const Sample& sample) { return sample.split == split; };
+  if (std::none_of(dataset.samples.begin(), dataset.samples.end(), is_it)) return;
+  std::erase_if(dataset.samples, [&](const Sample& sample) { return !is_it(sample); });
+}
+
+/// Whether a set says itself which of its pictures are for validation.
+bool has_own_part(const Dataset& train, const std::string& path) {
+  if (train.samples.front().split != "train") return false;
+  const Dataset all = read_dataset(path, {.lenient = true});
+  return std::any_of(all.samples.begin(), all.samples.end(), [](const Sample& s) { return s.split == "val"; });
+}
+
 DetectionData read_detection(const TrainOptions& options) {
-  DetectionData data{.train = read_checked_detection(options.data, options.labels, {}, true)};
-  if (!options.val.empty())
-    data.val = read_checked_detection(options.val, options.labels, data.train.categories, false);
+  const int size = options.size > 0 ? static_cast<int>(options.size) : 320;
+  CheckReport report;
+  DetectionData data{.train = read_checked_detection(
+                         options.data,
+                         {.labels = options.labels, .training = true, .max_loss = options.max_loss, .size = size},
+                         &report)};
+  data.check_json = "{\"train\": " + to_json(report);
+  const bool has_own_val = options.val.empty() && has_own_part(data.train, options.data);
+  if (!options.val.empty() || has_own_val) {
+    CheckReport val_report;
+    data.val = read_checked_detection(has_own_val ? options.data : options.val,
+                                      {.labels = options.labels, .classes = data.train.categories}, &val_report);
+    constexpr std::size_t few = 20'000;  // pictures that are compared before each run; `joist data check` compares all
+    if (data.train.samples.size() + data.val->samples.size() <= few) {
+      const std::vector<Finding> found = leaks(data.train, *data.val);
+      if (!found.empty())
+        say(
+            fmt::format("warning: {} of {} validation pictures are in the training data too, or look as if; what is "
+                        "measured on them is too good (first: {})\n",
+                        found.size(), data.val->samples.size(), found.front().what));
+      add(val_report, found);
+    }
+    data.check_json += ",\n\"val\": " + to_json(val_report);
+  }
+  data.check_json += "}\n";
   return data;
 }
 
@@ -66,13 +103,18 @@ std::string text_of(const ClassifiedPictures& pictures) {
 
 }  // namespace
 
-Dataset read_checked_detection(const std::string& path, const std::string& labels,
-                               const std::vector<std::string>& classes, bool training) {
-  Dataset dataset = read_dataset(path, {.categories = classes});
-  const CheckReport report =
-      check(dataset, {.policy = policy_named(labels), .categories = classes, .for_training = training});
-  say(fmt::format("{}: {}\n", training ? "train" : "val  ", summary(dataset)));
-  if (!report.findings.empty()) say(to_text(report));
+Dataset read_checked_detection(const std::string& path, const LabelCheck& how, CheckReport* report) {
+  const Policy policy = policy_named(how.labels);
+  Dataset dataset = read_dataset(path, {.lenient = true});
+  keep_part(dataset, how.training ? "train" : "val");
+  const CheckReport found = check(dataset, {.policy = policy,
+                                            .categories = how.classes,
+                                            .for_training = how.training,
+                                            .size = how.size,
+                                            .max_loss = how.max_loss});
+  say(fmt::format("{}: {}\n", how.training ? "train" : "val  ", summary(dataset)));
+  if (!found.findings.empty()) say(to_text(found));
+  if (report != nullptr) *report = found;
   return dataset;
 }
 

@@ -1,6 +1,7 @@
 // The data of a run: read, checked and described before anything is written.
 #pragma once
 
+#include <joist/data/check.h>
 #include <joist/data/dataset.h>
 #include <joist/data/loader.h>
 #include <joist/tools/training/model.h>
@@ -36,6 +37,7 @@ bool has_own_validation(const std::string& path);
 struct DetectionData {
   Dataset train{};
   std::optional<Dataset> val{};
+  std::string check_json{};  ///< what the label doctor found: {"train": …, "val": …}
 };
 struct ClassificationData {
   ClassifiedPictures train{};
@@ -43,10 +45,18 @@ struct ClassificationData {
 };
 using TrainingData = std::variant<DetectionData, ClassificationData>;
 
-/// Reads and checks annotated pictures and says on standard output what was found. `labels`: fail, repair or drop.
-/// `classes`: the list to follow; empty: the data's own. Throws DataError.
-Dataset read_checked_detection(const std::string& path, const std::string& labels,
-                               const std::vector<std::string>& classes, bool training);
+/// How annotated pictures are checked before they are used.
+struct LabelCheck {
+  std::string labels = "repair";       ///< fail, repair or drop
+  std::vector<std::string> classes{};  ///< the list to follow; empty: the data's own
+  bool training = false;               ///< the training part: at least one box, and of a set of parts "train"
+  double max_loss = 1;                 ///< share of boxes or pictures that may be dropped
+  int size = 0;                        ///< pixels that the model sees, for a list of tiny objects
+};
+
+/// Reads and checks annotated pictures and says on standard output what was found. Throws DataError. `report`, if
+/// given, receives what was found.
+Dataset read_checked_detection(const std::string& path, const LabelCheck& how, CheckReport* report = nullptr);
 
 /// Reads and checks --data and --val, says on standard output what was found, and throws before anything else is done.
 TrainingData read_training_data(const TrainOptions& options, TaskKind task);
