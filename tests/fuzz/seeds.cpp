@@ -16,7 +16,7 @@ void store_pickles(const std::filesystem::path& corpus) {
       "(U\x07storagectorch\nFloatStorage\nU\x01"
       "0U\x03"
       "cpuK\x02";
-  const std::string tail = std::string("K\x00K\x02\x85K\x01\x85\x89", 10) + ")";
+  const std::string tail = std::string("K\x00K\x02\x85K\x01\x85\x89", 9) + ")";
   const auto tensor = [&](const std::string& view) { return "(" + storage + view + "tQ" + tail + "t"; };
   const std::string v2 = "ctorch._utils\n_rebuild_tensor_v2\n", type = "ctorch.nn.parameter\nParameter\n";
   const std::string view = std::string("U\x01vK\x01K\x01\x87", 8);
