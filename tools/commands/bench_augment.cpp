@@ -56,7 +56,7 @@ double pictures_per_second(const AugmentList& list, const Few& pool, const Given
 int bench_augment(const Given& given) {
   if (given.size < 32 || given.size > 4096)
     throw UsageError({.where = "--size", .what = fmt::format("{}", given.size), .expected = "32 to 4096"});
-  const Dataset dataset = read_checked_detection(given.data, given.labels, {}, true);
+  const Dataset dataset = read_checked_detection(given.data, {.labels = given.labels, .training = true});
   const Few pool(dataset, static_cast<int>(given.size));
   nlohmann::ordered_json operations, lists;
   fmt::print("One thread, {} × {} pixels, pictures in memory; pictures/s of the operation and the square around it\n",
