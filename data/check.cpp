@@ -268,7 +268,8 @@ class Doctor {
     if (!has_area(inside.box) || !(is_rounding || mends())) return keep_faulty(annotation.where, "box outside", what);
     annotation = std::move(inside);
     if (is_rounding) {
-      ++report_.rounded;
+      constexpr double decimals = 1e-3;  // pixels that six decimals of a share come to
+      if (excess > decimals) ++report_.rounded;
     } else {
       note(annotation.where, "box outside", what, "clipped");
     }

@@ -49,7 +49,8 @@ def bad_data(folder, data):
 
     def outside(content):
         content["annotations"][3]["bbox"] = [60, 60, 30, 30]
-    refused_training("box outside", folder, changed(folder, data, "outside", outside), 3, "annotations[3]")
+    refused_training("box outside", folder, changed(folder, data, "outside", outside), 3, "annotations[3]",
+                     more=("--labels", "fail"))
 
     def flat(content):
         content["annotations"][2]["bbox"][2] = 0
