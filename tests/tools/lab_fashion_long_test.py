@@ -43,7 +43,7 @@ class Fashion(unittest.TestCase):
     def test_all_agree_on_a_convex_problem(self):
         data = "logistic,samples=2000,batch=0,l2=0.1,judged_by=train"
         best = lab("minimum", "--problem", data + ",precision=float64", "--optimizer", "lbfgs,line_search_fn=strong_wolfe,tolerance_change=1e-14",
-                   "--seeds", "1", "--budget", "80", "--points", "20")["optimizers"][0]["runs"][0]
+                   "--seeds", "1", "--budget", "200", "--points", "20")["optimizers"][0]["runs"][0]
         losses = best["test"]
         self.assertLess(losses[-2] - losses[-1], 1e-8, "the minimum is known to 1e-8")
         problem = lab("convex", "--problem", data, *(word for one in CONVEX for word in ("--optimizer", one)), "--seeds", "1",
