@@ -16,7 +16,7 @@ FOLDER = pathlib.Path(os.environ.get("JOIST_BINARY_DIR", ".")) / "lab_fashion"
 # Test accuracy after 10 epochs, mean and standard deviation of 10 seeds (DeepOBS' baselines, 2019-03-01).
 PUBLISHED = {"SGD": ("sgd,lr=0.1585", .9024, .0075), "Momentum": ("sgd,momentum=0.99,lr=0.002512", .9060, .0055),
              "Adam": ("adam,lr=0.0002512", .9099, .0036)}
-# Methods for gradients of the whole data, each with its own best rate of 9.
+# On gradients of the whole data, each with its own best rate of 13, which falls to 0: at a constant rate signs keep trembling.
 CONVEX = ["sgd", "sgd,momentum=0.9,label=momentum", "sgd,momentum=0.9,nesterov=true,label=nesterov", "adam", "adamw,weight_decay=0",
           "adagrad", "rmsprop", "adadelta", "adamax", "nadam", "radam", "rprop", "lion", "conjugate_gradient"]
 
@@ -43,11 +43,11 @@ class Fashion(unittest.TestCase):
     def test_all_agree_on_a_convex_problem(self):
         data = "logistic,samples=2000,batch=0,l2=0.1,judged_by=train"
         best = lab("minimum", "--problem", data + ",precision=float64", "--optimizer", "lbfgs,line_search_fn=strong_wolfe,tolerance_change=1e-14",
-                   "--seeds", "1", "--budget", "80", "--points", "20")["optimizers"][0]["runs"][0]
+                   "--seeds", "1", "--budget", "200", "--points", "20")["optimizers"][0]["runs"][0]
         losses = best["test"]
         self.assertLess(losses[-2] - losses[-1], 1e-8, "the minimum is known to 1e-8")
-        problem = lab("convex", "--problem", data, *(word for one in CONVEX for word in ("--optimizer", one)), "--seeds", "1",
-                      "--budget", "600", "--points", "10", "--tune", "9")
+        problem = lab("convex", "--problem", data, *(word for one in CONVEX for word in ("--optimizer", one + ",schedule=linear")), "--seeds", "1",
+                      "--budget", "2000", "--points", "4", "--tune", "13")
         above = {}
         for one in problem["optimizers"]:
             above[one["label"]] = one["runs"][0]["test"][-1] - losses[-1]
