@@ -96,7 +96,7 @@ void JsonFile::for_each(const std::string& key, const std::string& expected,
 }
 
 void JsonFile::with_root(const std::function<void(const JsonRecord&)>& use) const {
-  use(JsonRecord({content_->root}, path_, "", 0));
+  use(JsonRecord({content_->root}, path_, "", JsonRecord::whole));
 }
 
 std::size_t JsonFile::count(const std::string& key) const {
@@ -108,7 +108,7 @@ JsonRecord::JsonRecord(const Value& value, const std::string& path, const std::s
     : value_(value), path_(path), list_(list), index_(index) {}
 
 std::string JsonRecord::where() const {
-  return list_.empty() ? path_ : path_ + "#" + list_ + "[" + std::to_string(index_) + "]";
+  return index_ == whole ? path_ : path_ + "#" + list_ + "[" + std::to_string(index_) + "]";
 }
 
 bool JsonRecord::has(const char* key) const {

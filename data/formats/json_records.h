@@ -46,6 +46,7 @@ class JsonFile {
 class JsonRecord {
  public:
   struct Value;
+  static constexpr std::size_t whole = static_cast<std::size_t>(-1);  ///< index of the file as one record
   JsonRecord(const Value& value, const std::string& path, const std::string& list, std::size_t index);
 
   /// "file#list[index]", or "file" for the file as one record.

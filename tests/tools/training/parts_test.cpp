@@ -143,7 +143,7 @@ TEST(Duration, IsReadInSecondsMinutesAndHours) {
 
 TEST(Recipe, RefusesWhatMakesNoSense) {
   EXPECT_THROW(resolve({.epochs = 3, .time = {60}}), UsageError);
-  EXPECT_THROW(resolve({.batch = 0}), UsageError);
+  EXPECT_THROW(resolve({.batch = -1}), UsageError);
   EXPECT_THROW(resolve({.optimizer = "adm"}), UsageError);
   EXPECT_THROW(resolve({.device = "cuda"}), EnvironmentError);
   EXPECT_THROW(resolve({.deterministic = "world-size"}), UnsupportedError);
