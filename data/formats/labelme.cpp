@@ -5,6 +5,7 @@
 #include <joist/data/formats/format.h>
 #include <joist/data/formats/json_records.h>
 #include <joist/data/formats/parts.h>
+#include <joist/data/formats/per_picture.h>
 #include <joist/data/text.h>
 
 #include <algorithm>
@@ -111,14 +112,7 @@ void read_file(const fs::path& file, Labels& labels, ClassNames& classes, std::i
 }
 
 Labels read(const std::vector<fs::path>& files, Reading& reading) {
-  Labels labels;
-  ClassNames classes;
-  std::int64_t boxes = 0;
-  for (const fs::path& file : files)
-    reading.attempt("label file unreadable", [&] { read_file(file, labels, classes, boxes, reading); });
-
-  classes.sort(labels.dataset);
-  return labels;
+  return read_per_picture(files, reading, &read_file);
 }
 
 }  // namespace

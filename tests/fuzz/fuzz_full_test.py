@@ -1,4 +1,4 @@
-"""A few seconds of fuzzing per checkpoint format (tests/fuzz/run); 20 s each with JOIST_FUZZ_SECONDS=20."""
+"""20 s of fuzzing per checkpoint format (tests/fuzz/run), or JOIST_FUZZ_SECONDS."""
 # ctest: TIMEOUT 1200 RUN_SERIAL ON
 import os
 import pathlib

@@ -14,16 +14,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* style = R"(
-body { font: 15px/1.5 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #202020; max-width: 1120px;
-       margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; }
-h2 { font-size: 1.25em; margin-top: 2em; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; margin: 1em 0; }
-th, td { padding: .25em .9em .25em 0; text-align: left; border-bottom: 1px solid #eee;
-         font-variant-numeric: tabular-nums; }
-.row { display: flex; flex-wrap: wrap; gap: 1em; }
+body { max-width: 1120px; }
+h2 { font-size: 1.25em; }
 figure { margin: .5em 0; }
-figcaption { font-weight: 600; font-size: 13px; max-width: 500px; }
+figcaption { color: inherit; font-weight: 600; font-size: 13px; max-width: 500px; }
 .chart svg, canvas { max-width: 100%; height: auto; }
 .turn { cursor: grab; touch-action: none; }
 .tick { font-size: 10.5px; fill: #444; }
@@ -53,7 +47,7 @@ std::string report_html(const std::string& results) {
   std::string html =
       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\"><title>" +
-      title + "</title><style>" + style + "</style></head><body>\n<h1>" + title + "</h1>\n";
+      title + "</title><style>" + page_style + style + "</style></head><body>\n<h1>" + title + "</h1>\n";
   html += "<noscript><p>The figures need JavaScript; figures/ holds them as pictures.</p></noscript>\n";
   if (!reading.empty()) html += "<ul>" + reading + "</ul>\n";
   html += "<script type=\"application/json\" id=\"data\">" + data + "</script>\n<script>";

@@ -20,7 +20,9 @@ std::string base64(const std::vector<std::uint8_t>& bytes) {
   return text;
 }
 
-constexpr const char* style = R"(
+}  // namespace
+
+const char* const page_style = R"(
 body { font: 15px/1.5 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #202020; max-width: 1020px;
        margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.6em; }
@@ -34,8 +36,6 @@ figure img { max-width: 100%; }
 figcaption { color: #606060; }
 pre { background: #f6f6f6; padding: .8em; overflow-x: auto; }
 )";
-
-}  // namespace
 
 std::string escaped(const std::string& text) {
   std::string result;
@@ -105,7 +105,7 @@ Page& Page::picture(const Picture& picture, const std::string& caption) {
 std::string Page::html() const {
   return "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
          "content=\"width=device-width\"><title>" +
-         escaped(title_) + "</title><style>" + style + "</style></head><body>\n" + body_ + "</body></html>\n";
+         escaped(title_) + "</title><style>" + page_style + "</style></head><body>\n" + body_ + "</body></html>\n";
 }
 
 }  // namespace joist

@@ -12,6 +12,9 @@ namespace joist {
 /// `text` with &, <, >, " and ' written so that it can stand in HTML text and attributes.
 std::string escaped(const std::string& text);
 
+/// The style sheet of every page; what stands behind it may override it.
+extern const char* const page_style;
+
 class Page {
  public:
   explicit Page(const std::string& title);
