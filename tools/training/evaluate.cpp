@@ -1,10 +1,13 @@
 #include <joist/core/mode.h>
 #include <joist/core/threads.h>
+#include <joist/tools/report/detection_report.h>
 #include <joist/tools/training/checkpoint.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/evaluate.h>
 #include <joist/tools/training/interrupt.h>
+
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -26,8 +29,40 @@ std::string table(const std::string& json_text) {
   return text;
 }
 
-std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Model& model,
-                                          const EvaluateOptions& options) {
+std::string range_text(const Interval& interval) {
+  return interval.low < 0 ? "" : fmt::format("  ({:.3f} to {:.3f})", interval.low, interval.high);
+}
+
+std::string table(const DetectionAnalysis& analysis) {
+  std::string text;
+  for (const auto& [name, value] : twelve(analysis.result)) {
+    const bool first = name == "AP", second = name == "AP50";
+    text += fmt::format("{:<9} {:.4f}{}\n", name, value,
+                        first    ? range_text(analysis.intervals.AP)
+                        : second ? range_text(analysis.intervals.AP50)
+                                 : "");
+  }
+  for (std::size_t c = 0; c < analysis.result.per_class.size(); ++c) {
+    const CocoResult::Category& one = analysis.result.per_class[c];
+    text += fmt::format("  {:<20} AP {:.4f} AP50 {:.4f} AR100 {:.4f} ({} in the truth); best F1 {:.3f} at {:.2f}\n",
+                        one.name, one.AP, one.AP50, one.AR100, one.truths, analysis.operation[c].best.f1,
+                        analysis.operation[c].best.threshold);
+  }
+  text += "AP50 without its mistakes:";
+  for (const ErrorAnalysis::Share& share : analysis.errors.shares)
+    text += fmt::format(" {} {:+.3f}", name_of(share.kind), share.gain);
+  text += "\n";
+  if (!analysis.groups.empty()) {
+    const auto weakest = std::min_element(analysis.groups.begin(), analysis.groups.end(),
+                                          [](const auto& a, const auto& b) { return a.AP50 < b.AP50; });
+    text += fmt::format("{} groups of pictures; the weakest is {} with AP50 {:.3f}\n", analysis.groups.size(),
+                        weakest->name, weakest->AP50);
+  }
+  return text;
+}
+
+std::optional<EvaluateResult> evaluate_detector(const Checkpoint& checkpoint, const Model& model,
+                                                const EvaluateOptions& options) {
   const Dataset data =
       read_checked_detection(options.data, {.labels = options.labels, .classes = checkpoint.description.classes});
   DetectForward forward = [&model](const Array& pictures) {
@@ -35,14 +70,22 @@ std::optional<std::string> detection_json(const Checkpoint& checkpoint, const Mo
     return decode(model.detect(Tensor(pictures))).value();
   };
   if (options.mirror) forward = with_mirror_image(std::move(forward));
-  const auto found = detect_all(data, forward, checkpoint.description.size, options.batch, threads(),
-                                evaluation_thresholds(), tiles_of(checkpoint.description));
+  auto found = detect_all(data, forward, checkpoint.description.size, options.batch, threads(), evaluation_thresholds(),
+                          tiles_of(checkpoint.description));
   if (!found) return std::nullopt;
-  return coco_json(evaluate(coco_truth(data), *found));
+  const DetectionAnalysis analysis = analyse(data, std::move(*found), options.analysis);
+  EvaluateResult result{.text = table(analysis), .json = to_json(analysis, data)};
+  if (options.with_report) {
+    Page page(fmt::format("{} on {}", checkpoint.description.model, options.data));
+    page.paragraph(fmt::format("Model {}; {}.", options.model, summary(data)));
+    add_detection_report(page, analysis, data);
+    result.html = page.html();
+  }
+  return result;
 }
 
-std::optional<std::string> classification_json(const Checkpoint& checkpoint, const Model& model,
-                                               const EvaluateOptions& options) {
+std::optional<EvaluateResult> evaluate_classification(const Checkpoint& checkpoint, const Model& model,
+                                                      const EvaluateOptions& options) {
   const ClassifiedPictures pictures = read_classified_pictures(options.data, false, checkpoint.description.classes);
   const auto forward = [&model](const Array& batch) {
     const Inference inference;
@@ -50,7 +93,7 @@ std::optional<std::string> classification_json(const Checkpoint& checkpoint, con
   };
   const auto result = evaluate_classifier(pictures, checkpoint.description, forward, options.batch, threads());
   if (!result) return std::nullopt;
-  return result->json;
+  return EvaluateResult{.text = table(result->json), .json = result->json};
 }
 
 }  // namespace
@@ -66,10 +109,10 @@ EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistr
                             .remedy = "the checkpoint that it was exported from"});
   const Checkpoint checkpoint = read_checkpoint(options.model);
   const std::unique_ptr<Model> model = load_model(checkpoint, registry, options.model);
-  const auto json = checkpoint.description.task == TaskKind::detect ? detection_json(checkpoint, *model, options)
-                                                                    : classification_json(checkpoint, *model, options);
-  if (!json) return {.signal = interrupted()};
-  return {.text = table(*json), .json = *json};
+  const auto result = checkpoint.description.task == TaskKind::detect
+                          ? evaluate_detector(checkpoint, *model, options)
+                          : evaluate_classification(checkpoint, *model, options);
+  return result.value_or(EvaluateResult{.signal = interrupted()});
 }
 
 }  // namespace joist
