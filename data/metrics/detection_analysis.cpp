@@ -131,7 +131,13 @@ std::size_t DetectionAnalysis::class_index(std::int64_t category_id) const {
 
 bool DetectionAnalysis::is_shown(std::size_t detection) const {
   const Detection& one = detections[detection];
-  return errors.detections[detection].counts && one.score >= operation[class_index(one.category_id)].best.threshold;
+  return errors.detections[detection].counts && one.score >= shown_from(class_index(one.category_id));
+}
+
+double DetectionAnalysis::shown_from(std::size_t class_index) const {
+  constexpr double useful = 0.1, usual = 0.25;
+  const OperatingPoint& best = operation[class_index].best;
+  return best.f1 >= useful ? best.threshold : usual;
 }
 
 DetectionAnalysis analyse(const Dataset& dataset, std::vector<Detection> detections, const AnalysisOptions& options) {
@@ -140,7 +146,7 @@ DetectionAnalysis analyse(const Dataset& dataset, std::vector<Detection> detecti
   all.errors = analyse_errors(all.truth, all.detections);
   all.operation = operating_points(all.truth, all.detections, all.errors, options.budgets);
   std::vector<double> thresholds;
-  for (const ClassOperation& one : all.operation) thresholds.push_back(one.best.threshold);
+  for (std::size_t c = 0; c < all.operation.size(); ++c) thresholds.push_back(all.shown_from(c));
   all.errors = analyse_errors(all.truth, all.detections, thresholds);
   all.confusion = confusion_matrix(all.truth, all.detections, options.confidence);
   all.intervals = bootstrap(all.truth, all.detections, options.draws, options.seed);

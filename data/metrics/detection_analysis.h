@@ -27,7 +27,7 @@ struct DetectionAnalysis {
   CocoTruth truth{};
   std::vector<Detection> detections{};
   CocoResult result{};
-  ErrorAnalysis errors{};                   ///< counts at the thresholds of the best F1
+  ErrorAnalysis errors{};                   ///< counts at the thresholds of shown_from()
   std::vector<ClassOperation> operation{};  ///< of each class, in the order of result.per_class
   ConfusionMatrix confusion{};
   BootstrapIntervals intervals{};
@@ -40,7 +40,7 @@ struct DetectionAnalysis {
   std::vector<Group> groups{};  ///< by name; empty where there are fewer than 2
   struct PictureErrors {
     std::size_t sample = 0;
-    std::int64_t missed = 0, wrong = 0;  ///< at the thresholds of the best F1
+    std::int64_t missed = 0, wrong = 0;  ///< at the thresholds of shown_from()
     double loss = 0;                     ///< missed objects and the scores of wrong detections, summed up
   };
   std::vector<PictureErrors> worst{};  ///< pictures with mistakes, the worst first
@@ -48,7 +48,9 @@ struct DetectionAnalysis {
 
   /// Of a class, by its id.
   std::size_t class_index(std::int64_t category_id) const;
-  /// The threshold of the best F1 of the class of this detection.
+  /// The confidence from which detections of a class are looked at: that of the best F1, or, where no confidence gives
+  /// a useful one, 0.25.
+  double shown_from(std::size_t class_index) const;
   bool is_shown(std::size_t detection) const;
 };
 

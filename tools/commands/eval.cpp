@@ -30,7 +30,9 @@ void add_eval(CLI::App& app, Context& context) {
   command->footer(examples);
   const auto given = std::make_shared<EvaluateOptions>();
   const auto json = std::make_shared<std::string>();
-  command->add_option("--model", given->model, "a checkpoint of joist")->type_name("FILE")->required();
+  command->add_option("--model", given->model, "a checkpoint of joist, or an ONNX file that it exported")
+      ->type_name("FILE")
+      ->required();
   command->add_option("--data", given->data, "a folder or one annotation file")->type_name("PATH")->required();
   command->add_option("--batch", given->batch, "pictures at once")->type_name("N")->capture_default_str();
   command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")

@@ -70,7 +70,6 @@ class Pictures {
         const bool is_found = finder != nothing && all_.is_shown(finder);
         truth.push_back({.box = scaled(all_.truth.objects[g].box, shown.scale),
                          .label = class_of(all_.truth.objects[g].category_id),
-                         .dashed = !is_found,
                          .colour = is_found ? right : missed});
       }
     if (const auto found = shown_.find(sample.id); found != shown_.end())
@@ -154,7 +153,7 @@ void add_worst_pictures(Page& page, const DetectionAnalysis& analysis, const Dat
   page.paragraph(
       "Left the labels, right what the model found, at each class's threshold of the best F1. Green: right. Red: "
       "wrong, "
-      "with the kind of mistake. Orange, dashed: missed.");
+      "with the kind of mistake. Orange: missed.");
   const Pictures pictures(analysis, dataset);
   for (std::size_t i = 0; i < std::min(most, analysis.worst.size()); ++i) {
     const DetectionAnalysis::PictureErrors& one = analysis.worst[i];

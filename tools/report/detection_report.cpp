@@ -11,6 +11,7 @@ namespace {
 using Rows = std::vector<std::vector<std::string>>;
 
 std::string share(double value) { return value < 0 ? "–" : fmt::format("{:.3f}", value); }
+std::string confidence(double value) { return fmt::format("{:.{}f}", value, value < 0.1 ? 3 : 2); }
 std::string percent(double value) { return value < 0 ? "–" : fmt::format("{:.0f} %", 100 * value); }
 std::string between(const Interval& interval) {
   return interval.low < 0 ? "–" : fmt::format("{:.3f} to {:.3f}", interval.low, interval.high);
@@ -67,7 +68,7 @@ const char* advice(ErrorKind kind) {
 
 void add_errors(Page& page, const DetectionAnalysis& analysis) {
   page.heading("What goes wrong");
-  Rows rows = {{"mistake", "what it is", "how often", "AP50 without it", "what may help"}};
+  Rows rows = {{"mistake", "what it is", "how often", "AP50 gained", "what may help"}};
   std::vector<ErrorAnalysis::Share> shares = analysis.errors.shares;
   std::stable_sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.gain > b.gain; });
   for (const ErrorAnalysis::Share& one : shares)
@@ -165,11 +166,11 @@ void add_thresholds(Page& page, const DetectionAnalysis& analysis) {
   for (std::size_t c = 0; c < analysis.operation.size(); ++c) {
     const ClassOperation& one = analysis.operation[c];
     if (analysis.result.per_class[c].truths == 0 && one.best.false_alarms_per_picture == 0) continue;
-    rows.push_back({analysis.result.per_class[c].name, share(one.best.f1), fmt::format("{:.2f}", one.best.threshold),
+    rows.push_back({analysis.result.per_class[c].name, share(one.best.f1), confidence(one.best.threshold),
                     percent(one.best.precision), percent(one.best.recall),
                     fmt::format("{:.3g}", one.best.false_alarms_per_picture)});
     for (const OperatingPoint& point : one.budgets) {
-      rows.back().push_back(fmt::format("{:.2f}", point.threshold));
+      rows.back().push_back(confidence(point.threshold));
       rows.back().push_back(percent(point.recall));
     }
   }

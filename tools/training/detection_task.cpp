@@ -1,6 +1,7 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/data/decode.h>
+#include <joist/tools/report/detection_report.h>
 #include <joist/tools/report/draw.h>
 #include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/balance.h>
@@ -93,11 +94,13 @@ class DetectionTask final : public TrainingTask {
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
-    const auto found =
-        detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
-                   evaluation_thresholds(), tiles_of(description_));
+    auto found = find();
     if (!found) return std::nullopt;
     const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
+    if (!best_found_ || result.AP > best_AP_) {
+      best_AP_ = result.AP;
+      best_found_ = std::move(*found);
+    }
     return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
   }
 
@@ -126,9 +129,26 @@ class DetectionTask final : public TrainingTask {
     return examples;
   }
 
+  std::optional<TaskReport> report(double best_value) override {
+    if (!data_.val) return std::nullopt;
+    // What the best weights found is known, unless that was before the run was gone on with.
+    if (!best_found_ || best_AP_ != best_value) best_found_ = find();
+    if (!best_found_) return std::nullopt;
+    AnalysisOptions how;
+    how.draws = 400;  // within the time of the run
+    how.group = options_.group;
+    auto analysis = std::make_shared<DetectionAnalysis>(analyse(*data_.val, *best_found_, how));
+    return TaskReport{[this, analysis](Page& page) { add_detection_report(page, *analysis, *data_.val); },
+                      to_json(*analysis, *data_.val)};
+  }
+
   std::string data_digest() const override { return digest_of(data_); }
 
  private:
+  std::optional<std::vector<Detection>> find() const {
+    return detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
+                      evaluation_thresholds(), tiles_of(description_));
+  }
   DetectForward forward() const {
     return [this](const Array& pictures) {
       const Inference inference;
@@ -181,6 +201,8 @@ class DetectionTask final : public TrainingTask {
   ModelDescription description_{};
   DetectionLossOptions loss_{};
   const DetectionBatch* batch_ = nullptr;
+  double best_AP_ = 0;
+  std::optional<std::vector<Detection>> best_found_{};  // with the best weights so far, for the report
   std::int64_t epoch_ = 0;
   std::int64_t unreadable_ = 0;
   std::int64_t side_ = 0;

@@ -5,6 +5,7 @@
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/evaluate.h>
+#include <joist/tools/training/exported_model.h>
 #include <joist/tools/training/interrupt.h>
 
 #include <algorithm>
@@ -61,22 +62,17 @@ std::string table(const DetectionAnalysis& analysis) {
   return text;
 }
 
-std::optional<EvaluateResult> evaluate_detector(const Checkpoint& checkpoint, const Model& model,
+std::optional<EvaluateResult> evaluate_detector(const ModelDescription& description, DetectForward forward,
                                                 const EvaluateOptions& options) {
-  const Dataset data =
-      read_checked_detection(options.data, {.labels = options.labels, .classes = checkpoint.description.classes});
-  DetectForward forward = [&model](const Array& pictures) {
-    const Inference inference;
-    return decode(model.detect(Tensor(pictures))).value();
-  };
+  const Dataset data = read_checked_detection(options.data, {.labels = options.labels, .classes = description.classes});
   if (options.mirror) forward = with_mirror_image(std::move(forward));
-  auto found = detect_all(data, forward, checkpoint.description.size, options.batch, threads(), evaluation_thresholds(),
-                          tiles_of(checkpoint.description));
+  auto found = detect_all(data, forward, description.size, options.batch, threads(), evaluation_thresholds(),
+                          tiles_of(description));
   if (!found) return std::nullopt;
   const DetectionAnalysis analysis = analyse(data, std::move(*found), options.analysis);
   EvaluateResult result{.text = table(analysis), .json = to_json(analysis, data)};
   if (options.with_report) {
-    Page page(fmt::format("{} on {}", checkpoint.description.model, options.data));
+    Page page(fmt::format("{} on {}", description.model, options.data));
     page.paragraph(fmt::format("Model {}; {}.", options.model, summary(data)));
     add_detection_report(page, analysis, data);
     result.html = page.html();
@@ -84,14 +80,10 @@ std::optional<EvaluateResult> evaluate_detector(const Checkpoint& checkpoint, co
   return result;
 }
 
-std::optional<EvaluateResult> evaluate_classification(const Checkpoint& checkpoint, const Model& model,
-                                                      const EvaluateOptions& options) {
-  const ClassifiedPictures pictures = read_classified_pictures(options.data, false, checkpoint.description.classes);
-  const auto forward = [&model](const Array& batch) {
-    const Inference inference;
-    return model.classify(Tensor(batch)).value();
-  };
-  const auto result = evaluate_classifier(pictures, checkpoint.description, forward, options.batch, threads());
+std::optional<EvaluateResult> evaluate_classification(const ModelDescription& description,
+                                                      const ClassifyForward& forward, const EvaluateOptions& options) {
+  const ClassifiedPictures pictures = read_classified_pictures(options.data, false, description.classes);
+  const auto result = evaluate_classifier(pictures, description, forward, options.batch, threads());
   if (!result) return std::nullopt;
   return EvaluateResult{.text = table(result->json), .json = result->json};
 }
@@ -103,16 +95,25 @@ EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistr
   if (options.threads > 0) set_threads(static_cast<int>(options.threads));
   if (options.batch < 1)
     throw UsageError({.where = "--batch", .what = std::to_string(options.batch), .expected = "at least 1"});
-  if (options.model.ends_with(".onnx"))
-    throw UnsupportedError({.where = options.model,
-                            .what = "unsupported: evaluating ONNX files",
-                            .remedy = "the checkpoint that it was exported from"});
-  const Checkpoint checkpoint = read_checkpoint(options.model);
-  const std::unique_ptr<Model> model = load_model(checkpoint, registry, options.model);
-  const auto result = checkpoint.description.task == TaskKind::detect
-                          ? evaluate_detector(checkpoint, *model, options)
-                          : evaluate_classification(checkpoint, *model, options);
-  return result.value_or(EvaluateResult{.signal = interrupted()});
+  std::optional<EvaluateResult> result;
+  if (options.model.ends_with(".onnx")) {
+    const ExportedModel exported = ExportedModel::file(options.model);
+    const auto forward = [&exported](const Array& pictures) { return exported.run(pictures); };
+    result = exported.description().task == TaskKind::detect
+                 ? evaluate_detector(exported.description(), forward, options)
+                 : evaluate_classification(exported.description(), forward, options);
+  } else {
+    const Checkpoint checkpoint = read_checkpoint(options.model);
+    const std::unique_ptr<Model> model = load_model(checkpoint, registry, options.model);
+    const bool detector = checkpoint.description.task == TaskKind::detect;
+    const auto forward = [&](const Array& pictures) {
+      const Inference inference;
+      return detector ? decode(model->detect(Tensor(pictures))).value() : model->classify(Tensor(pictures)).value();
+    };
+    result = detector ? evaluate_detector(checkpoint.description, forward, options)
+                      : evaluate_classification(checkpoint.description, forward, options);
+  }
+  return result ? *std::move(result) : EvaluateResult{.signal = interrupted()};
 }
 
 }  // namespace joist

@@ -43,9 +43,11 @@ struct TrainOptions {
   std::string task = "auto";
   std::string model = "auto";
   std::string from{};
-  std::string map{};     ///< how names of --from become the model's, see MappingOptions
-  std::string fresh{};   ///< patterns of fields that do not come from --from
-  std::string rates{};   ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string map{};        ///< how names of --from become the model's, see MappingOptions
+  std::string fresh{};      ///< patterns of fields that do not come from --from
+  std::string rates{};      ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string leave_out{};  ///< groups of pictures that are evaluated on instead
+  std::string group = "auto";
   std::string out{};
   std::string labels = "repair";
   double max_loss = 0.01;
@@ -121,6 +123,14 @@ void visit_options(Options& o, Visit&& visit) {
       OptionInfo{"data", "PATH", "training data: a folder or one annotation file; the format is detected", run, false},
       o.data);
   visit(OptionInfo{"val", "PATH", "data held apart for evaluation", run, false}, o.val);
+  visit(OptionInfo{"leave-out", "NAME,…",
+                   "cameras or videos (groups of pictures) to evaluate on instead of learning from them: what a new "
+                   "camera will give",
+                   run, true},
+        o.leave_out);
+  visit(OptionInfo{"group", "auto|prefix|folder|REGEX", "how pictures belong to cameras, as in joist data split", run,
+                   true},
+        o.group);
   visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
   visit(

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <joist/data/picture.h>
+#include <joist/tools/report/page.h>
 #include <joist/tools/training/checkpoint.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +30,12 @@ struct Evaluation {
 struct TaskExample {
   Picture picture{};
   std::string caption{};
+};
+
+/// What an evaluation tells beside its numbers.
+struct TaskReport {
+  std::function<void(Page&)> add{};  ///< its sections of a page
+  std::string json{};
 };
 
 class TrainingTask {
@@ -55,6 +63,9 @@ class TrainingTask {
   virtual std::optional<Evaluation> evaluate() = 0;
   /// A few pictures of the evaluation data with what the model finds, for the report.
   virtual std::vector<TaskExample> examples() { return {}; }
+  /// The evaluation with the weights as they are, which gave `best_value` as the first metric when they were kept: in
+  /// full, as far as this kind of task has more to say. Nothing also when a signal came.
+  virtual std::optional<TaskReport> report(double /*best_value*/) { return std::nullopt; }
   /// What may be wrong with the data where nothing is found after a while, a line each.
   virtual std::vector<std::string> suspicions() const { return {}; }
   /// Of the lists of pictures and labels.

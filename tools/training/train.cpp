@@ -152,7 +152,9 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   }
   if (const int signal = trainer.run()) return signal;
   load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());
-  store_file(folder.report(), run_report(trainer.state(), *task));
+  const RunReport report = run_report(trainer.state(), *task);
+  if (!report.evaluation_json.empty()) store_file(folder.evaluation(), report.evaluation_json + "\n");
+  store_file(folder.report(), report.html);
   console.line("results: " + folder.path().string());
   return 0;
 }
