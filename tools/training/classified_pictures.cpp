@@ -112,7 +112,8 @@ bool is_classification_data(const std::string& path) {
 
 bool has_own_validation(const std::string& path) {
   if (is_cifar(path)) return true;
-  if (const fs::path list = list_of(path, false); !list.empty()) return list != list_of(path, true) || has_parts(list.string());
+  if (const fs::path list = list_of(path, false); !list.empty())
+    return list != list_of(path, true) || has_parts(list.string());
   return has_idx(path, "t10k") || (fs::is_directory(path) && part_of(path, false) != fs::path(path));
 }
 

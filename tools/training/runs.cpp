@@ -48,9 +48,11 @@ RunSummary read_run(const fs::path& folder, const std::string& name) {
   RunSummary run{.name = name, .folder = folder};
   run.options = options_of(text_of(folder / "config.toml"));
   run.log_csv = text_of(folder / "log.csv");
-  if (fs::exists(folder / "metrics.json"))
-    for (const auto& [key, value] : json_in(folder / "metrics.json").items())
+  if (fs::exists(folder / "metrics.json")) {
+    const nlohmann::json json = json_in(folder / "metrics.json");
+    for (const auto& [key, value] : json.items())
       if (value.is_number()) run.metrics.emplace_back(key, value.get<double>());
+  }
   if (fs::exists(folder / "evaluation.json")) {
     const nlohmann::json json = json_in(folder / "evaluation.json");
     const auto range = json.value(nlohmann::json::json_pointer("/intervals/AP"), nlohmann::json());
