@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "training"))
-from training_runs import JOIST, SETTINGS, make_data, run
+from training_runs import JOIST, SETTINGS, make_data, run, write_png
 
 CAMERAS = ["大门", "yard", "crane"]
 
@@ -145,6 +145,37 @@ class Evaluation(unittest.TestCase):
         if failed.returncode != 0:
             self.assertEqual(failed.returncode, 3)
             self.assertFalse((self.at / "no.onnx").exists())
+
+    def test_classifiers_have_a_report_too(self):
+        folder = self.at / "分类"
+        folder.mkdir()
+        rows = ["filename,label,split"]
+        for i in range(12):
+            red = i % 2 == 0
+            pixel = bytes([220, 30 + i, 30]) if red else bytes([30, 30 + i, 220])
+            write_png(folder / f"{i}.png", 32, 32, [pixel * 32] * 32)
+            rows.append(f"{i}.png,{'红' if red else 'blue'},{'train' if i < 8 else 'val'}")
+        (folder / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        run(JOIST, "train", "--data", folder / "list.csv", "--size", 32, "--batch", 4, "--threads", 1, "--epochs", 2, "--out",
+            self.at / "classifier")
+        metrics = json.loads((self.at / "classifier" / "metrics.json").read_text())
+        numbers = json.loads((self.at / "classifier" / "evaluation.json").read_text())
+        self.assertEqual(numbers["top1"], metrics["top1"])
+        run(JOIST, "eval", "--model", self.at / "classifier" / "best.h5", "--data", folder / "list.csv", "--out", self.at / "sorted")
+        numbers = json.loads((self.at / "sorted" / "report.json").read_text())
+        self.assertEqual(sum(map(sum, numbers["confusion"]["counts"])), 4, "the rows for validation")
+        self.assertEqual([one["name"] for one in numbers["per_class"]], ["blue", "红"])
+        html = (self.at / "sorted" / "report.html").read_text(encoding="utf-8")
+        self.assertIn("What is taken for what", html)
+        self.assertIn("红", html)
+
+    def test_clips_are_found_and_refused(self):
+        for name in ("fight", "quiet"):
+            (self.at / "clips" / name).mkdir(parents=True)
+            (self.at / "clips" / name / "a.mp4").write_bytes(b"x")
+        done = run(JOIST, "train", "--data", self.at / "clips", "--epochs", 1, "--out", self.at / "x", expect=3)
+        self.assertIn("unsupported", done.stderr)
+        self.assertIn("clips", done.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // Learning to classify pictures.
 #pragma once
 
+#include <joist/tools/report/classification_report.h>
 #include <joist/tools/training/task.h>
 #include <joist/tools/training/training_data.h>
 
@@ -27,7 +28,15 @@ CropOptions classifier_cropping(const ModelDescription& description);
 /// done or pictures in memory have another size than the model's.
 PictureSet fitted(PictureSet set, const ModelDescription& description, const std::string& where);
 
-/// top1, top5 and the share found per class. Nothing when a signal came.
+/// What the model says of each picture. Nothing when a signal came.
+std::optional<ClassificationResults> classify_all(const ClassifiedPictures& pictures,
+                                                  const ModelDescription& description, const ClassifyForward& forward,
+                                                  std::int64_t batch, int threads);
+
+/// top1, top5 and the share found per class.
+Evaluation evaluation_of(const ClassificationResults& results);
+
+/// The same of a model. Nothing when a signal came.
 std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
                                               const ClassifyForward& forward, std::int64_t batch, int threads);
 

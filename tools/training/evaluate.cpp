@@ -83,9 +83,17 @@ std::optional<EvaluateResult> evaluate_detector(const ModelDescription& descript
 std::optional<EvaluateResult> evaluate_classification(const ModelDescription& description,
                                                       const ClassifyForward& forward, const EvaluateOptions& options) {
   const ClassifiedPictures pictures = read_classified_pictures(options.data, false, description.classes);
-  const auto result = evaluate_classifier(pictures, description, forward, options.batch, threads());
-  if (!result) return std::nullopt;
-  return EvaluateResult{.text = table(result->json), .json = result->json};
+  const auto found = classify_all(pictures, description, forward, options.batch, threads());
+  if (!found) return std::nullopt;
+  EvaluateResult result{.text = table(evaluation_of(*found).json), .json = to_json(*found)};
+  if (options.with_report) {
+    Page page(fmt::format("{} on {}", description.model, options.data));
+    page.paragraph(fmt::format("Model {}; {} pictures, {} classes.", options.model, found->pictures.size(),
+                               found->classes.size()));
+    add_classification_report(page, *found);
+    result.html = page.html();
+  }
+  return result;
 }
 
 }  // namespace
