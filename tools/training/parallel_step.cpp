@@ -79,7 +79,9 @@ ParallelStep::Totals ParallelStep::run_shares(std::int64_t step, std::int64_t ba
   for (std::int64_t i = 0; i < batches; ++i) {
     set_random_step(static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(i * ranks + team_.rank()));
     std::optional<Profiler::Phase> phase(std::in_place, profiler, "data, forward and loss");
+    team_.world().doing("loading pictures");
     const std::int64_t all = task_.load(), here = task_.loaded();
+    team_.world().doing("forward");
     // A rank without a picture still takes part in the normalizations.
     const PartLoss part = here > 0 || together ? task_.part_loss(0, here) : PartLoss{};
     double* const row = table.data<double>() + i * numbers_;
@@ -99,6 +101,7 @@ ParallelStep::Totals ParallelStep::run_shares(std::int64_t step, std::int64_t ba
     }
     if (part.sum.defined()) weight = part.weight;
     phase.emplace(profiler, "backward");
+    team_.world().doing("backward");
     const bool last = i + 1 == batches;
     if (part.sum.defined())
       gradients_.backward(part.sum * (part.weight / count), last);
@@ -140,11 +143,13 @@ ParallelStep::Totals ParallelStep::run_shards(std::int64_t step, std::int64_t ba
   double whole = 0;
   for (std::int64_t i = 0; i < batches; ++i) {
     std::optional<Profiler::Phase> phase(std::in_place, profiler, "data, forward and loss");
+    team_.world().doing("loading pictures");
     const std::int64_t all = task_.load(), offset = all * first / count_of_shards;
     whole += static_cast<double>(all);
     const Array table = Array::empty({count_of_shards, numbers_}, Dtype::float64);
     std::fill_n(table.data<double>(), table.elements(), 0.0);
     double weight = 1;
+    team_.world().doing("forward");
     for (std::int64_t v = first; v < last; ++v) {
       Shard& shard = shards[static_cast<std::size_t>(v - first)];
       const std::int64_t from = all * v / count_of_shards - offset, to = all * (v + 1) / count_of_shards - offset;
@@ -164,6 +169,7 @@ ParallelStep::Totals ParallelStep::run_shards(std::int64_t step, std::int64_t ba
     const std::vector<double> sums = parallel::tree_sum_of_rows(table);
     const double divisor = std::max(task_.counts_pictures() ? static_cast<double>(all) : sums[divisor_sum], 1.0);
     phase.emplace(profiler, "backward");
+    team_.world().doing("backward");
     for (Shard& shard : shards) {
       if (shard.loss.sum.defined()) weight = shard.loss.weight;
       parameters.clear_gradients();
