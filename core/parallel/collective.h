@@ -14,6 +14,8 @@
 
 namespace joist::parallel {
 
+class FlightRecorder;
+
 /// How the ranks' elements become one.
 enum class Reduce : std::uint8_t { sum, max, min };
 
@@ -33,9 +35,11 @@ struct Collective {
   std::vector<std::int64_t> bounds{};
 
   Clock::time_point called{};
-  std::atomic<std::int64_t> started_ns{0};  ///< after `called`; 0: not yet
-  std::atomic<std::int64_t> ended_ns{0};
+  std::shared_ptr<FlightRecorder> recorder{};
+  std::uint64_t ticket = 0;  ///< the recorder's
 
+  /// Tells the recorder that it is being carried out.
+  void start() noexcept;
   /// Marks it done, or failed with `error`; only the first call counts.
   void finish(std::exception_ptr error = nullptr) noexcept;
   bool done() const noexcept { return finished_.load(std::memory_order_acquire); }

@@ -1,4 +1,5 @@
 #include <joist/core/parallel/communicator.h>
+#include <joist/core/parallel/recorder.h>
 
 #include <cstring>
 #include <utility>
@@ -11,9 +12,13 @@ void Collective::finish(std::exception_ptr error) noexcept {
   const std::lock_guard lock(mutex_);
   if (finished_.load(std::memory_order_relaxed)) return;
   error_ = std::move(error);
-  ended_ns.store(std::chrono::nanoseconds(Clock::now() - called).count(), std::memory_order_relaxed);
+  if (recorder) recorder->ended(*this);
   finished_.store(true, std::memory_order_release);
   changed_.notify_all();
+}
+
+void Collective::start() noexcept {
+  if (recorder) recorder->started(*this);
 }
 
 void Collective::wait() {
@@ -105,6 +110,7 @@ Work Communicator::issue(Kind kind, std::string name, const Array& data, Reduce 
   collective->data = data;
   collective->bounds = std::move(bounds);
   collective->called = Clock::now();
+  collective->recorder = recorder_;
   if (kind != Kind::send && kind != Kind::receive) collective->sequence = ++calls_;
   submit(collective);
   return Work(std::move(collective));
@@ -132,9 +138,11 @@ Work Communicator::receive(std::string name, const Array& data, int from) {
 Work Communicator::barrier(std::string name) { return issue(Kind::barrier, std::move(name), {}, Reduce::sum, 0, {}); }
 
 void Communicator::poll() { throw_if_aborted(); }
-void Communicator::doing(const std::string&) {}
-void Communicator::begin_long_section(const std::string&) {}
-void Communicator::end_long_section() {}
+void Communicator::doing(const std::string& what) { recorder_->doing(what); }
+void Communicator::begin_long_section(const std::string& what) { recorder_->begin_long_section(what); }
+void Communicator::end_long_section() { recorder_->end_long_section(); }
+
+Communicator::Communicator() : recorder_(std::make_shared<FlightRecorder>()) {}
 
 double reduced(Communicator& communicator, const std::string& name, double value, Reduce reduce) {
   const Array array = Array::from(std::vector<double>{value}, {1});

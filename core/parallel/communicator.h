@@ -88,12 +88,16 @@ class Communicator {
   /// For LongSection.
   virtual void begin_long_section(const std::string& what);
   virtual void end_long_section();
+  /// The last 1,000 collectives of this rank.
+  const std::shared_ptr<FlightRecorder>& recorder() const noexcept { return recorder_; }
 
   /// For wrappers and implementations: carries out one collective whose arguments were checked. Never blocks on peers.
   virtual void submit(std::shared_ptr<Collective> collective) = 0;
 
  protected:
-  Communicator() = default;
+  Communicator();
+  /// For wrappers, which share the recorder of what they wrap.
+  explicit Communicator(std::shared_ptr<FlightRecorder> recorder) : recorder_(std::move(recorder)) {}
   /// Throws what aborted the communicator.
   virtual void throw_if_aborted() = 0;
 
@@ -101,6 +105,7 @@ class Communicator {
   Work issue(Collective::Kind kind, std::string name, const Array& data, Reduce reduce, int peer,
              std::vector<std::int64_t> bounds);
 
+  std::shared_ptr<FlightRecorder> recorder_;
   std::atomic<std::int64_t> timeout_ms_{120'000};
   std::uint64_t calls_ = 0;
 };
