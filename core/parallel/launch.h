@@ -21,14 +21,14 @@ struct Launch {
   Meeting meeting = Meeting::none;
   int rank = 0;
   int size = 1;
-  int local_rank = 0;   ///< among the ranks of this machine
-  int local_size = 0;   ///< 0: not known
+  int local_rank = 0;     ///< among the ranks of this machine
+  int local_size = 0;     ///< 0: not known
   std::string address{};  ///< tcp: where rank 0 is met
   int port = 0;
-  std::string token{};   ///< what every rank of the job knows and nobody else
-  bool secret = false;   ///< the token was given by JOIST_TOKEN; else it only tells jobs apart
-  int restarts = 0;      ///< torchrun's TORCHELASTIC_RESTART_COUNT
-  std::string hint{};    ///< a sentence for people about something odd, or ""
+  std::string token{};  ///< what every rank of the job knows and nobody else
+  bool secret = false;  ///< the token was given by JOIST_TOKEN; else it only tells jobs apart
+  int restarts = 0;     ///< torchrun's TORCHELASTIC_RESTART_COUNT
+  std::string hint{};   ///< a sentence for people about something odd, or ""
 
   /// "rank 3 of 16 (local 3), launcher slurm, met by tcp at n01:29500".
   std::string text() const;
@@ -54,7 +54,8 @@ struct JoinOptions {
 };
 
 /// Meets the other ranks. Throws UsageError when N processes each believe to be alone or two claim one rank,
-/// EnvironmentError when MPI's plugin or library is missing (what to install), CommunicatorError when ranks do not come.
+/// EnvironmentError when MPI's plugin or library is missing (what to install), CommunicatorError when ranks do not
+/// come.
 std::unique_ptr<Communicator> join(const Launch& launch, const JoinOptions& options = {});
 
 /// The communicator of libjoist_mpi.so. Throws EnvironmentError when it, or MPI's own library, is missing.

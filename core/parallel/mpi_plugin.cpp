@@ -42,16 +42,19 @@ struct Loaded {
 Loaded load() {
   const fs::path path = plugin_path();
   if (path.empty())
-    return {.missing = std::string(plugin_name) + " is not beside libjoist: joist was built where MPI was not installed",
-            .remedy = "apt-get install libopenmpi-dev openmpi-bin, and build joist again; or meet by TCP: set RANK, "
-                      "WORLD_SIZE, MASTER_ADDR and MASTER_PORT"};
+    return {
+        .missing = std::string(plugin_name) + " is not beside libjoist: joist was built where MPI was not installed",
+        .remedy =
+            "apt-get install libopenmpi-dev openmpi-bin, and build joist again; or meet by TCP: set RANK, "
+            "WORLD_SIZE, MASTER_ADDR and MASTER_PORT"};
   // Open MPI's own plugins look its symbols up globally. It is never closed: MPI does not survive that.
   void* plugin = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!plugin) {
     const char* reason = ::dlerror();  // NOLINT(concurrency-mt-unsafe)
     return {.missing = "MPI's library could not be loaded: " + std::string(reason ? reason : "no reason given"),
-            .remedy = "apt-get install libopenmpi3 openmpi-bin; or meet by TCP: set RANK, WORLD_SIZE, MASTER_ADDR and "
-                      "MASTER_PORT"};
+            .remedy =
+                "apt-get install libopenmpi3 openmpi-bin; or meet by TCP: set RANK, WORLD_SIZE, MASTER_ADDR and "
+                "MASTER_PORT"};
   }
   const auto abi = reinterpret_cast<AbiFunction>(::dlsym(plugin, "joist_mpi_abi"));
   const auto open = reinterpret_cast<OpenFunction>(::dlsym(plugin, "joist_mpi_open"));
@@ -71,8 +74,7 @@ std::string why_no_mpi() { return loaded().missing; }
 
 std::unique_ptr<Communicator> mpi_communicator(const Launch& launch, const JoinOptions& options) {
   const Loaded& plugin = loaded();
-  if (!plugin.open)
-    throw EnvironmentError({.where = "ranks by MPI", .what = plugin.missing, .remedy = plugin.remedy});
+  if (!plugin.open) throw EnvironmentError({.where = "ranks by MPI", .what = plugin.missing, .remedy = plugin.remedy});
   return std::unique_ptr<Communicator>(plugin.open(launch, options));
 }
 

@@ -49,10 +49,11 @@ std::optional<Arrival> next_arrival(const Listener& listener, const std::string&
 }
 
 // Connects to any of a place's addresses and introduces itself; again and again, as the other end may not be there yet.
-Descriptor reach(const Place& place, const std::string& token, const Introduction& introduction, const std::string& whom,
-                 Clock::time_point deadline) {
+Descriptor reach(const Place& place, const std::string& token, const Introduction& introduction,
+                 const std::string& whom, Clock::time_point deadline) {
   bool stranger = false;
-  for (auto pause = std::chrono::milliseconds(10); Clock::now() < deadline; pause = std::min(pause * 2, std::chrono::milliseconds(500))) {
+  for (auto pause = std::chrono::milliseconds(10); Clock::now() < deadline;
+       pause = std::min(pause * 2, std::chrono::milliseconds(500))) {
     for (const std::string& host : place.hosts) {
       // One of several addresses may lead nowhere without saying so.
       const auto try_until =
@@ -76,7 +77,8 @@ Descriptor reach(const Place& place, const std::string& token, const Introductio
 
 // Rank 0: everyone's connection for supervision. Refuses a second process of one rank, and another number of ranks.
 std::vector<Arrival> gather_ranks(const Listener& listener, const std::string& token, int size,
-                                  std::chrono::milliseconds patience, const std::string& own, const std::string& where) {
+                                  std::chrono::milliseconds patience, const std::string& own,
+                                  const std::string& where) {
   const auto deadline = Clock::now() + patience;
   std::vector<Arrival> ranks(static_cast<std::size_t>(size));
   ranks[0].introduction.process = own;
@@ -86,10 +88,11 @@ std::vector<Arrival> gather_ranks(const Listener& listener, const std::string& t
       std::string names;
       for (std::size_t r = 1; r < ranks.size(); ++r)
         if (!ranks[r].socket) names += (names.empty() ? "" : ", ") + std::to_string(r);
-      throw CommunicatorError({.where = "rank 0 of " + std::to_string(size) + " at " + where,
-                               .what = "within " + seconds_text(patience) + " only " + std::to_string(size - missing) +
-                                       " of " + std::to_string(size) + " ranks met; missing: " + names,
-                               .remedy = "are they running, with the same JOIST_TOKEN, and can they reach this address?"});
+      throw CommunicatorError(
+          {.where = "rank 0 of " + std::to_string(size) + " at " + where,
+           .what = "within " + seconds_text(patience) + " only " + std::to_string(size - missing) + " of " +
+                   std::to_string(size) + " ranks met; missing: " + names,
+           .remedy = "are they running, with the same JOIST_TOKEN, and can they reach this address?"});
     }
     const Introduction& other = arrival->introduction;
     const bool valid = other.rank >= 0 && other.rank < size;
@@ -147,8 +150,8 @@ std::vector<Descriptor> connect_pairs(const Launch& launch, const Listener& list
   std::vector<Descriptor> data(static_cast<std::size_t>(launch.size));
   Introduction self{.purpose = Purpose::data, .rank = launch.rank, .size = launch.size, .process = this_process()};
   for (int other = 0; other < launch.rank; ++other)
-    data[static_cast<std::size_t>(other)] = reach(places[static_cast<std::size_t>(other)], launch.token, self,
-                                                  "rank " + std::to_string(other), deadline);
+    data[static_cast<std::size_t>(other)] =
+        reach(places[static_cast<std::size_t>(other)], launch.token, self, "rank " + std::to_string(other), deadline);
   for (int missing = launch.size - 1 - launch.rank; missing > 0;) {
     auto arrival = next_arrival(listener, launch.token, deadline);
     if (!arrival)
@@ -165,9 +168,7 @@ std::vector<Descriptor> connect_pairs(const Launch& launch, const Listener& list
   return data;
 }
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 }  // namespace
 
@@ -240,7 +241,8 @@ std::string WatchMeeting::invitation() const {
 std::vector<Descriptor> WatchMeeting::meet(const std::string& invitation, std::chrono::milliseconds patience) {
   std::vector<Descriptor> links(static_cast<std::size_t>(impl_->rank == 0 ? impl_->size : 1));
   if (impl_->rank == 0) {
-    auto ranks = gather_ranks(impl_->listener, impl_->token, impl_->size, patience, this_process(), "its supervision port");
+    auto ranks =
+        gather_ranks(impl_->listener, impl_->token, impl_->size, patience, this_process(), "its supervision port");
     for (std::size_t r = 1; r < ranks.size(); ++r) links[r] = std::move(ranks[r].socket);
     impl_->listener = {};
     return links;
@@ -251,9 +253,11 @@ std::vector<Descriptor> WatchMeeting::meet(const std::string& invitation, std::c
     words.push_back(invitation.substr(at, end - at));
     at = end + 1;
   }
-  if (words.size() < 3) throw InternalError({.where = "meeting of the ranks", .what = "rank 0's invitation is damaged"});
+  if (words.size() < 3)
+    throw InternalError({.where = "meeting of the ranks", .what = "rank 0's invitation is damaged"});
   const Place place{{words.begin() + 2, words.end()}, std::atoi(words[1].c_str())};
-  const Introduction self{.purpose = Purpose::watch, .rank = impl_->rank, .size = impl_->size, .process = this_process()};
+  const Introduction self{
+      .purpose = Purpose::watch, .rank = impl_->rank, .size = impl_->size, .process = this_process()};
   links[0] = reach(place, words[0], self, "rank 0's supervision", Clock::now() + patience);
   return links;
 }

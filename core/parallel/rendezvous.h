@@ -1,5 +1,5 @@
-// Ranks find each other through rank 0's address: each proves that it knows the job's token (HMAC-SHA-256, both ways), then
-// every pair is connected, then nobody listens any more.
+// Ranks find each other through rank 0's address: each proves that it knows the job's token (HMAC-SHA-256, both ways),
+// then every pair is connected, then nobody listens any more.
 #pragma once
 
 #include <joist/core/parallel/launch.h>
@@ -11,7 +11,8 @@ namespace joist::parallel {
 /// processes claim one rank or disagree about the number of ranks, EnvironmentError when rank 0 cannot listen.
 std::unique_ptr<Communicator> tcp_communicator(const Launch& launch, const JoinOptions& options);
 
-/// Rank 0 for supervision only: connections of all ranks to rank 0, met by another way (MPI) that tells the others where.
+/// Rank 0 for supervision only: connections of all ranks to rank 0, met by another way (MPI) that tells the others
+/// where.
 class WatchMeeting {
  public:
   /// Rank 0 listens at a port of the system's choice.

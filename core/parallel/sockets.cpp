@@ -139,9 +139,10 @@ Listener listen_at(int port, bool loopback_only) {
         ::listen(socket.get(), SOMAXCONN) != 0) {
       const int code = errno;
       if (family == AF_INET6 && code != EADDRINUSE) continue;
-      throw EnvironmentError({.where = "port " + std::to_string(port),
-                              .what = "rank 0 cannot listen: " + std::system_category().message(code),
-                              .remedy = "end the program that uses the port, or set JOIST_PORT to a free one on every rank"});
+      throw EnvironmentError(
+          {.where = "port " + std::to_string(port),
+           .what = "rank 0 cannot listen: " + std::system_category().message(code),
+           .remedy = "end the program that uses the port, or set JOIST_PORT to a free one on every rank"});
     }
     length = sizeof address;
     ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
@@ -177,8 +178,8 @@ std::optional<Descriptor> accept_from(const Listener& listener, Clock::time_poin
   while (wait_for(listener.socket.get(), POLLIN, deadline)) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
-    Descriptor socket(::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length,
-                                SOCK_CLOEXEC | SOCK_NONBLOCK));
+    Descriptor socket(
+        ::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) continue;  // it went away again
     tune(socket.get());
     from = numeric(reinterpret_cast<sockaddr*>(&address), length);

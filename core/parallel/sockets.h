@@ -41,18 +41,19 @@ struct Introduction {
   Purpose purpose = Purpose::watch;
   int rank = 0;
   int size = 1;
-  int port = 0;                     ///< where this rank listens for the other ranks' data
-  std::string process{};            ///< "process 12 on n01", for messages
+  int port = 0;                      ///< where this rank listens for the other ranks' data
+  std::string process{};             ///< "process 12 on n01", for messages
   std::vector<std::string> hosts{};  ///< own_addresses()
 };
 
-/// Both ends prove that they know the token without showing it. The accepting end gets the introduction and answers with
+/// Both ends prove that they know the token without showing it. The accepting end gets the introduction and answers
+/// with
 /// "" or why it refuses; nothing when the other end is no rank of this job.
 std::optional<Introduction> take_introduction(const Descriptor& socket, const std::string& token,
                                               Clock::time_point deadline);
 bool answer_introduction(const Descriptor& socket, const std::string& refusal, Clock::time_point deadline);
-/// The connecting end. Throws UsageError with the reason when it is refused; false when the other end is no rank of this
-/// job, or gone.
+/// The connecting end. Throws UsageError with the reason when it is refused; false when the other end is no rank of
+/// this job, or gone.
 bool introduce(const Descriptor& socket, const std::string& token, const Introduction& introduction,
                Clock::time_point deadline);
 

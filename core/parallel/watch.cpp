@@ -53,7 +53,8 @@ struct Watch::Impl {
       std::vector<std::size_t> whose;
       for (std::size_t i = 0; i < peers.size(); ++i) {
         if (!peers[i].link.open() || peers[i].gone) continue;
-        polled.push_back({peers[i].link.number(), static_cast<short>(POLLIN | (peers[i].link.has_output() ? POLLOUT : 0)), 0});
+        polled.push_back(
+            {peers[i].link.number(), static_cast<short>(POLLIN | (peers[i].link.has_output() ? POLLOUT : 0)), 0});
         whose.push_back(i);
       }
       ::poll(polled.data(), polled.size(), static_cast<int>(1e3 * next_event()) + 1);
@@ -75,7 +76,8 @@ struct Watch::Impl {
 
   double next_event() const {
     double wait = std::max(beat() - seconds_since(last_beat), 0.0);
-    if (const auto waited = options.recorder->oldest_wait()) wait = std::min(wait, std::max(timeout() - *waited, 0.005));
+    if (const auto waited = options.recorder->oldest_wait())
+      wait = std::min(wait, std::max(timeout() - *waited, 0.005));
     if (diagnosing) wait = std::min(wait, 0.02);
     return wait;
   }
@@ -245,9 +247,8 @@ struct Watch::Impl {
       if (peers[i].left && peers[i].report && needed_after(peers[i].report->last_called))
         begin_diagnosis({.kind = Trouble::Kind::left, .rank = static_cast<int>(i)});
     if (!diagnosing) return;
-    const bool all = std::ranges::all_of(peers, [&](const Peer& peer) {
-      return &peer == &peers[0] || peer.gone || peer.left || peer.answered;
-    });
+    const bool all = std::ranges::all_of(
+        peers, [&](const Peer& peer) { return &peer == &peers[0] || peer.gone || peer.left || peer.answered; });
     // A connection that broke is often the first sign of a death.
     const double least = trouble.kind == Trouble::Kind::lost ? 0.2 : 0;
     const double waited = seconds_since(*diagnosing);
@@ -259,12 +260,12 @@ struct Watch::Impl {
   // Whether a rank that is still there waits in a collective that comes after `sequence`.
   bool needed_after(std::uint64_t sequence) const {
     const auto needs = [&](const RankReport& report) {
-      return std::ranges::any_of(report.calls, [&](const RecordedCall& call) {
-        return call.ended_ago < 0 && call.sequence > sequence;
-      });
+      return std::ranges::any_of(
+          report.calls, [&](const RecordedCall& call) { return call.ended_ago < 0 && call.sequence > sequence; });
     };
     if (needs(options.recorder->report(0))) return true;
-    return std::ranges::any_of(peers, [&](const Peer& peer) { return peer.report && !peer.left && needs(*peer.report); });
+    return std::ranges::any_of(peers,
+                               [&](const Peer& peer) { return peer.report && !peer.left && needs(*peer.report); });
   }
 
   void conclude(const Trouble& found) {
@@ -300,11 +301,11 @@ struct Watch::Impl {
     const RecordedCall& call = report.calls.front();
     auto& [first, count] = calls.try_emplace(call.sequence, call, 0).first->second;
     if (!call.matches(first) || call.name != first.name)
-      return begin_diagnosis({.kind = Trouble::Kind::mismatch,
-                              .rank = rank,
-                              .sequence = call.sequence,
-                              .detail = "rank " + std::to_string(rank) + " " + call.full_text() + ", another rank " +
-                                        first.full_text()});
+      return begin_diagnosis(
+          {.kind = Trouble::Kind::mismatch,
+           .rank = rank,
+           .sequence = call.sequence,
+           .detail = "rank " + std::to_string(rank) + " " + call.full_text() + ", another rank " + first.full_text()});
     if (++count == options.size) calls.erase(call.sequence);
   }
 

@@ -1,6 +1,6 @@
-// libjoist_mpi.so: ranks that Open MPI's mpirun (or Slurm with PMIx) started. All calls of MPI are made by one thread, so
-// that any MPI will do; its collectives are started in the order of their calls and progress together. Supervision goes
-// through TCP connections of our own, as MPI says nothing about a rank that is late.
+// libjoist_mpi.so: ranks that Open MPI's mpirun (or Slurm with PMIx) started. All calls of MPI are made by one thread,
+// so that any MPI will do; its collectives are started in the order of their calls and progress together. Supervision
+// goes through TCP connections of our own, as MPI says nothing about a rank that is late.
 #include <joist/core/parallel/failure.h>
 #include <joist/core/parallel/launch.h>
 #include <joist/core/parallel/rendezvous.h>
@@ -152,15 +152,17 @@ class MpiCommunicator : public Communicator {
     int initialized = 0;
     MPI_Initialized(&initialized);
     if (initialized != 0)
-      throw UsageError({.where = "ranks by MPI", .what = "MPI was started before in this process", .remedy = "join once"});
+      throw UsageError(
+          {.where = "ranks by MPI", .what = "MPI was started before in this process", .remedy = "join once"});
     int granted = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &granted), "MPI_Init_thread");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     if (size_ != launch.size && launch.size > 1) {
-      const std::string what = std::to_string(launch.size) + " processes were started, but MPI says that this is rank " +
-                               std::to_string(rank_) + " of " + std::to_string(size_) + ": each would train alone";
+      const std::string what = std::to_string(launch.size) +
+                               " processes were started, but MPI says that this is rank " + std::to_string(rank_) +
+                               " of " + std::to_string(size_) + ": each would train alone";
       MPI_Finalize();
       throw UsageError({.where = "launch by " + launch.launcher,
                         .what = what,
@@ -196,8 +198,9 @@ class MpiCommunicator : public Communicator {
       const std::size_t before = flights_.size();
       std::erase_if(flights_, [&](Flight& flight) {
         int landed = 0;
-        check(MPI_Testall(static_cast<int>(flight.requests.size()), flight.requests.data(), &landed, MPI_STATUSES_IGNORE),
-              "MPI_Testall");
+        check(
+            MPI_Testall(static_cast<int>(flight.requests.size()), flight.requests.data(), &landed, MPI_STATUSES_IGNORE),
+            "MPI_Testall");
         if (landed == 0) {
           waited_for = waited_for || flight.handle->waiting() > 0;
           return false;

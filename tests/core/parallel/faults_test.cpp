@@ -1,4 +1,5 @@
-// Ranks that die, hang, leave, disagree or lose messages: each ends all ranks with a message that says which rank and what.
+// Ranks that die, hang, leave, disagree or lose messages: each ends all ranks with a message that says which rank and
+// what.
 #include <joist/core/parallel/diagnosis.h>
 #include <joist/core/parallel/mesh_communicator.h>
 #include <joist/tests/core/parallel/ranks.h>
@@ -27,7 +28,8 @@ Ranks ranks(int size, std::chrono::milliseconds timeout, bool compare = false) {
 
 Array ones(std::int64_t n) { return Array::from(std::vector<float>(static_cast<std::size_t>(n), 1.0F), {n}); }
 
-void expect_all(const std::vector<std::string>& errors, const std::vector<std::string>& parts, std::size_t except = 99) {
+void expect_all(const std::vector<std::string>& errors, const std::vector<std::string>& parts,
+                std::size_t except = 99) {
   for (std::size_t r = 0; r < errors.size(); ++r)
     for (const std::string& part : parts)
       EXPECT_TRUE(r == except || errors[r].find(part) != std::string::npos) << "rank " << r << ": " << errors[r];
@@ -164,7 +166,9 @@ bool faulty_job(std::uint64_t seed, Fault fault) {
         if (count != which || hits.fetch_add(1) > 0) return MessageFate{};
         return MessageFate{.drop = fault == Fault::drop,
                            .swap_with_next = fault == Fault::swap,
-                           .delay = fault == Fault::long_delay ? 30'000ms : fault == Fault::short_delay ? 40ms : 0ms};
+                           .delay = fault == Fault::long_delay    ? 30'000ms
+                                    : fault == Fault::short_delay ? 40ms
+                                                                  : 0ms};
       };
     job.push_back(std::make_unique<MeshCommunicator>(std::move(links)));
   }
