@@ -150,6 +150,22 @@ double reduced(Communicator& communicator, const std::string& name, double value
   return array.item();
 }
 
+std::vector<std::string> gathered_text(Communicator& communicator, const std::string& name, const std::string& text) {
+  const auto size = static_cast<std::size_t>(communicator.size()), rank = static_cast<std::size_t>(communicator.rank());
+  const Array lengths = Array::empty({communicator.size()}, Dtype::int64);
+  lengths.data<std::int64_t>()[rank] = static_cast<std::int64_t>(text.size());
+  communicator.all_gather(name + ": lengths", lengths).wait();
+  std::vector<std::int64_t> bounds{0};
+  for (std::size_t r = 0; r < size; ++r) bounds.push_back(bounds.back() + lengths.data<std::int64_t>()[r]);
+  const Array bytes = Array::empty({bounds.back()}, Dtype::uint8);
+  char* const begin = static_cast<char*>(bytes.raw());
+  if (!text.empty()) std::memcpy(begin + bounds[rank], text.data(), text.size());
+  communicator.all_gather(name, bytes, bounds).wait();
+  std::vector<std::string> texts;
+  for (std::size_t r = 0; r < size; ++r) texts.emplace_back(begin + bounds[r], begin + bounds[r + 1]);
+  return texts;
+}
+
 std::string broadcast_text(Communicator& communicator, const std::string& name, const std::string& text, int root) {
   const Array length = Array::from(std::vector<std::int64_t>{static_cast<std::int64_t>(text.size())}, {1});
   communicator.broadcast(name + ": length", length, root).wait();

@@ -80,7 +80,7 @@ class Communicator {
   virtual bool aborted() const noexcept = 0;
 
   /// How long a collective may take from its call on; 120 s at first. Long sections of rank 0 do not count.
-  void set_timeout(std::chrono::milliseconds timeout) noexcept { timeout_ms_ = timeout.count(); }
+  virtual void set_timeout(std::chrono::milliseconds timeout) noexcept { timeout_ms_ = timeout.count(); }
   std::chrono::milliseconds timeout() const noexcept { return std::chrono::milliseconds(timeout_ms_.load()); }
 
   /// What this rank does between collectives ("loading pictures"); a diagnosis at the other ranks repeats it.
@@ -135,6 +135,8 @@ std::vector<std::unique_ptr<Communicator>> thread_communicators(int size);
 
 /// The reduction of one number over all ranks.
 double reduced(Communicator& communicator, const std::string& name, double value, Reduce reduce = Reduce::sum);
+/// Every rank's text, on every rank.
+std::vector<std::string> gathered_text(Communicator& communicator, const std::string& name, const std::string& text);
 /// The root's text, on every rank.
 std::string broadcast_text(Communicator& communicator, const std::string& name, const std::string& text, int root = 0);
 

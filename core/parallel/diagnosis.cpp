@@ -53,15 +53,14 @@ Hang find_hang(const std::vector<RankState>& ranks, std::uint64_t known) {
   if (known == 0)
     for (const RankState& state : ranks)
       if (const RecordedCall* open = state.report ? state.report->oldest_open() : nullptr)
-        if (open->sequence > 0 && (hang.sequence == 0 || open->sequence < hang.sequence)) hang.sequence = open->sequence;
+        if (open->sequence > 0 && (hang.sequence == 0 || open->sequence < hang.sequence))
+          hang.sequence = open->sequence;
   for (const RankState& state : ranks)
     if (!hang.call && hang.sequence > 0 && state.report) hang.call = state.report->find(hang.sequence);
   return hang;
 }
 
-std::string name_of(const Hang& hang) {
-  return hang.call ? hang.call->text() : "#" + std::to_string(hang.sequence);
-}
+std::string name_of(const Hang& hang) { return hang.call ? hang.call->text() : "#" + std::to_string(hang.sequence); }
 
 std::string waiting_text(const std::vector<RankState>& ranks) {
   std::string text;
@@ -106,7 +105,8 @@ std::string late(const Trouble& trouble, const std::vector<RankState>& ranks, do
       silent += process_text(state) + " does not answer (stopped, or its machine or network is gone); " +
                 activity(state) + ". ";
     } else if (hang.sequence > 0 && state.report && state.report->last_called < hang.sequence) {
-      absent += "rank " + std::to_string(state.rank) + " never reached " + name_of(hang) + "; " + activity(state) + ". ";
+      absent +=
+          "rank " + std::to_string(state.rank) + " never reached " + name_of(hang) + "; " + activity(state) + ". ";
     }
   }
   const std::string head = "a rank waited longer than the time-out of " + seconds_text(timeout) + ": ";
@@ -159,9 +159,7 @@ std::string diagnose(const Trouble& trouble, const std::vector<RankState>& ranks
     case Trouble::Kind::died:
       text = process_text(culprit) + " died: its connection closed without a word; " + activity(culprit) + ". ";
       break;
-    case Trouble::Kind::left:
-      text = who + " ended while others still wait for it; " + activity(culprit) + ". ";
-      break;
+    case Trouble::Kind::left: text = who + " ended while others still wait for it; " + activity(culprit) + ". "; break;
     case Trouble::Kind::aborted: text = who + " gave up: " + trouble.detail + ". "; break;
     case Trouble::Kind::lost: {
       const Hang hang = find_hang(ranks, trouble.sequence);

@@ -16,10 +16,10 @@ class Failure {
   bool set(int rank, int size, const std::string& text) {
     const std::lock_guard lock(mutex_);
     if (error_) return false;
-    error_ = std::make_exception_ptr(
-        CommunicatorError({.where = "rank " + std::to_string(rank) + " of " + std::to_string(size),
-                           .what = text,
-                           .remedy = "read what the rank in question printed; then start the same command with --resume"}));
+    error_ = std::make_exception_ptr(CommunicatorError(
+        {.where = "rank " + std::to_string(rank) + " of " + std::to_string(size),
+         .what = text,
+         .remedy = "read what the rank in question printed; then start the same command with --resume"}));
     set_ = true;
     return true;
   }

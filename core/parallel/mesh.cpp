@@ -87,8 +87,7 @@ struct Mesh::Impl {
           if (!peers[i].socket || peers[i].closed) continue;
           const std::int64_t delay = delay_of(peers[i]);
           if (delay > 0) wait = static_cast<int>(wait < 0 ? delay : std::min<std::int64_t>(wait, delay));
-          polled.push_back(
-              {peers[i].socket.get(), static_cast<short>(POLLIN | (delay == 0 ? POLLOUT : 0)), 0});
+          polled.push_back({peers[i].socket.get(), static_cast<short>(POLLIN | (delay == 0 ? POLLOUT : 0)), 0});
           whose.push_back(i);
         }
       }

@@ -16,7 +16,8 @@ using Bytes = std::span<std::byte>;
 constexpr std::size_t direct_most = 128U << 10U;  // bytes that a rank sends to all others at once
 constexpr std::size_t slice_bytes = 512U << 10U;  // so that reducing one slice overlaps with sending another
 
-// Messages of one collective that are on their way. Waits for all of them before it goes: they use memory of the caller.
+// Messages of one collective that are on their way. Waits for all of them before it goes: they use memory of the
+// caller.
 class Messages {
  public:
   Messages(const MeshPosition& position, const Collective& collective)
@@ -79,7 +80,10 @@ struct Part {
 class Performance {
  public:
   Performance(const MeshPosition& position, const Collective& collective)
-      : rank_(position.rank), size_(position.size), call_(collective), element_(size_of(collective.data.dtype())),
+      : rank_(position.rank),
+        size_(position.size),
+        call_(collective),
+        element_(size_of(collective.data.dtype())),
         messages_(position, collective) {}
 
   void run() {
@@ -167,8 +171,7 @@ class Performance {
     for (int step = 0; step < size_ - 1; ++step) {
       messages_.receive(wrap(rank_ - 1), first_step + static_cast<std::uint32_t>(step),
                         part(bounds, wrap(rank_ - 1 - step)), nullptr);
-      messages_.send(wrap(rank_ + 1), first_step + static_cast<std::uint32_t>(step),
-                     part(bounds, wrap(rank_ - step)));
+      messages_.send(wrap(rank_ + 1), first_step + static_cast<std::uint32_t>(step), part(bounds, wrap(rank_ - step)));
       messages_.wait_all();
     }
   }
@@ -222,8 +225,7 @@ class Performance {
 std::uint64_t signature_of(const Collective& collective) {
   std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a
   const auto mix = [&](const void* data, std::size_t bytes) {
-    for (std::size_t i = 0; i < bytes; ++i)
-      hash = (hash ^ static_cast<const std::uint8_t*>(data)[i]) * 0x100000001B3U;
+    for (std::size_t i = 0; i < bytes; ++i) hash = (hash ^ static_cast<const std::uint8_t*>(data)[i]) * 0x100000001B3U;
   };
   const auto mix_number = [&](auto number) { mix(&number, sizeof number); };
   mix_number(collective.kind);

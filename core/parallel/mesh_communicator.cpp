@@ -23,7 +23,10 @@ using Handle = std::shared_ptr<Collective>;
 
 struct MeshCommunicator::Impl {
   Impl(MeshLinks links, std::shared_ptr<FlightRecorder> recorder, std::function<std::chrono::milliseconds()> timeout)
-      : rank(links.rank), size(links.size), transport(std::move(links.transport)), compares(links.compare_calls),
+      : rank(links.rank),
+        size(links.size),
+        transport(std::move(links.transport)),
+        compares(links.compare_calls),
         watch({.rank = links.rank,
                .size = links.size,
                .links = std::move(links.watch),

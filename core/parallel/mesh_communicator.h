@@ -19,7 +19,7 @@ struct MeshLinks {
   std::vector<Descriptor> data{};   ///< a connected stream socket per rank, its own place empty
   std::vector<Descriptor> watch{};  ///< rank 0: one per rank, its own place empty; others: one, to rank 0
   std::chrono::milliseconds timeout{120'000};
-  bool compare_calls = false;  ///< see Watch::compare
+  bool compare_calls = false;                                      ///< see Watch::compare
   std::function<MessageFate(int to, std::uint64_t count)> fate{};  ///< for tests of faults
 };
 
@@ -46,8 +46,8 @@ class MeshCommunicator : public Communicator {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The links of `size` ranks in this process, through socket pairs. Throws UsageError below 1, EnvironmentError when the
-/// system gives too few files.
+/// The links of `size` ranks in this process, through socket pairs. Throws UsageError below 1, EnvironmentError when
+/// the system gives too few files.
 std::vector<MeshLinks> links_in_process(int size);
 
 }  // namespace joist::parallel

@@ -20,8 +20,7 @@ void PacketLink::send(std::uint8_t type, std::span<const std::byte> payload) {
 
 bool PacketLink::flush() {
   while (has_output()) {
-    const ssize_t count =
-        ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0) {
       sent_ += static_cast<std::size_t>(count);
     } else if (errno == EAGAIN) {

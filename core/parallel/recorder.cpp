@@ -52,7 +52,7 @@ const RecordedCall* RankReport::find(std::uint64_t sequence) const {
 }
 
 void RankReport::write(WireWriter& to) const {
-  to.number(rank).text(host).number(process).text(doing).number(doing_for).text(long_section);
+  to.number(rank).text(host).number(process).text(doing).number(doing_for).text(long_section).number(section_ended_ago);
   to.number(last_called).number(last_ended).number(static_cast<std::uint32_t>(calls.size()));
   for (const RecordedCall& call : calls) {
     to.number(call.sequence).number(call.kind).number(call.reduce).number(call.peer).number(call.dtype);
@@ -68,6 +68,7 @@ RankReport RankReport::read(WireReader& from) {
   report.doing = printable(from.text());
   report.doing_for = from.number<double>();
   report.long_section = printable(from.text());
+  report.section_ended_ago = from.number<double>();
   report.last_called = from.number<std::uint64_t>();
   report.last_ended = from.number<std::uint64_t>();
   for (auto count = from.number<std::uint32_t>(); count > 0; --count) {
@@ -134,6 +135,7 @@ void FlightRecorder::begin_long_section(const std::string& what) {
 void FlightRecorder::end_long_section() {
   const std::lock_guard lock(mutex_);
   if (!long_sections_.empty()) long_sections_.pop_back();
+  section_ended_ = Clock::now();
 }
 
 std::optional<double> FlightRecorder::oldest_wait() const {
@@ -163,6 +165,7 @@ RankReport FlightRecorder::report(int rank, std::size_t most) const {
   RankReport report{.rank = rank, .host = host, .process = ::getpid(), .doing = doing_};
   report.doing_for = seconds(now - doing_since_);
   if (!long_sections_.empty()) report.long_section = long_sections_.back();
+  if (section_ended_ != Clock::time_point{}) report.section_ended_ago = seconds(now - section_ended_);
   report.last_called = last_called_;
   report.last_ended = last_ended_;
   for (std::size_t i = 0; i < entries_.size(); ++i)

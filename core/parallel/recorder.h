@@ -1,5 +1,5 @@
-// The flight recorder of a rank: its last collectives and what it does between them, for the message that explains why a
-// job ended. Thread-safe; a call costs less than a microsecond.
+// The flight recorder of a rank: its last collectives and what it does between them, for the message that explains why
+// a job ended. Thread-safe; a call costs less than a microsecond.
 #pragma once
 
 #include <joist/core/parallel/collective.h>
@@ -41,7 +41,8 @@ struct RankReport {
   std::int64_t process = 0;
   std::string doing{};  ///< between collectives; "" when it never said
   double doing_for = 0;
-  std::string long_section{};  ///< "" outside of one
+  std::string long_section{};     ///< "" outside of one
+  double section_ended_ago = -1;  ///< seconds; negative: there was none
   std::uint64_t last_called = 0;
   std::uint64_t last_ended = 0;
   std::vector<RecordedCall> calls{};  ///< oldest first: the last few and every one that has not ended
@@ -96,6 +97,7 @@ class FlightRecorder {
   std::string doing_{};
   Clock::time_point doing_since_ = Clock::now();
   std::vector<std::string> long_sections_{};
+  Clock::time_point section_ended_{};
   Clock::time_point extended_{};
 };
 

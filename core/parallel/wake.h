@@ -15,7 +15,8 @@ namespace joist::parallel {
 class Wake {
  public:
   Wake() : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (!event_) throw EnvironmentError({.where = "ranks", .what = "the system gives no more files", .remedy = "raise ulimit -n"});
+    if (!event_)
+      throw EnvironmentError({.where = "ranks", .what = "the system gives no more files", .remedy = "raise ulimit -n"});
   }
   int number() const noexcept { return event_.get(); }
   void ring() const noexcept {

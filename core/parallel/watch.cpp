@@ -53,7 +53,8 @@ struct Watch::Impl {
       std::vector<std::size_t> whose;
       for (std::size_t i = 0; i < peers.size(); ++i) {
         if (!peers[i].link.open() || peers[i].gone) continue;
-        polled.push_back({peers[i].link.number(), static_cast<short>(POLLIN | (peers[i].link.has_output() ? POLLOUT : 0)), 0});
+        polled.push_back(
+            {peers[i].link.number(), static_cast<short>(POLLIN | (peers[i].link.has_output() ? POLLOUT : 0)), 0});
         whose.push_back(i);
       }
       ::poll(polled.data(), polled.size(), static_cast<int>(1e3 * next_event()) + 1);
@@ -75,7 +76,8 @@ struct Watch::Impl {
 
   double next_event() const {
     double wait = std::max(beat() - seconds_since(last_beat), 0.0);
-    if (const auto waited = options.recorder->oldest_wait()) wait = std::min(wait, std::max(timeout() - *waited, 0.005));
+    if (const auto waited = options.recorder->oldest_wait())
+      wait = std::min(wait, std::max(timeout() - *waited, 0.005));
     if (diagnosing) wait = std::min(wait, 0.02);
     return wait;
   }
@@ -161,6 +163,7 @@ struct Watch::Impl {
       }
       case Packet::extend:
         complained.reset();
+        asked.reset();
         return options.recorder->extend();
       case Packet::failed: return fail({reinterpret_cast<const char*>(payload.data()), payload.size()});
       case Packet::goodbye: peers[index].left = true; return;
@@ -186,20 +189,47 @@ struct Watch::Impl {
 
   // --- rank 0 judges ---
 
+  // The time-out counts from the end of a long section, which may be younger than the last heartbeat says.
+  bool excused(const RankReport& report, double age) const {
+    if (!report.long_section.empty()) return true;
+    return report.section_ended_ago >= 0 && report.section_ended_ago + age < timeout();
+  }
   bool in_long_section() {
-    if (!options.recorder->report(0, 0).long_section.empty()) return true;
+    if (excused(options.recorder->report(0, 0), 0)) return true;
     return std::ranges::any_of(peers, [&](const Peer& peer) {
-      return peer.report && !peer.gone && !peer.report->long_section.empty() &&
-             seconds_since(peer.heard) < beat() + grace();
+      const double age = seconds_since(peer.heard);
+      return peer.report && !peer.gone && age < beat() + grace() && excused(*peer.report, age);
     });
+  }
+
+  // The last rank came while the others complained: then the data is on its way.
+  bool all_came_just_now() {
+    std::vector<RankReport> reports{options.recorder->report(0)};
+    std::uint64_t oldest = 0;
+    for (std::size_t i = 1; i < peers.size(); ++i) {
+      if (!peers[i].answered || !peers[i].report) return false;
+      reports.push_back(*peers[i].report);
+    }
+    for (const RankReport& report : reports)
+      if (const RecordedCall* open = report.oldest_open())
+        if (open->sequence > 0 && (oldest == 0 || open->sequence < oldest)) oldest = open->sequence;
+    double youngest = timeout();
+    for (const RankReport& report : reports) {
+      if (report.last_called < oldest) return false;
+      if (const RecordedCall* call = report.find(oldest)) youngest = std::min(youngest, call->called_ago);
+    }
+    return oldest > 0 && youngest < timeout();
+  }
+
+  void extend() {
+    diagnosing.reset();
+    options.recorder->extend();
+    send_all(Packet::extend, {});
   }
 
   void begin_diagnosis(Trouble found) {
     if (stop) return;
-    if (found.kind == Trouble::Kind::late && in_long_section()) {
-      options.recorder->extend();
-      return send_all(Packet::extend, {});
-    }
+    if (found.kind == Trouble::Kind::late && !diagnosing && in_long_section()) return extend();
     if (diagnosing) {  // a cause explains the sign that was noticed first
       const auto sign = [](Trouble::Kind kind) { return kind == Trouble::Kind::late || kind == Trouble::Kind::lost; };
       if (sign(trouble.kind) && !sign(found.kind)) trouble = std::move(found);
@@ -213,30 +243,29 @@ struct Watch::Impl {
 
   void judge() {
     if (stop) return;
-    if (!diagnosing) {
-      for (std::size_t i = 1; i < peers.size(); ++i)
-        if (peers[i].left && peers[i].report && needed_after(peers[i].report->last_called))
-          begin_diagnosis({.kind = Trouble::Kind::left, .rank = static_cast<int>(i)});
-      return;
-    }
-    const bool all = std::ranges::all_of(peers, [&](const Peer& peer) {
-      return &peer == &peers[0] || peer.gone || peer.left || peer.answered;
-    });
+    for (std::size_t i = 1; i < peers.size(); ++i)
+      if (peers[i].left && peers[i].report && needed_after(peers[i].report->last_called))
+        begin_diagnosis({.kind = Trouble::Kind::left, .rank = static_cast<int>(i)});
+    if (!diagnosing) return;
+    const bool all = std::ranges::all_of(
+        peers, [&](const Peer& peer) { return &peer == &peers[0] || peer.gone || peer.left || peer.answered; });
     // A connection that broke is often the first sign of a death.
     const double least = trouble.kind == Trouble::Kind::lost ? 0.2 : 0;
     const double waited = seconds_since(*diagnosing);
-    if ((all && waited >= least) || waited > grace()) conclude(trouble);
+    if (!(all && waited >= least) && waited <= grace()) return;
+    if (trouble.kind == Trouble::Kind::late && all_came_just_now()) return extend();
+    conclude(trouble);
   }
 
   // Whether a rank that is still there waits in a collective that comes after `sequence`.
   bool needed_after(std::uint64_t sequence) const {
     const auto needs = [&](const RankReport& report) {
-      return std::ranges::any_of(report.calls, [&](const RecordedCall& call) {
-        return call.ended_ago < 0 && call.sequence > sequence;
-      });
+      return std::ranges::any_of(
+          report.calls, [&](const RecordedCall& call) { return call.ended_ago < 0 && call.sequence > sequence; });
     };
     if (needs(options.recorder->report(0))) return true;
-    return std::ranges::any_of(peers, [&](const Peer& peer) { return peer.report && !peer.left && needs(*peer.report); });
+    return std::ranges::any_of(peers,
+                               [&](const Peer& peer) { return peer.report && !peer.left && needs(*peer.report); });
   }
 
   void conclude(const Trouble& found) {
@@ -272,11 +301,11 @@ struct Watch::Impl {
     const RecordedCall& call = report.calls.front();
     auto& [first, count] = calls.try_emplace(call.sequence, call, 0).first->second;
     if (!call.matches(first) || call.name != first.name)
-      return begin_diagnosis({.kind = Trouble::Kind::mismatch,
-                              .rank = rank,
-                              .sequence = call.sequence,
-                              .detail = "rank " + std::to_string(rank) + " " + call.full_text() + ", another rank " +
-                                        first.full_text()});
+      return begin_diagnosis(
+          {.kind = Trouble::Kind::mismatch,
+           .rank = rank,
+           .sequence = call.sequence,
+           .detail = "rank " + std::to_string(rank) + " " + call.full_text() + ", another rank " + first.full_text()});
     if (++count == options.size) calls.erase(call.sequence);
   }
 

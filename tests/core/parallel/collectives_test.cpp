@@ -106,7 +106,8 @@ TEST(Collectives, ManyAreOnTheirWayAtOnce) {
     std::vector<Array> buckets;
     std::vector<Work> works;
     for (int b = 0; b < 50; ++b) {
-      buckets.push_back(Array::from(std::vector<float>(static_cast<std::size_t>(1000 * (b % 7)), 1.0F), {1000 * (b % 7)}));
+      buckets.push_back(
+          Array::from(std::vector<float>(static_cast<std::size_t>(1000 * (b % 7)), 1.0F), {1000 * (b % 7)}));
       works.push_back(world.all_reduce("bucket " + std::to_string(b), buckets.back()));
     }
     for (Work& work : works) work.wait();
