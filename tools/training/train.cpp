@@ -2,6 +2,7 @@
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
+#include <joist/core/parallel/launch.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/fitting_batch.h>
@@ -13,6 +14,8 @@
 #include <joist/tools/training/trial.h>
 #include <joist/tools/training/weight_mapping.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -193,9 +196,14 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
 
 int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
   const Interruptible interruptible;
-  const std::unique_ptr<parallel::Communicator> world = parallel::self_communicator();
+  const parallel::Launch launch = parallel::detect_launch(parallel::process_environment());
+  const auto timeout = std::chrono::milliseconds(std::llround(1000 * std::max(options.rank_timeout.seconds, 1.0)));
+  const std::unique_ptr<parallel::Communicator> world = parallel::join(launch, {.timeout = timeout});
   Team team(*world);
   silence(team);
+  Console console(!team.leads());
+  if (team.size() > 1) console.line(launch.text());
+  if (!launch.hint.empty()) console.warn(launch.hint);
   try {
     return train(std::move(options), registry, began, team);
   } catch (const parallel::CommunicatorError&) {
