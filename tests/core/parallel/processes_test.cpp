@@ -58,12 +58,14 @@ int body() {
       world->all_gather("shards", parts).wait();
       for (int r = 0; r < size; ++r)
         if (parts.data<std::int64_t>()[r * 3] != r) return 72;
-      Array halo = Array::empty({1000});
-      Work received = world->receive("halo", halo, (rank + size - 1) % size);
-      world->send("halo", Array::from(std::vector<float>(1000, static_cast<float>(rank)), {1000}), (rank + 1) % size)
-          .wait();
-      received.wait();
-      if (halo.data<float>()[999] != static_cast<float>((rank + size - 1) % size)) return 73;
+      if (size > 1) {
+        Array halo = Array::empty({1000});
+        Work received = world->receive("halo", halo, (rank + size - 1) % size);
+        world->send("halo", Array::from(std::vector<float>(1000, static_cast<float>(rank)), {1000}), (rank + 1) % size)
+            .wait();
+        received.wait();
+        if (halo.data<float>()[999] != static_cast<float>((rank + size - 1) % size)) return 73;
+      }
       if (broadcast_text(*world, "id", rank == step % size ? "安全帽" : "", step % size) != "安全帽") return 74;
       if (reduced(*world, "worst", rank, Reduce::max) != size - 1) return 75;
     }
@@ -286,7 +288,7 @@ TEST(Processes, MeetByMpi) {
     for (std::size_t at = job.output.find("done"); at != std::string::npos; at = job.output.find("done", at + 1))
       ++done;
     EXPECT_EQ(done, static_cast<std::size_t>(size)) << job.output;
-    EXPECT_NE(job.output.find("rank 0 of " + std::to_string(size) + " (local 0), launcher mpirun, met by mpi by mpi"),
+    EXPECT_NE(job.output.find("rank 0 of " + std::to_string(size) + " (local 0), launcher mpirun, met by mpi"),
               std::string::npos)
         << job.output;
   }
