@@ -184,8 +184,8 @@ Launch detect_launch(const Environment& environment, const LaunchOptions& option
 }
 
 std::unique_ptr<Communicator> join(const Launch& launch, const JoinOptions& options) {
-  if (launch.meeting == Meeting::mpi) return mpi_communicator(launch, options);
   if (launch.size == 1) return self_communicator();
+  if (launch.meeting == Meeting::mpi) return mpi_communicator(launch, options);
   return tcp_communicator(launch, options);
 }
 

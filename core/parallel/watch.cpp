@@ -202,8 +202,8 @@ struct Watch::Impl {
     });
   }
 
-  // The last rank came while the others complained: then the data is on its way.
-  bool all_came_just_now() {
+  // What was waited for came while a rank complained, or the last rank did: then the data is on its way.
+  bool late_no_more() {
     std::vector<RankReport> reports{options.recorder->report(0)};
     std::uint64_t oldest = 0;
     for (std::size_t i = 1; i < peers.size(); ++i) {
@@ -213,6 +213,11 @@ struct Watch::Impl {
     for (const RankReport& report : reports)
       if (const RecordedCall* open = report.oldest_open())
         if (open->sequence > 0 && (oldest == 0 || open->sequence < oldest)) oldest = open->sequence;
+    const bool waits = std::ranges::any_of(reports, [&](const RankReport& report) {
+      const RecordedCall* open = report.oldest_open();
+      return open && open->called_ago >= timeout();
+    });
+    if (!waits) return true;
     double youngest = timeout();
     for (const RankReport& report : reports) {
       if (report.last_called < oldest) return false;
@@ -253,7 +258,7 @@ struct Watch::Impl {
     const double least = trouble.kind == Trouble::Kind::lost ? 0.2 : 0;
     const double waited = seconds_since(*diagnosing);
     if (!(all && waited >= least) && waited <= grace()) return;
-    if (trouble.kind == Trouble::Kind::late && all_came_just_now()) return extend();
+    if (trouble.kind == Trouble::Kind::late && late_no_more()) return extend();
     conclude(trouble);
   }
 

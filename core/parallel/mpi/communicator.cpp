@@ -16,7 +16,9 @@
 #include <sstream>
 #include <thread>
 
+#define OMPI_SKIP_MPICXX 1  // the C++ interface that MPI gave up needs a library of its own
 #include <mpi.h>
+#include <sys/prctl.h>
 
 namespace joist::parallel {
 namespace {
@@ -184,6 +186,7 @@ class MpiCommunicator : public Communicator {
   }
 
   void serve() {
+    ::prctl(PR_SET_TIMERSLACK, 1000UL);  // of this thread: sleeps of microseconds are meant as such
     int idle_turns = 0;
     while (!failure_.is_set()) {
       std::deque<Handle> arrived;
@@ -209,13 +212,11 @@ class MpiCommunicator : public Communicator {
         return true;
       });
       idle_turns = flights_.size() == before ? idle_turns + 1 : 0;
-      // While the rank computes, MPI gets a look now and then; when it waits, all the time that others leave.
-      if (waited_for || idle_turns < 3) {
-        std::this_thread::yield();
-      } else {
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, std::chrono::microseconds(100), [&] { return !queue_.empty(); });
-      }
+      // Sleeping, not yielding: on a busy machine a thread that yields comes back after all others, one that wakes at
+      // once.
+      if (idle_turns < 3) continue;
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, std::chrono::microseconds(waited_for ? 10 : 100), [&] { return !queue_.empty(); });
     }
   }
 
