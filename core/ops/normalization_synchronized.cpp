@@ -75,8 +75,8 @@ void move_running(const Tensor& running_mean, const Tensor& running_variance, co
   }
 }
 
-// dx -= γ/√(variance + ε) · (dβ/n + x̂ dγ/n), with the sums of all ranks: an affine function of x per channel, which the
-// kernel for given statistics computes.
+// dx -= γ/√(variance + ε) · (dβ/n + x̂ dγ/n), with the sums of all ranks: an affine function of x per channel, which
+// the kernel for given statistics computes.
 void subtract_through_statistics(StatisticsExchange& exchange, const Array& x, const Array& gamma,
                                  const Statistics& all, const Array& dgamma, const Array& dbeta,
                                  const BatchNormKernels& table, const Out& dx) {
