@@ -67,7 +67,11 @@ struct Watch::Impl {
       if (severed) break;
       take_requests();
       if (seconds_since(last_beat) >= beat()) send_heartbeats();
-      if (hub()) judge();
+      if (hub()) {
+        judge();
+      } else if (!stop && peers[0].left && peers[0].report && needed_after(peers[0].report->last_called)) {
+        conclude({.kind = Trouble::Kind::left, .rank = 0});
+      }
       check_timeout();
     }
     if (!severed) say_goodbye();
@@ -105,6 +109,7 @@ struct Watch::Impl {
     WireWriter writer;
     found.write(writer);
     send(0, Packet::trouble, writer.bytes());
+    if (peers[0].left) return;  // whether rank 0 is still needed shows in run()
     if (found.kind == Trouble::Kind::aborted || peers[0].gone) return conclude(found);
     if (!complained) complained = Clock::now();
   }
@@ -268,7 +273,7 @@ struct Watch::Impl {
       return std::ranges::any_of(
           report.calls, [&](const RecordedCall& call) { return call.ended_ago < 0 && call.sequence > sequence; });
     };
-    if (needs(options.recorder->report(0))) return true;
+    if (needs(options.recorder->report(options.rank))) return true;
     return std::ranges::any_of(peers,
                                [&](const Peer& peer) { return peer.report && !peer.left && needs(*peer.report); });
   }
