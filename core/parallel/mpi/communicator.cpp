@@ -156,6 +156,9 @@ class MpiCommunicator : public Communicator {
     if (initialized != 0)
       throw UsageError(
           {.where = "ranks by MPI", .what = "MPI was started before in this process", .remedy = "join once"});
+    // This thread sleeps between its looks at MPI, so MPI has not to give way within them, as mpirun asks it to where
+    // ranks share cores: on a busy machine each time would cost milliseconds. No other thread runs yet that reads this.
+    ::setenv("OMPI_MCA_mpi_yield_when_idle", "0", 1);
     int granted = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &granted), "MPI_Init_thread");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

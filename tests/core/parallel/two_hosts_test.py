@@ -1,6 +1,5 @@
 """Two hosts: two network namespaces that only a veth pair joins. Ranks in both meet by TCP and under mpirun, data passes
-unchanged (`joist doctor --parallel` checks every element), and a rank whose link goes down ends the job with its name.
-Skips where the system does not let this process make namespaces."""
+unchanged (`joist doctor --parallel` checks every element). Skips where the system does not let this process make namespaces."""
 # ctest: TIMEOUT 180 RUN_SERIAL ON
 import json
 import os
