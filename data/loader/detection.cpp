@@ -195,6 +195,7 @@ struct DetectionLoader::Impl {
     batch.letterboxes.assign(label.letterboxes.begin(), label.letterboxes.begin() + (is_augmented() ? 0 : ready.items));
     batch.samples.assign(label.samples.begin(), label.samples.begin() + ready.items);
     batch.step = ready.step;
+    batch.whole = ready.whole;
     return &batch;
   }
 

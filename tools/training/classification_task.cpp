@@ -33,7 +33,8 @@ void set_normalization(ModelDescription& description, const PictureSet& set) {
 
 class ClassificationTask final : public TrainingTask {
  public:
-  ClassificationTask(ClassificationData data, const TrainOptions& options, const ModelEntry& entry)
+  ClassificationTask(ClassificationData data, const TrainOptions& options, const ModelEntry& entry,
+                     const BatchPart& part)
       : options_(options), digest_(digest_of(data)), paths_(data.train.set.paths), val_(std::move(data.val)) {
     description_ = {.model = entry.name,
                     .task = TaskKind::classify,
@@ -47,6 +48,7 @@ class ClassificationTask final : public TrainingTask {
 
     LoaderOptions loading = classifier_loading(description_, options.batch, static_cast<int>(options.loader_threads));
     loading.seed = static_cast<std::uint64_t>(options.seed);
+    loading.part = part;
     CropOptions crop = classifier_cropping(description_);
     crop.flip_horizontal = static_cast<float>(std::max(options.flip, 0.0));
     std::optional<PipelineOptions> list;
@@ -68,17 +70,29 @@ class ClassificationTask final : public TrainingTask {
   }
 
   BatchLoss next() override {
-    batch_ = loader_->next();
-    if (!batch_) {
-      loader_->start(++epoch_);
-      batch_ = loader_->next();
-    }
+    load();
     return repeat();
   }
 
   BatchLoss repeat() override {
     return classification_batch_loss(*model_, batch_->pictures, batch_->labels,
                                      1.0 / static_cast<double>(accumulated_batches(options_)));
+  }
+
+  std::int64_t load() override {
+    batch_ = loader_->next();
+    if (!batch_) {
+      loader_->start(++epoch_);
+      batch_ = loader_->next();
+    }
+    return batch_->whole;
+  }
+  std::int64_t loaded() const override { return batch_->size(); }
+  PartLoss part_loss(std::int64_t first, std::int64_t last) override {
+    const bool all = first == 0 && last == batch_->size();
+    return classification_part_loss(*model_, all ? batch_->pictures : batch_->pictures.sliced(0, first, last),
+                                    all ? batch_->labels : batch_->labels.sliced(0, first, last),
+                                    1.0 / static_cast<double>(accumulated_batches(options_)));
   }
 
   std::string last_pictures() const override {
@@ -189,6 +203,11 @@ BatchLoss classification_batch_loss(const Model& model, const Array& pictures, c
   return {.loss = weight == 1 ? loss : loss * weight, .parts = {loss.item()}};
 }
 
+PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
+  const Tensor loss = sum(cross_entropy(model.classify(Tensor(pictures)), labels));
+  return {.sum = loss, .count = static_cast<double>(pictures.shape(0)), .weight = weight, .parts = {loss.item()}};
+}
+
 std::optional<ClassificationResults> classify_all(const ClassifiedPictures& pictures,
                                                   const ModelDescription& description, const ClassifyForward& forward,
                                                   std::int64_t batch, int threads) {
@@ -238,8 +257,8 @@ std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures
 }
 
 std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
-                                                  const ModelEntry& entry) {
-  return std::make_unique<ClassificationTask>(std::move(data), options, entry);
+                                                  const ModelEntry& entry, const BatchPart& part) {
+  return std::make_unique<ClassificationTask>(std::move(data), options, entry, part);
 }
 
 }  // namespace joist

@@ -11,12 +11,15 @@
 
 namespace joist {
 
-/// `options` are resolved (see resolve()).
+/// `options` are resolved (see resolve()); `part`: what this rank sees of each batch.
 std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
-                                                  const ModelEntry& entry);
+                                                  const ModelEntry& entry, const BatchPart& part = {});
 
 /// Mean cross entropy of a batch, times `weight` for backward: 1 / batches of a step. Parts: loss.
 BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
+
+/// The same of a part of a batch: nothing is divided yet.
+PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
 
 /// Pictures [batch, channel, height, width], normalized -> logits [batch, class].
 using ClassifyForward = std::function<Array(const Array& pictures)>;

@@ -61,6 +61,11 @@ struct TrainOptions {
   std::int64_t threads = 0;
   std::int64_t loader_threads = 0;
   std::string deterministic{};
+  std::int64_t micro_shards = 8;
+  std::string batch_norm = "sync";
+  std::string optimizer_state = "whole";
+  double bucket_mb = 25;
+  Duration rank_timeout{120};
   bool resume = false;
   std::string profile{};                    ///< a Chrome trace of a few steps goes here; of this call, not of the run
   bool find_rate = false, overfit = false;  ///< tests before a training, see trial.h; of this call as well
@@ -160,7 +165,9 @@ void visit_options(Options& o, Visit&& visit) {
                    "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224", run,
                    true},
         o.size);
-  visit(OptionInfo{"batch", "N", "pictures per batch; 0: as many as memory and data allow, at most 64", run, true},
+  visit(OptionInfo{"batch", "N",
+                   "pictures per batch, of all processes together; 0: as many as memory and data allow, at most 64",
+                   run, true},
         o.batch);
   visit(OptionInfo{"epochs", "N", "how often each picture is seen", run, true}, o.epochs);
   visit(OptionInfo{"time", "DURATION", "wall-clock budget of the whole run, such as 20m; the schedule is fitted to it",
@@ -180,9 +187,32 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"unreadable", "fail|skip",
                    "a training picture that cannot be read ends the run, or another takes its place", machine, true},
         o.unreadable);
-  visit(OptionInfo{"deterministic", "world-size",
-                   "same bits whatever the number of processes; on one CPU runs always repeat", machine, true},
-        o.deterministic);
+  visit(
+      OptionInfo{
+          "deterministic", "world-size",
+          "same bits on 1, 2, 4 or 8 processes: each batch in --micro-shards parts, of which batch normalization sees "
+          "one at a time; one process always repeats anyway",
+          machine, true},
+      o.deterministic);
+
+  constexpr const char* several = "Several processes (mpirun -np 4 joist train …, torchrun's variables, srun)";
+  visit(
+      OptionInfo{"micro-shards", "N",
+                 "parts of a batch for --deterministic=world-size, a power of two; more than processes", several, true},
+      o.micro_shards);
+  visit(OptionInfo{"batch-norm", "sync|local",
+                   "batch normalization over the pictures of all processes, as one process would, or of each", several,
+                   true},
+        o.batch_norm);
+  visit(OptionInfo{"optimizer-state", "whole|sharded",
+                   "the optimizer's memory on every process, or each its part (ZeRO-1); results are the same", several,
+                   false},
+        o.optimizer_state);
+  visit(OptionInfo{"bucket-mb", "MB", "gradients that travel together while backward goes on", several, false},
+        o.bucket_mb);
+  visit(
+      OptionInfo{"rank-timeout", "DURATION", "how long processes wait for a silent one before all end", several, false},
+      o.rank_timeout);
 
   constexpr const char* saving = "Saving and resuming";
   visit(OptionInfo{"resume", "", "go on with the run in DIR; options left out are those of that run", saving, false},

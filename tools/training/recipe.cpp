@@ -2,6 +2,7 @@
 #include <joist/core/threads.h>
 #include <joist/layers/freeze.h>
 #include <joist/optim/clip.h>
+#include <joist/optim/parallel/sharded.h>
 #include <joist/optim/registry.h>
 #include <joist/optim/schedule.h>
 #include <joist/tools/training/augmentation.h>
@@ -51,14 +52,20 @@ void require_trainable_by(const std::string& optimizer) {
                       .remedy = "--optimizer adamw; the library has the others"});
 }
 
-std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const TrainOptions& options) {
+std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const TrainOptions& options,
+                                         parallel::Communicator* world) {
   std::vector<OptimizerOption> settings{{"lr", fmt::format("{}", options.lr)}};
   if (const std::string name = momentum_name(options.optimizer); !name.empty())
     settings.push_back({name, fmt::format("{}", options.momentum)});
   if (default_of(options.optimizer, "weight_decay"))
     settings.push_back({"weight_decay", fmt::format("{}", options.weight_decay)});
   if (options.optimizer == "sgd") settings.push_back({"nesterov", options.momentum > 0 ? "true" : "false"});
-  std::unique_ptr<Optimizer> optimizer = make_optimizer(options.optimizer, parameters, settings);
+  const auto make = [&](FlatParameters& part) { return make_optimizer(options.optimizer, part, settings); };
+  std::unique_ptr<Optimizer> optimizer;
+  if (world != nullptr && options.optimizer_state == "sharded")
+    optimizer = std::make_unique<parallel::ShardedOptimizer>(*world, parameters, make);
+  else
+    optimizer = make(parameters);
   optimizer->train();
   return optimizer;
 }
@@ -147,10 +154,16 @@ TrainOptions resolve(TrainOptions options) {
   if (options.plan.empty() && options.epochs == 0 && options.time.seconds == 0) options.time = {20 * 60};
   if (!options.deterministic.empty() && options.deterministic != "true" && options.deterministic != "world-size")
     require_choice("--deterministic", options.deterministic, {"world-size"});
-  if (options.deterministic == "world-size")
-    throw UnsupportedError({.where = "--deterministic=world-size",
-                            .what = "unsupported: training with several processes",
-                            .remedy = "leave it out: a run in one process always repeats"});
+  require_choice("--batch-norm", options.batch_norm, {"sync", "local"});
+  require_choice("--optimizer-state", options.optimizer_state, {"whole", "sharded"});
+  require_range("--bucket-mb", options.bucket_mb, 0.001, 65536);
+  require_range("--micro-shards", static_cast<double>(options.micro_shards), 1, 4096);
+  if ((options.micro_shards & (options.micro_shards - 1)) != 0)
+    throw UsageError({.where = "--micro-shards",
+                      .what = fmt::format("{}", options.micro_shards),
+                      .expected = "a power of two, such as 8"});
+  // Sums depend on the threads: their number may not follow from the machine.
+  if (options.deterministic == "world-size" && options.threads == 0) options.threads = 1;
 
   if (options.device == "cuda")
     static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));  // throws where there is none
@@ -247,12 +260,12 @@ std::vector<Field> freeze_fields(const std::vector<Field>& fields, const std::st
 
 }  // namespace
 
-Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
+Learner::Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world)
     : options_(options),
       fields_(std::move(fields)),
       frozen_buffers_(freeze_fields(fields_, options.freeze)),
       parameters_(fields_, grouping_for(options.rates, fields_)),
-      optimizer_(optimizer_for(parameters_, options)) {
+      optimizer_(optimizer_for(parameters_, options, world)) {
   for (const FlatParameters::Group& group : parameters_.groups()) factors_.push_back(factor_of(group.name));
   if (options.average_decay > 0)
     average_ = std::make_unique<MovingAverage>(
@@ -269,12 +282,16 @@ double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
   return falling * schedule::warmed_up(step, warmup);
 }
 
-bool Learner::step_at(double rate) {
+// False, and the gradients dropped, where they are not finite.
+bool Learner::clip() {
   const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
-  if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
-    parameters_.clear_gradients();
-    return false;
-  }
+  if (std::isfinite(clip_ ? clip_(limit) : clip_gradient_norm(parameters_, limit))) return true;
+  parameters_.clear_gradients();
+  return false;
+}
+
+bool Learner::step_at(double rate) {
+  if (!clip()) return false;
   std::size_t index = 0;
   for (GroupSettings& group : optimizer_->groups()) group.lr = rate * factors_[index++ % factors_.size()];
   optimizer_->step();
@@ -283,11 +300,7 @@ bool Learner::step_at(double rate) {
 }
 
 bool Learner::step(std::int64_t step, const Plan& plan) {
-  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
-  if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
-    parameters_.clear_gradients();
-    return false;
-  }
+  if (!clip()) return false;
   const double rate = options_.lr * rate_factor(step, plan);
   const double warm = schedule::warmed_up(step, options_.warmup);
   std::size_t index = 0;

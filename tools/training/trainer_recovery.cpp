@@ -47,14 +47,16 @@ void Trainer::skip_step(const std::string& why) {
                                            writer_.folder().last().string())});
   console_.warn(fmt::format("step {} is left out: {}; pictures: {}", state_.step + 1, why, pictures));
   if (skipped_in_a_row_ > 1) return;
-  console_.warn("  " + origin_of_nan(task_));
+  if (team_.size() == 1)
+    console_.warn("  " + origin_of_nan(task_));  // layers that talk to other ranks run together only
   learner_.forget_gradients();
 }
 
 bool Trainer::roll_back(const std::string& why) {
   if (rolled_back_ >= most_rolled_back) return false;
   ++rolled_back_;
-  const Checkpoint last = read_checkpoint(writer_.folder().last());
+  const Checkpoint last =
+      *team_.shared(team_.leads() ? std::optional(read_checkpoint(writer_.folder().last())) : std::nullopt);
   const std::int64_t from = state_.step;
   const bool was_resumed = resumed_;
   const TimeBudget budget = budget_;  // time does not go back
