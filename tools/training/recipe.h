@@ -33,6 +33,8 @@ class Learner {
   /// is not finite. Rates depend on the step and the plan only.
   bool step(std::int64_t step, const Plan& plan);
   void set_rate(double rate) { options_.lr = rate; }
+  /// Of --schedule plateau, which falls by results.
+  void set_plateau(double factor) { plateau_ = factor; }
   /// A step at a rate of one's own, without the average: for tests before a training.
   bool step_at(double rate);
   /// Remembers the statistics of frozen normalizations, which each step then restores; call it once the weights are
@@ -62,6 +64,7 @@ class Learner {
   std::vector<Array> kept_buffers_{};
   FlatParameters parameters_;
   std::vector<double> factors_{};  // of the rate, per group
+  double plateau_ = 1;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
 };

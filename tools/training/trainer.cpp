@@ -49,6 +49,11 @@ Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& wri
   state_.data_digest = task.data_digest();
   state_.loss_sums.assign(task.loss_names().size(), 0);
   state_.log = TrainingLog(columns_of(task));
+  if (options.schedule == "plateau" && !task.can_evaluate())
+    throw UsageError({.where = "--schedule plateau",
+                      .what = "the rate falls by results, and there are none",
+                      .expected = "--val PATH",
+                      .remedy = "another --schedule, such as cosine"});
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -59,6 +64,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   budget_ = TimeBudget(options_.time.seconds, state_.elapsed, began_);
   resumed_ = true;
   check_patience();
+  follow_results();
 }
 
 TrainingState Trainer::state() const {
@@ -213,6 +219,7 @@ bool Trainer::finish_epoch() {
   add_row(epoch, evaluation);
   keep_best(epoch, evaluation);
   check_patience();
+  follow_results();
   if (exhausted_)
     console_.line(fmt::format("{} evaluations without a better one than epoch {}'s: the run ends here",
                               options_.patience, state_.best_epoch));
