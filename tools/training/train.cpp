@@ -48,22 +48,6 @@ void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t c
   manual_seed(static_cast<std::uint64_t>(options.seed));
 }
 
-std::unique_ptr<TrainingTask> task_for(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
-  manual_seed(static_cast<std::uint64_t>(options.seed));
-  if (auto* detection = std::get_if<DetectionData>(&data)) {
-    const auto classes = static_cast<std::int64_t>(detection->train.categories.size());
-    const ModelEntry& entry = resolve_model(options, registry, TaskKind::detect, classes, 0, 3);
-    choose_batch(options, entry, classes, detection->train.samples.size());
-    return detection_task(std::move(*detection), options, entry);
-  }
-  auto& classification = std::get<ClassificationData>(data);
-  const PictureSet& set = classification.train.set;
-  const auto classes = static_cast<std::int64_t>(classification.train.classes.size());
-  const ModelEntry& entry = resolve_model(options, registry, TaskKind::classify, classes, set.width, set.channels);
-  choose_batch(options, entry, classes, set.labels.size());
-  return classification_task(std::move(classification), options, entry);
-}
-
 void require_same_run(const Checkpoint& before, const TrainingTask& task, const std::string& where) {
   if (before.training->data_digest != task.data_digest())
     throw DataError({.where = where,
@@ -114,6 +98,22 @@ void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& con
 
 }  // namespace
 
+std::unique_ptr<TrainingTask> training_task(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
+  manual_seed(static_cast<std::uint64_t>(options.seed));
+  if (auto* detection = std::get_if<DetectionData>(&data)) {
+    const auto classes = static_cast<std::int64_t>(detection->train.categories.size());
+    const ModelEntry& entry = resolve_model(options, registry, TaskKind::detect, classes, 0, 3);
+    choose_batch(options, entry, classes, detection->train.samples.size());
+    return detection_task(std::move(*detection), options, entry);
+  }
+  auto& classification = std::get<ClassificationData>(data);
+  const PictureSet& set = classification.train.set;
+  const auto classes = static_cast<std::int64_t>(classification.train.classes.size());
+  const ModelEntry& entry = resolve_model(options, registry, TaskKind::classify, classes, set.width, set.channels);
+  choose_batch(options, entry, classes, set.labels.size());
+  return classification_task(std::move(classification), options, entry);
+}
+
 int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
   const Interruptible interruptible;
   Console console;
@@ -130,7 +130,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   TrainingData data = read_training_data(options, task_of(options));
   std::string label_check;
   if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
-  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry);
+  const std::unique_ptr<TrainingTask> task = training_task(std::move(data), options, registry);
   options.task = name_of(task->description().task);
   if (before) {
     require_same_run(*before, *task, folder.last().string());
