@@ -118,9 +118,10 @@ class Lab(unittest.TestCase):
         self.assertLess(tame["final"]["mean"], 1e-6)
 
     def test_no_difference_is_called_so(self):
-        self.lab("out", "--problem", "mlp,data=blobs,width=8", "--optimizer", "sgd,lr=0.05,label=a", "--optimizer",
-                 "sgd,lr=0.05,weight_decay=0,label=b", "--seeds", "6", "--budget", "60")
+        done = self.lab("out", "--problem", "mlp,data=blobs,width=8", "--optimizer", "sgd,lr=0.05,label=a", "--optimizer",
+                        "sgd,lr=0.05,weight_decay=0,label=b", "--seeds", "6", "--budget", "60")
         self.assertIn("no detectable difference", self.results("out")["reading"][0])
+        self.assertIn(self.results("out")["reading"][0], done.stdout)
 
     def test_what_is_wrong_is_named(self):
         (self.folder / "spec.toml").write_text('seeds = "five"\n')

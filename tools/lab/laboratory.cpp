@@ -199,7 +199,8 @@ int run_lab(Spec spec, const std::string& out, const std::function<void(const st
   store_file(out + "/timings.json", timings);
   store_file(out + "/curves.csv", curves_csv(results));
   write_report(results, timings, out);
-  for (const Json& line : Json::parse(results).at("reading")) say(line.get<std::string>());
+  const Json json = Json::parse(results);
+  for (const Json& line : json.at("reading")) say(line.get<std::string>());
   if (spec.tensorboard) write_event_files(results, out + "/tensorboard");
   return 0;
 }
