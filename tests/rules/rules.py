@@ -42,7 +42,7 @@ ROOMS = {
     "tools/training/": (["core/*", "core/formats/", "core/parallel/", "layers/", "optim/", "data/", "tools/training/",
                          "tools/report/"], FILE_LIBRARIES | {"toml", "fmt"}),
     "tools/lab/": (["core/*", "core/formats/", "layers/", "optim/", "data/", "tools/lab/", "tools/report/",
-                    "tools/training/interrupt."], {"json", "toml", "fmt", "drawing"}),
+                    "tools/training/"], {"json", "toml", "fmt", "drawing"}),
     "tools/report/": (["core/*", "data/", "tools/report/"], {"drawing", "fmt", "json"}),
     "tools/hdf5_reader/": (VALUE_TYPES + ["core/formats/", "tools/hdf5_reader/"], {"hdf5", "seccomp"}),
     "tests/": ([""], None),  # None: any library

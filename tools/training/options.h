@@ -78,7 +78,7 @@ struct TrainOptions {
   double final_lr = 0.01;
   double momentum = 0;
   double weight_decay = -1;
-  std::int64_t warmup = 100;
+  std::int64_t warmup = -1;
   std::int64_t nominal_batch = 0;
   double clip = 10;
   double average_decay = 0.9999;
@@ -119,6 +119,8 @@ struct OptionInfo {
 
 /// Which optimizers there are.
 const char* optimizer_help();
+/// Which schedules there are.
+const char* schedule_help();
 
 /// Calls visit(OptionInfo, member) for each option, in the order of help and files.
 template <class Options, class Visit>
@@ -227,12 +229,13 @@ void visit_options(Options& o, Visit&& visit) {
   constexpr const char* recipe = "Recipe";
   visit(OptionInfo{"optimizer", "auto|NAME", optimizer_help(), recipe, true}, o.optimizer);
   visit(OptionInfo{"lr", "R", "learning rate; 0: chosen", recipe, true}, o.lr);
-  visit(OptionInfo{"schedule", "linear|cosine", "how the rate falls", recipe, true}, o.schedule);
+  visit(OptionInfo{"schedule", "NAME", schedule_help(), recipe, true}, o.schedule);
   visit(OptionInfo{"final-lr", "F", "rate at the end, as a fraction of --lr", recipe, true}, o.final_lr);
   visit(OptionInfo{"momentum", "M", "momentum or beta1 of the optimizer; 0: chosen", recipe, true}, o.momentum);
   visit(OptionInfo{"weight-decay", "D", "on weights, not on biases and norms; -1: chosen", recipe, true},
         o.weight_decay);
-  visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run", recipe, true},
+  visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run; -1: chosen", recipe,
+                   true},
         o.warmup);
   visit(OptionInfo{"nominal-batch", "N", "accumulate batches up to about N pictures per step; 0: one batch", recipe,
                    true},

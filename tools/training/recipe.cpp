@@ -2,10 +2,12 @@
 #include <joist/core/threads.h>
 #include <joist/layers/freeze.h>
 #include <joist/optim/clip.h>
+#include <joist/optim/named_schedule.h>
 #include <joist/optim/parallel/sharded.h>
 #include <joist/optim/registry.h>
 #include <joist/optim/schedule.h>
 #include <joist/tools/training/augmentation.h>
+#include <joist/tools/training/rates.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
@@ -70,59 +72,12 @@ std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const Train
   return optimizer;
 }
 
-struct PartRate {
-  std::string pattern;
-  double factor;
-};
-
-std::vector<PartRate> part_rates(const std::string& text) {
-  std::vector<PartRate> rates;
-  for (const std::string& part : split_list(text)) {
-    const std::size_t equals = part.rfind('=');
-    char* end = nullptr;
-    const double factor = equals == part.npos ? -1 : std::strtod(part.c_str() + equals + 1, &end);
-    if (equals == part.npos || equals + 1 == part.size() || *end != '\0' || !(factor >= 0 && factor <= 1000))
-      throw UsageError(
-          {.where = "--rates", .what = "\"" + part + "\"", .expected = "PATTERN=FACTOR, such as backbone=0.1"});
-    rates.push_back({part.substr(0, equals), factor});
-  }
-  return rates;
-}
-
-bool names_part(const std::string& pattern, const std::string& name) {
-  return matches(pattern, name) || matches(pattern + ".**", name);
-}
-
-// The usual groups, each once per factor: "weight", "weight * 0.1".
-Grouping grouping_for(const std::string& text, std::span<const Field> fields) {
-  const std::vector<PartRate> rates = part_rates(text);
-  for (const PartRate& rate : rates)
-    if (std::none_of(fields.begin(), fields.end(),
-                     [&](const Field& field) { return field.trainable && names_part(rate.pattern, field.name); }))
-      throw UsageError({.where = "--rates", .what = "no parameter fits \"" + rate.pattern + "\""});
-  if (rates.empty()) return by_kind;
-  return [rates](const Field& field) {
-    ParameterGroup group = by_kind(field);
-    for (const PartRate& rate : rates)
-      if (names_part(rate.pattern, field.name)) {
-        group.name += fmt::format(" * {}", rate.factor);
-        break;
-      }
-    return group;
-  };
-}
-
-double factor_of(const std::string& group) {
-  const std::size_t star = group.find(" * ");
-  return star == group.npos ? 1 : std::stod(group.substr(star + 3));
-}
-
 }  // namespace
 
 TrainOptions resolve(TrainOptions options) {
   if (options.optimizer == "auto") options.optimizer = "adamw";
   require_trainable_by(options.optimizer);
-  require_choice("--schedule", options.schedule, {"linear", "cosine"});
+  options.schedule = schedule::shape_named(options.schedule, "--schedule");
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
   require_choice("--unreadable", options.unreadable, {"fail", "skip"});
@@ -134,7 +89,8 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--threads", static_cast<double>(options.threads), 0, 4096);
   require_range("--loader-threads", static_cast<double>(options.loader_threads), 0, 256);
   require_range("--evaluate-every", static_cast<double>(options.evaluate_every), 0, 1e9);
-  require_range("--warmup", static_cast<double>(options.warmup), 0, 1e9);
+  require_range("--warmup", static_cast<double>(options.warmup), -1, 1e9);
+  if (options.warmup < 0) options.warmup = schedule::begins_low(options.schedule) ? 0 : 100;
   require_range("--lr", options.lr, 0, 1e3);
   require_range("--final-lr", options.final_lr, 0, 1);
   require_range("--momentum", options.momentum, 0, 0.9999);
@@ -273,13 +229,7 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options, paralle
 }
 
 double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
-  const double progress = plan.progress(step);
-  const double falling = options_.schedule == "cosine" ? schedule::cosine(progress, 1, options_.final_lr)
-                                                       : schedule::linear(progress, 1, options_.final_lr);
-  // Of a short run the warm-up takes a third. While the total is not known, it is taken to be long.
-  const std::int64_t total = plan.total(step);
-  const std::int64_t warmup = total > 0 ? std::min(options_.warmup, total / 3) : options_.warmup;
-  return falling * schedule::warmed_up(step, warmup);
+  return plateau_ * scheduled_factor(options_, step, plan);
 }
 
 // False, and the gradients dropped, where they are not finite.

@@ -38,6 +38,8 @@ class Learner {
   /// Another way than clip_gradient_norm() to limit the gradient's norm; returns what it was.
   void clip_with(std::function<double(double limit)> clip) { clip_ = std::move(clip); }
   void set_rate(double rate) { options_.lr = rate; }
+  /// Of --schedule plateau, which falls by results.
+  void set_plateau(double factor) { plateau_ = factor; }
   /// A step at a rate of one's own, without the average: for tests before a training.
   bool step_at(double rate);
   /// Remembers the statistics of frozen normalizations, which each step then restores; call it once the weights are
@@ -70,6 +72,7 @@ class Learner {
   FlatParameters parameters_;
   std::function<double(double)> clip_{};
   std::vector<double> factors_{};  // of the rate, per group
+  double plateau_ = 1;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
 };

@@ -196,6 +196,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
 
 }  // namespace
 
+std::unique_ptr<TrainingTask> training_task(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
+  return task_for(std::move(data), options, registry, Team());
+}
+
 int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
   const Interruptible interruptible;
   const parallel::Launch launch = parallel::detect_launch(parallel::process_environment());

@@ -52,6 +52,11 @@ Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& wri
   state_.log = TrainingLog(columns_of(task));
   if (team_.size() > 1 || micro_shards(options) > 0) parallel_.emplace(team_, task_, learner_, options_);
   if (!team_.leads()) options_.profile.clear();
+  if (options.schedule == "plateau" && !task.can_evaluate())
+    throw UsageError({.where = "--schedule plateau",
+                      .what = "the rate falls by results, and there are none",
+                      .expected = "--val PATH",
+                      .remedy = "another --schedule, such as cosine"});
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -62,6 +67,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   budget_ = TimeBudget(options_.time.seconds, state_.elapsed, began_);
   resumed_ = true;
   check_patience();
+  follow_results();
 }
 
 TrainingState Trainer::state() const {
@@ -221,6 +227,7 @@ bool Trainer::finish_epoch() {
   add_row(epoch, evaluation);
   keep_best(epoch, evaluation);
   check_patience();
+  follow_results();
   if (exhausted_)
     console_.line(fmt::format("{} evaluations without a better one than epoch {}'s: the run ends here",
                               options_.patience, state_.best_epoch));

@@ -55,6 +55,8 @@ class Trainer {
   /// Evaluations since the best one; those of the log.
   std::int64_t evaluations_since_best() const;
   void check_patience();
+  /// Lets the rate fall where the schedule says so by results.
+  void follow_results();
   /// Says what may be wrong where evaluations stay at 0.
   void diagnose(const Evaluation& evaluation);
   /// Back to the last checkpoint with half the rate. False where there were too many of them already.

@@ -1,6 +1,7 @@
 // What the trainer does when numbers stop being finite, when nothing gets better, and when nothing is found.
 #include <joist/core/anomaly.h>
 #include <joist/core/kernels.h>
+#include <joist/tools/training/rates.h>
 #include <joist/tools/training/trainer.h>
 
 #include <algorithm>
@@ -87,6 +88,11 @@ std::int64_t Trainer::evaluations_since_best() const {
 void Trainer::check_patience() {
   exhausted_ = options_.patience > 0 && task_.can_evaluate() && state_.best_epoch > 0 &&
                evaluations_since_best() >= options_.patience;
+}
+
+void Trainer::follow_results() {
+  if (!task_.can_evaluate() || task_.metric_names().empty()) return;
+  learner_.set_plateau(plateau_factor(options_, state_.log, task_.metric_names()[0]));
 }
 
 void Trainer::diagnose(const Evaluation& evaluation) {
