@@ -36,6 +36,7 @@ struct Watch::Impl {
     for (std::size_t i = 0; i < peers.size() && i < options.links.size(); ++i)
       peers[i].link = PacketLink(std::move(options.links[i]));
     options.links.clear();
+    send_heartbeats();  // so that a rank that stops at once is known by its process number
     thread = std::thread([this] { run(); });
   }
 

@@ -149,7 +149,7 @@ TEST(Recipe, RefusesWhatMakesNoSense) {
   EXPECT_THROW(resolve({.batch = -1}), UsageError);
   EXPECT_THROW(resolve({.optimizer = "adm"}), UsageError);
   EXPECT_THROW(resolve({.device = "cuda"}), EnvironmentError);
-  EXPECT_THROW(resolve({.deterministic = "world-size"}), UnsupportedError);
+  EXPECT_THROW(resolve({.deterministic = "world"}), UsageError);
   TrainOptions options = resolve({.size = 100});
   EXPECT_EQ(options.optimizer, "adamw");
   const ModelRegistry registry;
