@@ -5,6 +5,7 @@
 #include <joist/tools/training/checkpoint.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,6 +58,8 @@ class TrainingTask {
   virtual std::vector<TaskExample> examples() { return {}; }
   /// What may be wrong with the data where nothing is found after a while, a line each.
   virtual std::vector<std::string> suspicions() const { return {}; }
+  /// At the end, with the best weights in the model: writes what others read of it. Returns lines that say so.
+  virtual std::vector<std::string> finish(const std::filesystem::path&) { return {}; }
   /// Of the lists of pictures and labels.
   virtual std::string data_digest() const = 0;
 };

@@ -6,6 +6,7 @@
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/language/language_task.h>
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/train.h>
 #include <joist/tools/training/trainer.h>
@@ -106,9 +107,10 @@ void start_from(const TrainOptions& options, TrainingTask& task, Console& consol
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads", options.model,
-                           parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
-                           options.threads));
+  if (task.description().task != TaskKind::sequence)
+    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
+                             options.model, parameters, options.size, options.size, options.optimizer, options.lr,
+                             options.batch, options.threads));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
 
@@ -127,14 +129,20 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   folder.require_writable();
   require_hdf5();
 
-  TrainingData data = read_training_data(options, task_of(options));
   std::string label_check;
-  if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
-  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry);
-  options.task = name_of(task->description().task);
+  std::unique_ptr<TrainingTask> task;
+  const bool is_language = is_language_run(options);
+  if (is_language) {
+    task = language_task(options, console);
+  } else {
+    TrainingData data = read_training_data(options, task_of(options));
+    if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
+    task = task_for(std::move(data), options, registry);
+    options.task = name_of(task->description().task);
+  }
   if (before) {
     require_same_run(*before, *task, folder.last().string());
-  } else if (!options.from.empty()) {
+  } else if (!options.from.empty() && !is_language) {
     start_from(options, *task, console);
   }
   say_what_runs(options, *task, console);
@@ -153,6 +161,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (const int signal = trainer.run()) return signal;
   load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());
   store_file(folder.report(), run_report(trainer.state(), *task));
+  for (const std::string& line : task->finish(folder.path())) console.line(line);
   console.line("results: " + folder.path().string());
   return 0;
 }
