@@ -43,9 +43,13 @@ struct TrainOptions {
   std::string task = "auto";
   std::string model = "auto";
   std::string from{};
-  std::string map{};        ///< how names of --from become the model's, see MappingOptions
-  std::string fresh{};      ///< patterns of fields that do not come from --from
-  std::string rates{};      ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string map{};                 ///< how names of --from become the model's, see MappingOptions
+  std::string fresh{};               ///< patterns of fields that do not come from --from
+  std::string rates{};               ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string lora{};                ///< of language models: "r=8,alpha=16,targets=q_proj+v_proj"; "": all weights
+  std::string packing = "on";        ///< of language models: several texts in a row
+  std::string learn = "completion";  ///< of language models: what of prompts and answers
+  std::string chat_format = "auto";
   std::string leave_out{};  ///< groups of pictures that are evaluated on instead
   std::string group = "auto";
   std::string out{};
@@ -138,7 +142,8 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"group", "auto|prefix|folder|REGEX", "how pictures belong to cameras, as in joist data split", run,
                    true},
         o.group);
-  visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
+  visit(OptionInfo{"task", "auto|detect|classify|language", "what to learn; auto looks at data and model", run, true},
+        o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
   visit(
       OptionInfo{
@@ -176,6 +181,22 @@ void visit_options(Options& o, Visit&& visit) {
                    run, true},
         o.time);
   visit(OptionInfo{"seed", "N", "seed of all random numbers", run, true}, o.seed);
+
+  constexpr const char* language = "Language models (--model FOLDER, as transformers writes it)";
+  visit(
+      OptionInfo{"lora", "r=8,…",
+                 "learn low-rank adapters instead of all weights: r=8,alpha=16,targets=q_proj+v_proj,rslora=true, each "
+                 "optional; --from FOLDER goes on with one",
+                 language, true},
+      o.lora);
+  visit(OptionInfo{"packing", "on|off", "several short texts in a row of --size tokens, which do not see each other",
+                   language, true},
+        o.packing);
+  visit(OptionInfo{"learn", "completion|all", "of prompts with answers only the answers, or all", language, true},
+        o.learn);
+  visit(OptionInfo{"chat-format", "auto|chatml|llama3|plain", "how conversations are written; auto: by the tokenizer",
+                   language, true},
+        o.chat_format);
 
   constexpr const char* machine = "Machine";
   visit(OptionInfo{"device", "auto|cpu|cuda", "where to compute", machine, true}, o.device);

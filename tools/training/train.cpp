@@ -7,6 +7,7 @@
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/language/language_task.h>
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/team.h>
 #include <joist/tools/training/train.h>
@@ -115,9 +116,10 @@ void start_from(const TrainOptions& options, TrainingTask& task, Console& consol
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads", options.model,
-                           parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
-                           options.threads));
+  if (task.description().task != TaskKind::sequence)
+    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
+                             options.model, parameters, options.size, options.size, options.optimizer, options.lr,
+                             options.batch, options.threads));
   if (team.size() > 1)
     console.line(
         fmt::format("{} processes share each batch: {} pictures each{}", team.size(),
@@ -156,15 +158,21 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (team.leads()) folder.require_writable();
   require_hdf5();
 
-  TrainingData data = read_training_data(options, task_of(options));
   std::string label_check;
-  if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
-  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry, team);
-  options.task = name_of(task->description().task);
+  std::unique_ptr<TrainingTask> task;
+  const bool is_language = is_language_run(options);
+  if (is_language) {
+    task = language_task(options, console);
+  } else {
+    TrainingData data = read_training_data(options, task_of(options));
+    if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
+    task = task_for(std::move(data), options, registry, team);
+    options.task = name_of(task->description().task);
+  }
   team.require_same("training data", task->data_digest(), "the same files under --data and --val on every machine");
   if (before) {
     require_same_run(*before, *task, folder.last().string());
-  } else if (!options.from.empty() && team.leads()) {
+  } else if (!options.from.empty() && !is_language && team.leads()) {
     start_from(options, *task, console);  // the other ranks get these weights
   }
   say_what_runs(options, *task, console, team);
@@ -188,6 +196,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
     const RunReport report = run_report(state, *task);
     if (!report.evaluation_json.empty()) store_file(folder.evaluation(), report.evaluation_json + "\n");
     store_file(folder.report(), report.html);
+    for (const std::string& line : task->finish(folder.path())) console.line(line);
     return 1;
   });
   console.line("results: " + folder.path().string());
