@@ -116,6 +116,8 @@ class Language(unittest.TestCase):
                 ((*train, *base, "--size", 100000), 2, ["--size", "8192"]),
                 ((*train, *base, "--packing", "maybe"), 2, ["--packing", "on or off"]),
                 ((*train, *base, "--chat-format", "x"), 2, ["chatml"]),
+                ((*train, *base, "--mosaic", 0.5), 2, ["--mosaic", "pictures"]),
+                (("train", "--data", FIXTURE, "--model", "yolo_n", "--lora", "r=4", "--out", self.at / "no"), 2, ["--lora", "language"]),
                 ((*train, *base, "--from", self.at / "none"), 3, ["adapter_config.json"]),
                 (("generate", *base, "--prompt", ""), 2, ["--prompt"]),
                 (("generate", *base, "--prompt", "a", "--top-p", 0), 2, ["top_p"]),

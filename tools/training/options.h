@@ -210,19 +210,18 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"unreadable", "fail|skip",
                    "a training picture that cannot be read ends the run, or another takes its place", machine, true},
         o.unreadable);
-  visit(
-      OptionInfo{
-          "deterministic", "world-size",
-          "same bits on 1, 2, 4 or 8 processes: each batch in --micro-shards parts, of which batch normalization sees "
-          "one at a time; one process always repeats anyway",
-          machine, true},
-      o.deterministic);
+  visit(OptionInfo{"deterministic", "world-size",
+                   "same bits on any number of processes up to --micro-shards: each batch in --micro-shards parts, of "
+                   "which batch normalization sees "
+                   "one at a time; one process always repeats anyway",
+                   machine, true},
+        o.deterministic);
 
   constexpr const char* several = "Several processes (mpirun -np 4 joist train …, torchrun's variables, srun)";
-  visit(
-      OptionInfo{"micro-shards", "N",
-                 "parts of a batch for --deterministic=world-size, a power of two; more than processes", several, true},
-      o.micro_shards);
+  visit(OptionInfo{"micro-shards", "N",
+                   "parts of a batch for --deterministic=world-size, a power of two, as many as processes or more",
+                   several, true},
+        o.micro_shards);
   visit(OptionInfo{"batch-norm", "sync|local",
                    "batch normalization over the pictures of all processes, as one process would, or of each", several,
                    true},
@@ -318,6 +317,9 @@ std::string to_toml(const TrainOptions& options);
 /// Reads such text into `options`; keys not in the text keep their values, those in it are added to `given`. `name` is
 /// the file, for messages. Throws UsageError naming the line for unknown keys (with the nearest name) and wrong values.
 void read_toml(TrainOptions& options, const std::string& text, const std::string& name);
+
+/// Throws UsageError where an option says something that a run on texts, or one on pictures, would not look at.
+void require_meaning(const TrainOptions& options, bool language);
 
 /// The options of a run that goes on: those saved, with what the user gave now where that changes nothing of the
 /// result. Throws UsageError listing every option that would.

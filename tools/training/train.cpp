@@ -122,10 +122,11 @@ void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& con
                              options.batch, options.threads));
   if (team.size() > 1)
     console.line(
-        fmt::format("{} processes share each batch: {} pictures each{}", team.size(),
+        fmt::format("{} processes share each batch: {} {} each{}", team.size(),
                     options.batch % team.size() == 0
                         ? fmt::format("{}", options.batch / team.size())
                         : fmt::format("{} or {}", options.batch / team.size(), options.batch / team.size() + 1),
+                    task.description().task == TaskKind::sequence ? "rows" : "pictures",
                     micro_shards(options) > 0 ? fmt::format(", in {} parts of the batch", options.micro_shards) : ""));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
@@ -153,6 +154,8 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   require_alone(team, options);
   if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
   if (options.threads == 0 && options.deterministic != "world-size") options.threads = team.fair_threads();
+  const bool is_language = is_language_run(before ? before->training->options : options);
+  if (!before) require_meaning(options, is_language);
   options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
   options.profile = profile;
   if (team.leads()) folder.require_writable();
@@ -160,9 +163,8 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
 
   std::string label_check;
   std::unique_ptr<TrainingTask> task;
-  const bool is_language = is_language_run(options);
   if (is_language) {
-    task = language_task(options, console);
+    task = language_task(options, console, team.part(options));
   } else {
     TrainingData data = read_training_data(options, task_of(options));
     if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
@@ -212,7 +214,12 @@ std::unique_ptr<TrainingTask> training_task(TrainingData data, TrainOptions& opt
 int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
   const Interruptible interruptible;
   const parallel::Launch launch = parallel::detect_launch(parallel::process_environment());
-  const auto timeout = std::chrono::milliseconds(std::llround(1000 * std::max(options.rank_timeout.seconds, 1.0)));
+  if (!(options.rank_timeout.seconds >= 1))
+    throw UsageError({.where = "--rank-timeout",
+                      .what = fmt::format("{} s", options.rank_timeout.seconds),
+                      .expected = "1s or more: heartbeats come every half second",
+                      .remedy = "leave it out for 2m"});
+  const auto timeout = std::chrono::milliseconds(std::llround(1000 * options.rank_timeout.seconds));
   const std::unique_ptr<parallel::Communicator> world = parallel::join(launch, {.timeout = timeout});
   Team team(*world);
   silence(team);

@@ -1,14 +1,13 @@
 #include <joist/core/formats/json_strict.h>
-#include <joist/core/formats/sha256.h>
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/data/files.h>
-#include <joist/data/language/packing.h>
 #include <joist/data/text.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/language/language_task.h>
 #include <joist/tools/training/language/peft.h>
+#include <joist/tools/training/language/texts.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
@@ -45,27 +44,12 @@ class LanguageModel final : public Model {
   std::unique_ptr<Lora> lora_;  // ends before the model
 };
 
-struct Texts {
-  std::vector<TokenPiece> pieces{};
-  std::vector<std::vector<std::size_t>> rows{};
-  std::int64_t batches(std::int64_t batch) const {
-    return (static_cast<std::int64_t>(rows.size()) + batch - 1) / batch;
-  }
-};
-
-std::string digest_of(const Texts& texts) {
-  std::string bytes;
-  for (const TokenPiece& piece : texts.pieces) {
-    bytes.append(reinterpret_cast<const char*>(piece.tokens.data()), piece.tokens.size() * sizeof(std::int64_t));
-    for (const bool learn : piece.learn) bytes += learn ? '1' : '0';
-  }
-  return hexadecimal(sha256(std::as_bytes(std::span(bytes))));
-}
-
 class LanguageTask final : public TrainingTask {
  public:
-  LanguageTask(const TrainOptions& options, std::unique_ptr<LanguageModel> model, Texts train, std::optional<Texts> val)
+  LanguageTask(const TrainOptions& options, std::unique_ptr<LanguageModel> model, Texts train, std::optional<Texts> val,
+               const BatchPart& part)
       : options_(options),
+        part_(part),
         accumulated_(accumulated_batches(options)),
         model_(std::move(model)),
         train_(std::move(train)),
@@ -89,25 +73,42 @@ class LanguageTask final : public TrainingTask {
   void seek(std::int64_t batch, bool) override { next_ = batch; }
 
   BatchLoss next() override {
+    load();
+    return repeat();
+  }
+  BatchLoss repeat() override {
+    const PartLoss loss = part_loss(0, loaded());
+    const double count = std::max(loss.count, 1.0);
+    return {.loss = loss.sum * (loss.weight / count), .parts = {loss.parts[0] / count}};
+  }
+
+  std::int64_t load() override {
     const std::int64_t step = next_ / accumulated_;
-    if (step != step_) {  // all batches of a step together: each token of it counts the same
+    if (step != step_) {
       step_ = step;
       step_targets_ = 0;
       for (std::int64_t batch = step * accumulated_; batch < (step + 1) * accumulated_; ++batch)
-        for (const auto& row : rows_at(batch)) step_targets_ += targets_in(train_.pieces, row);
+        step_targets_ += targets_in(train_, rows_at(batch));
     }
     rows_ = rows_at(next_++);
-    return repeat();
+    batch_targets_ = targets_in(train_, rows_);
+    const auto whole = static_cast<std::int64_t>(rows_.size());
+    rows_ = {rows_.begin() + part_.begin(whole), rows_.begin() + part_.end(whole)};
+    return whole;
   }
-
-  BatchLoss repeat() override {
-    const TokenBatch batch = batch_of(train_.pieces, rows_);
-    const Tensor losses = token_losses(batch, logits_of(batch));
-    const Tensor total = sum(losses);
-    const double count = static_cast<double>(std::max<std::int64_t>(batch.count, 1));
-    return {.loss = total / static_cast<double>(std::max<std::int64_t>(step_targets_, 1)),
-            .parts = {total.item() / count}};
+  std::int64_t loaded() const override { return static_cast<std::int64_t>(rows_.size()); }
+  PartLoss part_loss(std::int64_t first, std::int64_t last) override {
+    const TokenBatch batch = batch_of(train_.pieces, std::span(rows_).subspan(static_cast<std::size_t>(first),
+                                                                              static_cast<std::size_t>(last - first)));
+    const Tensor total = sum(token_losses(batch, logits_of(batch)));
+    // All batches of a step together: each token of it counts the same.
+    return {
+        .sum = total,
+        .count = static_cast<double>(batch.count),
+        .weight = static_cast<double>(batch_targets_) / static_cast<double>(std::max<std::int64_t>(step_targets_, 1)),
+        .parts = {total.item()}};
   }
+  bool counts_pictures() const override { return false; }
 
   std::string last_pictures() const override { return fmt::format("batch {}", next_ - 1); }
   bool can_evaluate() const override { return val_.has_value(); }
@@ -188,6 +189,7 @@ class LanguageTask final : public TrainingTask {
   }
 
   TrainOptions options_;
+  BatchPart part_;
   std::int64_t accumulated_;
   std::unique_ptr<LanguageModel> model_;
   Texts train_;
@@ -195,35 +197,9 @@ class LanguageTask final : public TrainingTask {
   ModelDescription description_{};
   std::vector<std::size_t> order_{};
   std::vector<std::vector<std::size_t>> rows_{};
-  std::int64_t next_ = 0, epoch_ = -1, step_ = -1, step_targets_ = 1;
+  std::int64_t next_ = 0, epoch_ = -1, step_ = -1;
+  std::int64_t step_targets_ = 1, batch_targets_ = 1;
 };
-
-Texts texts_at(const std::string& path, const char* which, const Tokenizer& tokenizer, const LanguageConfig& config,
-               const TrainOptions& options, Console& console) {
-  const std::vector<TextExample> examples = read_text_examples(path, chat_format(options.chat_format, tokenizer));
-  const Pieces pieces =
-      pieces_of(examples, tokenizer,
-                {.length = options.size, .end = end_token(config, tokenizer), .learn_all = options.learn == "all"});
-  Texts texts{.pieces = pieces.pieces};
-  texts.rows = rows_of(texts.pieces, options.size, options.packing == "on", static_cast<std::uint64_t>(options.seed));
-  std::int64_t tokens = 0, targets = 0;
-  for (const auto& row : texts.rows) targets += targets_in(texts.pieces, row);
-  for (const TokenPiece& piece : texts.pieces) tokens += static_cast<std::int64_t>(piece.tokens.size());
-  console.line(fmt::format("{}: {} texts, {} tokens of which {} are learned, in {} rows of up to {}", which,
-                           examples.size(), tokens, targets, texts.rows.size(), options.size));
-  if (pieces.cut > 0)
-    console.warn(
-        fmt::format("{}: {} examples are longer than --size {} and lost their end", which, pieces.cut, options.size));
-  if (pieces.empty > 0)
-    console.warn(fmt::format("{}: {} examples have nothing to learn within {} tokens and are left out", which,
-                             pieces.empty, options.size));
-  if (texts.rows.empty())
-    throw DataError({.where = path,
-                     .what = "nothing to learn",
-                     .expected = "texts of two tokens or more",
-                     .remedy = "a larger --size, or --learn all"});
-  return texts;
-}
 
 void require_tokens_fit(const Tokenizer& tokenizer, const LanguageConfig& config, const std::string& folder) {
   if (tokenizer.size() <= config.vocabulary) return;
@@ -301,7 +277,7 @@ std::optional<std::int64_t> end_token(const LanguageConfig& config, const Tokeni
   return std::nullopt;
 }
 
-std::unique_ptr<TrainingTask> language_task(TrainOptions& options, Console& console) {
+std::unique_ptr<TrainingTask> language_task(TrainOptions& options, Console& console, const BatchPart& part) {
   if (options.model == "auto")
     throw UsageError({.where = "--model",
                       .what = "which language model to begin with is missing",
@@ -313,9 +289,9 @@ std::unique_ptr<TrainingTask> language_task(TrainOptions& options, Console& cons
   choose(options, config);
   const Tokenizer tokenizer = Tokenizer::read(options.model);
   require_tokens_fit(tokenizer, config, options.model);
-  Texts train = texts_at(options.data, "data", tokenizer, config, options, console);
+  Texts train = read_texts(options.data, "data", tokenizer, config, options, console);
   std::optional<Texts> val;
-  if (!options.val.empty()) val = texts_at(options.val, "val", tokenizer, config, options, console);
+  if (!options.val.empty()) val = read_texts(options.val, "val", tokenizer, config, options, console);
   manual_seed(static_cast<std::uint64_t>(options.seed));
   std::unique_ptr<CausalModel> model =
       options.fresh == "**" ? make_causal_model(config) : load_causal_model(options.model);
@@ -327,7 +303,7 @@ std::unique_ptr<TrainingTask> language_task(TrainOptions& options, Console& cons
                            all + (lora ? learned : 0), learned,
                            100 * static_cast<double>(learned) / static_cast<double>(all + (lora ? learned : 0))));
   auto both = std::make_unique<LanguageModel>(std::move(model), std::move(lora));
-  return std::make_unique<LanguageTask>(options, std::move(both), std::move(train), std::move(val));
+  return std::make_unique<LanguageTask>(options, std::move(both), std::move(train), std::move(val), part);
 }
 
 void write_language_folder(const std::filesystem::path& folder, const std::filesystem::path& base,

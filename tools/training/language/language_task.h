@@ -2,6 +2,7 @@
 #pragma once
 
 #include <joist/data/language/examples.h>
+#include <joist/data/loader/options.h>
 #include <joist/data/tokenizer/tokenizer.h>
 #include <joist/tools/training/console.h>
 #include <joist/tools/training/language/pretrained.h>
@@ -21,8 +22,8 @@ bool is_language_run(const TrainOptions& options);
 
 /// Reads data, tokenizer and model, says what was found, and replaces each option that was left open. --model: a folder
 /// as transformers writes it; --from: a folder of adapters to go on with. Throws UsageError, DataError,
-/// UnsupportedError.
-std::unique_ptr<TrainingTask> language_task(TrainOptions& options, Console& console);
+/// UnsupportedError. `part`: of each batch, for several processes.
+std::unique_ptr<TrainingTask> language_task(TrainOptions& options, Console& console, const BatchPart& part = {});
 
 /// How conversations are written for a tokenizer: "auto" looks at its tokens. Throws UsageError for another name.
 ChatFormat chat_format(const std::string& name, const Tokenizer& tokenizer);
