@@ -31,7 +31,7 @@ ROOMS = {
     "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/instruction_set", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway", "kissfft"}),
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
-    "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),
+    "cuda/": (KERNEL_SIDE + ["core/reflect.", "cuda/", "core/parallel/"], {"cuda"}),
     "layers/": (["core/*", "layers/"], set()),
     "optim/": (["core/*", "core/parallel/", "optim/"], set()),
     "data/": (["core/*", "core/formats/", "core/parallel/", "data/"], FILE_LIBRARIES | {"images", "ffmpeg", "fmt"}),
@@ -56,7 +56,7 @@ LIBRARIES = {
     "benchmark": r"benchmark/.*",
 }
 STANDARD = re.compile(r"[a-z_0-9]+")
-SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits)/.*\.h|(unistd|fcntl|signal|poll|dlfcn|spawn|pthread|sched|"
+SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits|sanitizer)/.*\.h|(unistd|fcntl|signal|poll|dlfcn|spawn|pthread|sched|"
                     r"dirent|termios|execinfo|immintrin|cpuid|malloc|cxxabi|errno|time|locale|langinfo|iconv|pwd|link|"
                     r"ucontext|features|limits|stdlib|stdio|string)\.h")
 # Headers that only their own folder sees; they are not installed.
