@@ -68,7 +68,11 @@ class Elements {
 class Floats {
  public:
   Floats() = default;
-  explicit Floats(const Array& array) : memory_(region_of(array)), dtype_(array.dtype()) {}
+  explicit Floats(const Array& array) : memory_(region_of(array)), dtype_(array.dtype()) {
+    if (array.defined() && (!is_floating(dtype_) || dtype_ == Dtype::float64))
+      throw DtypeError(
+          {.what = "a kernel for float32, bfloat16 and float16 was given an array of " + std::string(name_of(dtype_))});
+  }
   JOIST_HOST_DEVICE bool defined() const { return memory_.defined(); }
 
   JOIST_DEVICE float operator[](std::int64_t i) const {
@@ -93,7 +97,9 @@ class Typed {
  public:
   Typed() = default;
   explicit Typed(const Array& array) : memory_(region_of(array)) {
-    if (array.defined()) array.require_dtype(dtype_of<T>);
+    if (array.defined() && array.dtype() != dtype_of<T>)
+      throw DtypeError({.what = "a kernel for " + std::string(name_of(dtype_of<T>)) + " was given an array of " +
+                                std::string(name_of(array.dtype()))});
   }
   JOIST_HOST_DEVICE bool defined() const { return memory_.defined(); }
   JOIST_DEVICE T operator[](std::int64_t i) const { return memory_.load<T>(i); }

@@ -28,26 +28,26 @@ class HostCopies {
         copy.end = std::max(copy.end, span.end);
         return;
       }
-    copies_.push_back({array, span.begin, span.end, {}});
+    copies_.push_back({array, span.begin, span.end});
   }
   void fetch() {
     for (Copy& copy : copies_) {
-      copy.bytes = std::make_shared<std::vector<char>>(static_cast<std::size_t>(copy.end - copy.begin));
-      copy_to_host(copy.bytes->data(), copy.begin, copy.bytes->size());
+      const auto size = static_cast<std::int64_t>(size_of(copy.owner.dtype()));
+      copy.here = Array::empty({(copy.end - copy.begin) / size}, copy.owner.dtype());
+      copy_to_host(copy.here.raw(), copy.begin, copy.here.bytes());
     }
   }
   Array operator()(const Array& array) const {
     if (!array.defined() || array.device().on_host()) return array;
     for (const Copy& copy : copies_)
       if (copy.owner.shares_memory_with(array)) {
-        char* data = copy.bytes->data() + (static_cast<char*>(array.raw()) - copy.begin);
-        // One element's worth of memory is named; the strides lead further into the copy, which lives as long.
-        return Array::borrow(data, {1}, array.dtype(), copy.bytes).strided(array.shape(), array.strides());
+        const auto size = static_cast<std::int64_t>(size_of(array.dtype()));
+        return copy.here.strided(array.shape(), array.strides(), (static_cast<char*>(array.raw()) - copy.begin) / size);
       }
     return Array::empty(array.shape(), array.dtype());  // no elements
   }
   void put_back() const {
-    for (const Copy& copy : copies_) copy_to_device(copy.begin, copy.bytes->data(), copy.bytes->size());
+    for (const Copy& copy : copies_) copy_to_device(copy.begin, copy.here.raw(), copy.here.bytes());
   }
 
  private:
@@ -57,7 +57,7 @@ class HostCopies {
   struct Copy {
     Array owner;
     char *begin, *end;
-    std::shared_ptr<std::vector<char>> bytes;
+    Array here{};
   };
   static Span span_of(const Array& array) {
     char* data = static_cast<char*>(array.raw());

@@ -40,16 +40,29 @@ bool computes(const Arguments&... arguments) {
    ...);
   return yes;
 }
-// float64 arrays; the sums over all parameters go to one such number.
+// Kernels that take integers for some of their functions.
 template <class... Arguments>
-bool has_double(const Arguments&... arguments) {
-  bool found = false;
+bool computes_integers(const Arguments&...) {
+  return false;
+}
+bool computes_integers(const Binary& f, const Array& a, const Array& b, const Out& y) {
+  const auto whole = [](Dtype dtype) { return !is_floating(dtype) && dtype != Dtype::boolean; };
+  return whole(a.dtype()) && whole(b.dtype()) && whole(y.array.dtype()) &&
+         (std::holds_alternative<Add>(f) || std::holds_alternative<Subtract>(f) ||
+          std::holds_alternative<Multiply>(f) || std::holds_alternative<Maximum>(f) ||
+          std::holds_alternative<Minimum>(f));
+}
+// float64 arrays; the sums over all parameters go to one such number, their last argument.
+template <class... Arguments>
+bool has_double(std::string_view name, const Arguments&... arguments) {
+  int count = 0, last = 0;
   (for_each_array(arguments,
                   [&](const Array& array) {
-                    found = found || (array.defined() && array.dtype() == Dtype::float64 && array.elements() > 1);
+                    last = array.defined() && array.dtype() == Dtype::float64 ? 1 : 0;
+                    count += last;
                   }),
    ...);
-  return found;
+  return count > (name == "square_sum" || name == "product_sum" ? last : 0);
 }
 
 template <std::size_t family, std::size_t entry, class... Arguments>
@@ -62,13 +75,15 @@ void route(Kernel<void(Arguments...)>& kernel) {
     }
     kernel = [](Arguments... arguments) {
       const auto& mine = entry_of<family, entry>(own_kernels());
-      if (computes(arguments...) && !has_double(arguments...)) return mine(arguments...);
+      if ((computes(arguments...) && !has_double(mine.name(), arguments...)) || computes_integers(arguments...))
+        return mine(arguments...);
       say_once<family, entry>(mine.name(), "of this element type there is no kernel here");
       run_on_host<family, entry>(arguments...);
     };
     return;
   }
-  if (coverage_of(own.name()) != Coverage::host) return;  // a clear error when called
+  if (coverage_of(own.name()) != Coverage::host)
+    throw InternalError({.where = own.name(), .what = "cuda/coverage.cpp says that it has a kernel here"});
   kernel = [](Arguments... arguments) {
     say_once<family, entry>(entry_of<family, entry>(own_kernels()).name(), "declared in cuda/coverage.cpp");
     run_on_host<family, entry>(arguments...);

@@ -30,8 +30,7 @@ void fill_optimizer(Kernels& table);
 enum class Coverage : std::uint8_t {
   functor,   ///< own kernel whose threads are independent: run as they are
   emulator,  ///< own kernel whose threads work together: run on the emulator
-  host,      ///< declared: arrays go to the CPU and back
-  none       ///< not yet: UnsupportedError
+  host       ///< declared: arrays go to the CPU and back
 };
 /// Throws InternalError for an entry that coverage.cpp does not list.
 Coverage coverage_of(std::string_view kernel);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <joist/cuda/emulator/machine.h>
+#include <joist/cuda/emulator/memory.h>
 
 #include <cstring>
 #include <type_traits>
@@ -47,10 +48,12 @@ class Shared {
 
 /// The memory of one array.
 class Region {
+  using DeviceMemory = emulator::DeviceMemory;
+
  public:
   Region() = default;
   Region(void* data, const void* begin, const void* end)
-      : data_(static_cast<char*>(data)), bounds_{static_cast<const char*>(begin), static_cast<const char*>(end)} {}
+      : data_(DeviceMemory::inside(data)), bounds_{DeviceMemory::inside(begin), DeviceMemory::inside(end)} {}
   bool defined() const { return data_ != nullptr; }
   template <class T>
   T load(std::int64_t i) const {

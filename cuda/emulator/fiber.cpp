@@ -11,6 +11,7 @@
 #include <ucontext.h>
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -118,7 +119,12 @@ Fiber::Fiber(std::size_t stack_bytes) : state_(std::make_unique<State>()) {
   ::mprotect(memory, state_->page, PROT_NONE);
 }
 
-Fiber::~Fiber() { ::munmap(state_->memory, state_->bytes + state_->page); }
+Fiber::~Fiber() {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(state_->memory + state_->page, state_->bytes);
+#endif
+  ::munmap(state_->memory, state_->bytes + state_->page);
+}
 
 void Fiber::start(std::function<void()> function) {
   State& state = *state_;
@@ -130,6 +136,10 @@ void Fiber::start(std::function<void()> function) {
     own->main();
   };
   char* top = state.memory + state.page + state.bytes;
+#if defined(__SANITIZE_ADDRESS__)
+  // A function that was abandoned left the marks of its variables.
+  __asan_unpoison_memory_region(state.memory + state.page, state.bytes);
+#endif
 #ifdef __x86_64__
   auto** slot = reinterpret_cast<void**>(top) - 1;
   *slot-- = nullptr;  // keeps the stack aligned as after a call

@@ -1,5 +1,6 @@
 // The emulator sees what a GPU would not say: accesses outside, races, barriers that not all reach.
 #include <joist/cuda/elements.h>
+#include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/reduce.h>
 #include <joist/tests/support/expect_error.h>
@@ -133,6 +134,15 @@ TEST(Emulator, RefusesBarriersThatNotAllReach) {
       },
       "never come");
   expect_refused([](Block& block) { block.sync(); }, "independent", {.threads = 64, .independent = true});
+}
+
+// As with a GPU, whose memory the host cannot read.
+TEST(EmulatorDeathTest, HostThatTouchesTheMemoryDies) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const Array x = Array::from(std::vector<float>{1, 2}, {2}, emulator::use_emulated_gpu());
+  EXPECT_DEATH(*static_cast<volatile float*>(x.raw()) = 3, "SEGV");
+  EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2}));
+  expect_error<UnsupportedError>([&] { return x.data<float>(); }, {"cuda:0", "to(x, cpu)"});
 }
 
 TEST(Emulator, TakesTheOrderFromTheSeed) {
