@@ -25,6 +25,8 @@
 #include <joist/layers/convolution.h>
 #include <joist/layers/convolution_transposed.h>
 #include <joist/layers/convolution_unit.h>
+#include <joist/layers/detection/anchor_loss.h>
+#include <joist/layers/detection/feature_pyramid.h>
 #include <joist/layers/detection/head.h>
 #include <joist/layers/detection/loss.h>
 #include <joist/layers/detection/suppress.h>
@@ -48,8 +50,10 @@
 #include <joist/layers/models/mtcnn.h>
 #include <joist/layers/models/regnet.h>
 #include <joist/layers/models/resnet.h>
+#include <joist/layers/models/retinanet.h>
 #include <joist/layers/models/shufflenet.h>
 #include <joist/layers/models/squeezenet.h>
+#include <joist/layers/models/ssdlite.h>
 #include <joist/layers/models/swin.h>
 #include <joist/layers/models/vgg.h>
 #include <joist/layers/models/video_resnet.h>

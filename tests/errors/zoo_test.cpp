@@ -1,4 +1,5 @@
 // What published models and their blocks refuse.
+#include <joist/layers/detection/anchor_loss.h>
 #include <joist/layers/models/alexnet.h>
 #include <joist/layers/models/convnext.h>
 #include <joist/layers/models/densenet.h>
@@ -7,8 +8,10 @@
 #include <joist/layers/models/mtcnn.h>
 #include <joist/layers/models/regnet.h>
 #include <joist/layers/models/resnet.h>
+#include <joist/layers/models/retinanet.h>
 #include <joist/layers/models/shufflenet.h>
 #include <joist/layers/models/squeezenet.h>
+#include <joist/layers/models/ssdlite.h>
 #include <joist/layers/models/swin.h>
 #include <joist/layers/models/vgg.h>
 #include <joist/layers/models/video_resnet.h>
@@ -118,6 +121,57 @@ TEST(ZooErrors, Blocks) {
       wrong_option("VideoBlock", [] { return VideoBlock(0, 8, 1); }, {"VideoBlock", "in 0", "1 or more"}),
       wrong_option("PatchMerging", [] { return PatchMerging(0); }, {"PatchMerging", "channels 0", "1 or more"}),
   });
+}
+
+TEST(ZooErrors, Detectors) {
+  const FeaturePyramid pyramid{{.in = {8, 16}, .out = 4}};
+  const Tensor fine = zeros({1, 8, 4, 4});
+  const Detections found{
+      .box_logits = zeros({1, 2, 4}),
+      .class_logits = zeros({1, 2, 3}),
+      .boxes = AnchorBoxes{.corners = Array::from(std::vector<float>{0, 0, 8, 8, 8, 8, 16, 16}, {2, 4})}};
+  const auto loss = [&](TrueBox box, DetectionLossOptions options = {}) {
+    return [=] { return anchor_loss(found, {{box}}, options); };
+  };
+  expect_refusals({
+      wrong_shape("RetinaNet",
+                  [] {
+                    return RetinaNet{}(zeros({1, 1, 64, 64}));
+                  },
+                  {"RetinaNet", "[1, 1, 64, 64]"}),
+      wrong_option("RetinaNet", [] { return RetinaNet{{.classes = 0}}; }, {"RetinaNet", "classes 0", "1 or more"}),
+      wrong_shape("SsdLite",
+                  [] {
+                    return SsdLite{}(zeros({3, 64, 64}));
+                  },
+                  {"SsdLite", "[3, 64, 64]", "unsqueeze"}),
+      wrong_option("SsdLite", [] { return SsdLite{{.classes = 0}}; }, {"SsdLite", "classes 0", "1 or more"}),
+      wrong_shape("FeaturePyramid", [&] { return pyramid({fine}); },
+                  {"FeaturePyramid", "1 feature maps", "2, one for"}),
+      wrong_option("FeaturePyramid", [] { return FeaturePyramid{{.in = std::vector<std::int64_t>{}}}; },
+                   {"FeaturePyramid", "no level"}),
+      wrong_option("FeaturePyramid",
+                   [] {
+                     return FeaturePyramid{{.in = {8, 0}}};
+                   },
+                   {"FeaturePyramid", "in 0"}),
+      wrong_shape("anchor_loss", [&] { return detection_loss(found, {}); },
+                  {"anchor_loss", "truth of 0 pictures", "empty list"}),
+      wrong_numbers("anchor_loss", loss({0, 0, 8, 8, 3}), {"anchor_loss", "class 3", "0 to 2"}),
+      wrong_numbers("anchor_loss", loss({0, 0, 0, 8, 1}), {"anchor_loss", "width 0", "above 0"}),
+      refusal<UnsupportedError>("anchor_loss", "option", loss({0, 0, 8, 8, 1}, {.class_weights = {1, 1, 1}}),
+                                {"class weights", "yolo"}),
+  });
+}
+
+TEST(ZooErrors, MatchedBoxes) {
+  const Array corners =
+      Array::from(std::vector<float>{0, 0, 10, 10, 0, 0, 10, 20, 20, 20, 30, 30, 0, 0, 10, 22}, {4, 4});
+  const std::vector<TrueBox> objects{{0, 0, 10, 10, 0}, {22, 20, 60, 30, 0}};
+  // Overlaps with the first object: 1, 0.5, 0, 0.4545…; the second one's best box overlaps by less than 0.4.
+  EXPECT_EQ(match_boxes(corners, objects, false), (std::vector<std::int64_t>{0, 0, 1, ignored_object}));
+  EXPECT_EQ(match_boxes(corners, objects, true), (std::vector<std::int64_t>{0, 0, 1, no_object}));
+  EXPECT_EQ(match_boxes(corners, {}, false), std::vector<std::int64_t>(4, no_object));
 }
 
 TEST(ZooErrors, Faces) {

@@ -14,6 +14,7 @@ const std::vector<ModelEntry>& built_in_models() {
     for (const char size : {'n', 's', 'm', 'l', 'x'})
       list.push_back(model(std::string("yolo_") + size,
                            [size](const ModelOptions& o) { return Yolo(YoloOptions::sized(size, o.classes)); }));
+    add_anchor_detectors(list);
     add_residual_models(list);
     add_mobile_models(list);
     add_transformer_models(list);

@@ -7,6 +7,7 @@
 
 namespace joist {
 
+void add_anchor_detectors(std::vector<ModelEntry>& list);    ///< RetinaNet, SSDLite
 void add_residual_models(std::vector<ModelEntry>& list);     ///< ResNet, ResNeXt, wide, RegNet, R(2+1)D
 void add_mobile_models(std::vector<ModelEntry>& list);       ///< MobileNet, EfficientNet, ShuffleNet
 void add_transformer_models(std::vector<ModelEntry>& list);  ///< ViT, DeiT, Swin, and ConvNeXt, which learnt from them
