@@ -32,6 +32,7 @@ struct DenseBlock {
     Conv2d conv1;
     BatchNorm2d norm2;
     Conv2d conv2;
+    auto fields() { return joist::fields("norm1", norm1, "conv1", conv1, "norm2", norm2, "conv2", conv2); }
   };
   DenseBlock(std::int64_t in, std::int64_t repeats, const DenseNetOptions& o) : dropout{o.drop} {
     const std::int64_t middle = o.bottleneck * o.growth;
