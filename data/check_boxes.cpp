@@ -43,6 +43,17 @@ std::shared_ptr<const Outline> turned(const Outline& outline, const PictureInfo&
     for (std::size_t i = 0; i + 1 < polygon.size(); i += 2) turn(polygon[i], polygon[i + 1]);
   }
   for (Keypoint& point : result.keypoints) turn(point.x, point.y);
+  const bool fits =
+      outline.mask && outline.mask->width == info.stored_width && outline.mask->height == info.stored_height;
+  result.mask.reset();
+  if (fits) {
+    // Quarter turns undo each other; the other orientations undo themselves.
+    const int back = info.orientation == 6 ? 8 : info.orientation == 8 ? 6 : info.orientation;
+    result.mask = resampled(*outline.mask, info.width, info.height, [&](int x, int y) {
+      const Box from = upright({x + 0.5, y + 0.5, 0, 0}, back, info.width, info.height);
+      return std::pair(static_cast<int>(from.x), static_cast<int>(from.y));
+    });
+  }
   return std::make_shared<const Outline>(std::move(result));
 }
 

@@ -44,6 +44,7 @@ struct DetectionBatch {
   std::vector<Letterbox> letterboxes{};           ///< one per picture, to map boxes back; none when augmented
   std::vector<std::size_t> samples{};             ///< index into Dataset::samples, one per picture
   std::int64_t step = 0;
+  std::int64_t whole = 0;  ///< pictures of the whole batch, of which these are LoaderOptions::part
 
   int size() const noexcept { return static_cast<int>(samples.size()); }
 };
@@ -98,6 +99,7 @@ struct PictureBatch {
   Array labels{};                      ///< int64 [n]
   std::vector<std::size_t> samples{};  ///< index into PictureSet::labels
   std::int64_t step = 0;
+  std::int64_t whole = 0;  ///< pictures of the whole batch, of which these are LoaderOptions::part
 
   int size() const noexcept { return static_cast<int>(samples.size()); }
 };

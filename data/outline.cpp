@@ -49,6 +49,30 @@ std::vector<double> joined(const std::vector<std::vector<double>>& polygons) {
   return all;
 }
 
+std::optional<RunLengths> resampled(const RunLengths& mask, int width, int height,
+                                    const std::function<std::pair<int, int>(int x, int y)>& source) {
+  constexpr double most = 89'478'485;  // pixels, as DecodeOptions
+  const auto pixels = [](int across, int down) { return static_cast<double>(across) * down; };
+  if (width < 1 || height < 1 || pixels(width, height) > most || pixels(mask.width, mask.height) > most)
+    return std::nullopt;
+  std::vector<char> inside;  // column after column
+  inside.reserve(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height));
+  for (std::size_t i = 0; i < mask.counts.size(); ++i) inside.insert(inside.end(), mask.counts[i], i % 2 == 0 ? 0 : 1);
+  RunLengths result{.width = width, .height = height, .counts = {0}, .is_compressed = mask.is_compressed};
+  char now = 0;
+  for (int x = 0; x < width; ++x)
+    for (int y = 0; y < height; ++y) {
+      const auto [from_x, from_y] = source(x, y);
+      const auto at =
+          static_cast<std::size_t>(std::clamp(from_x, 0, mask.width - 1)) * static_cast<std::size_t>(mask.height) +
+          static_cast<std::size_t>(std::clamp(from_y, 0, mask.height - 1));
+      const char here = at < inside.size() ? inside[at] : 0;
+      if (here != now) result.counts.push_back(0), now = here;
+      ++result.counts.back();
+    }
+  return result;
+}
+
 Outline scaled(const Outline& outline, double across, double down) {
   Outline result{.polygons = outline.polygons, .keypoints = outline.keypoints};
   for (auto& polygon : result.polygons) {
@@ -58,6 +82,13 @@ Outline scaled(const Outline& outline, double across, double down) {
     point.x *= across;
     point.y *= down;
   }
+  if (outline.mask && (across == 1 && down == 1)) result.mask = outline.mask;
+  if (outline.mask && (across != 1 || down != 1))
+    result.mask =
+        resampled(*outline.mask, static_cast<int>(std::lround(outline.mask->width * across)),
+                  static_cast<int>(std::lround(outline.mask->height * down)), [&](int x, int y) {
+                    return std::pair(static_cast<int>((x + 0.5) / across), static_cast<int>((y + 0.5) / down));
+                  });
   return result;
 }
 

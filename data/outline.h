@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace joist {
@@ -56,7 +58,13 @@ double polygon_area(const std::vector<double>& polygon);
 /// One polygon that encloses what several do: the parts are joined by lines there and back.
 std::vector<double> joined(const std::vector<std::vector<double>>& polygons);
 
-/// The outline with x multiplied by `across` and y by `down`; a mask, which cannot be scaled exactly, is left out.
+/// A mask of width × height pixels, each of which is the pixel `source` (x, y of it) of another mask. Nothing where
+/// either is larger than any picture that can be decoded.
+std::optional<RunLengths> resampled(const RunLengths& mask, int width, int height,
+                                    const std::function<std::pair<int, int>(int x, int y)>& source);
+
+/// The outline with x multiplied by `across` and y by `down`; a mask takes the nearest pixels, and is left out where it
+/// is too large.
 Outline scaled(const Outline& outline, double across, double down);
 
 /// COCO's text form of run lengths: five bits a character, differences to the count before the last. Nothing for a text

@@ -10,6 +10,7 @@
 #include <map>
 #include <numeric>
 #include <regex>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -180,6 +181,25 @@ SplitReport split(Dataset& dataset, const SplitOptions& options) {
     }
   }
   return report;
+}
+
+std::vector<std::string> group_names(const Dataset& dataset, const std::string& group) {
+  const std::string kind = decided(dataset, group);
+  if (kind == "none") return {};
+  std::vector<std::string> names = keys_of(dataset, kind);
+  if (names.empty()) return names;
+  if (kind == "prefix" || kind == "folder") {
+    const auto [least, most] = std::minmax_element(names.begin(), names.end());
+    const auto end = std::mismatch(least->begin(), least->end(), most->begin(), most->end()).first;
+    // A name that is a part of another one keeps its last folder.
+    const std::size_t same = static_cast<std::size_t>(end - least->begin());
+    const std::size_t slash = least->rfind('/', same == least->size() && same > 0 ? same - 1 : same);
+    if (slash != std::string::npos && slash < same)
+      for (std::string& name : names) name.erase(0, slash + 1);
+  }
+  for (std::string& name : names)
+    while (name.size() > 1 && std::string_view("_-. ").find(name.back()) != std::string_view::npos) name.pop_back();
+  return names;
 }
 
 std::string to_json(const SplitReport& report, const Dataset& dataset) {

@@ -38,6 +38,10 @@ struct SplitReport {
 /// else "none". Throws UsageError for shares that leave nothing to train on or an expression that is none.
 SplitReport split(Dataset& dataset, const SplitOptions& options);
 
+/// The group of each sample, as `group` of SplitOptions makes them: a short name, without the folders that all share.
+/// Nothing where "auto" finds no groups. Throws UsageError for an expression that is none.
+std::vector<std::string> group_names(const Dataset& dataset, const std::string& group = "auto");
+
 /// {"grouped_by", "groups", "alike", "parts": [{"name", "pictures", "boxes": {class: n}}]}
 std::string to_json(const SplitReport& report, const Dataset& dataset);
 

@@ -1,4 +1,5 @@
 #include <joist/core/error.h>
+#include <joist/data/augment/polygon.h>
 #include <joist/data/decode.h>
 #include <joist/data/encode.h>
 #include <joist/data/tile.h>
@@ -30,6 +31,32 @@ Picture cut(const Picture& picture, const Window& window) {
   return tile;
 }
 
+/// The part of an outline that a tile shows. A mask of run lengths is left out, and so are outlines of which nothing is
+/// left but the box.
+std::shared_ptr<const Outline> cut(const std::shared_ptr<const Outline>& whole, const Window& window) {
+  if (!whole) return nullptr;
+  Outline part;
+  for (const std::vector<double>& polygon : whole->polygons) {
+    Polygon moved;
+    for (std::size_t i = 0; i + 1 < polygon.size(); i += 2)
+      moved.push_back({static_cast<float>(polygon[i] - window.x), static_cast<float>(polygon[i + 1] - window.y)});
+    const Polygon inside = clipped(moved, 0, 0, static_cast<float>(window.width), static_cast<float>(window.height));
+    if (inside.size() < 3) continue;
+    auto& corners = part.polygons.emplace_back();
+    for (const Vertex& corner : inside) {
+      corners.push_back(static_cast<double>(corner.x));
+      corners.push_back(static_cast<double>(corner.y));
+    }
+  }
+  for (const Keypoint& point : whole->keypoints) {
+    const double x = point.x - window.x, y = point.y - window.y;
+    const bool is_there = x >= 0 && y >= 0 && x <= window.width && y <= window.height;
+    part.keypoints.push_back(is_there ? Keypoint{x, y, point.visibility} : Keypoint{});
+  }
+  if (part == Outline{}) return nullptr;
+  return std::make_shared<const Outline>(std::move(part));
+}
+
 std::vector<Annotation> annotations_in(const Sample& sample, const Window& window, double keep) {
   std::vector<Annotation> kept;
   for (const Annotation& annotation : sample.annotations) {
@@ -41,6 +68,7 @@ std::vector<Annotation> annotations_in(const Sample& sample, const Window& windo
     if (width <= 0 || height <= 0 || width * height < keep * box.area()) continue;
     Annotation inside = annotation;
     inside.box = {left, top, width, height};
+    inside.outline = cut(annotation.outline, window);
     inside.area = annotation.area * (inside.box.area() / box.area());
     kept.push_back(std::move(inside));
   }

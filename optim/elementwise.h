@@ -39,6 +39,8 @@ class Elementwise : public Groupwise<Options> {
     }
   }
 
+  bool is_elementwise() const noexcept override { return true; }
+
  protected:
   void update(std::size_t index, const Options& options) override {
     const FlatParameters::Group& group = this->parameters().groups()[index];

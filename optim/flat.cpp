@@ -1,4 +1,5 @@
 #include <joist/core/kernels.h>
+#include <joist/core/tensor_state.h>
 #include <joist/optim/flat.h>
 
 #include <algorithm>
@@ -97,6 +98,27 @@ FlatParameters::FlatParameters(std::span<const Field> fields, const Grouping& gr
   }
 }
 
+FlatParameters::FlatParameters(const FlatParameters& whole, std::int64_t first, std::int64_t last)
+    : values_(whole.values_.sliced(0, first, last)), gradients_(whole.gradients_.sliced(0, first, last)) {
+  const auto within = [&](std::int64_t element) { return std::clamp(element, first, last) - first; };
+  for (const Group& group : whole.groups_) {
+    const std::int64_t begin = within(group.first), end = within(group.first + group.values.elements());
+    groups_.push_back({.name = group.name,
+                       .decay = group.decay,
+                       .values = values_.sliced(0, begin, end),
+                       .gradients = gradients_.sliced(0, begin, end),
+                       .first = begin});
+  }
+  for (const Slice& slice : whole.slices_) {
+    const std::int64_t begin = within(slice.first), end = within(slice.first + slice.elements);
+    if (begin == end) continue;
+    const Tensor piece(values_.sliced(0, begin, end), true);
+    piece.place_gradient(gradients_.sliced(0, begin, end));
+    slices_.push_back({slice.name, piece, begin, end - begin});
+    count_ += end - begin;
+  }
+}
+
 bool FlatParameters::holds(const Tensor& tensor) const noexcept {
   return std::any_of(slices_.begin(), slices_.end(),
                      [&](const Slice& slice) { return slice.tensor.state() == tensor.state(); });
@@ -142,6 +164,10 @@ void FlatParameters::complete_gradients() {
   const auto& fill = kernels(gradients_).elementwise.fill;
   for (const Slice& slice : slices_)
     if (!slice.tensor.gradient().defined()) fill(0, part(gradients_, slice));
+}
+
+void FlatParameters::gradients_written() const {
+  for (const Slice& slice : slices_) slice.tensor.shared_state()->has_gradient = true;
 }
 
 void FlatParameters::clear_gradients() {

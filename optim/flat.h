@@ -51,6 +51,10 @@ class FlatParameters {
 
   /// Throws DtypeError or InternalError when the parameters differ in dtype or device, UsageError when there is none.
   explicit FlatParameters(std::span<const Field> fields, const Grouping& grouping = by_kind);
+  /// Elements [first, last) of another one, which must outlive it: views of its buffers, for optimizers that treat
+  /// every number on its own. Groups are those of the whole, also where nothing of one lies in this part; slices have
+  /// rank 1 and those at the borders are pieces.
+  FlatParameters(const FlatParameters& whole, std::int64_t first, std::int64_t last);
   FlatParameters(const FlatParameters&) = delete;
   FlatParameters& operator=(const FlatParameters&) = delete;
 
@@ -75,6 +79,8 @@ class FlatParameters {
 
   /// Zero for every gradient that no backward has written since clear_gradients().
   void complete_gradients();
+  /// Tells the tape that all gradients are there: something else than backward wrote the buffer.
+  void gradients_written() const;
   /// The memory stays and the next backward overwrites it.
   void clear_gradients();
   /// Tells the tape that the values were written.

@@ -70,6 +70,13 @@ double Optimizer::step(const Closure& closure) {
   return loss;
 }
 
+std::vector<NamedState> Optimizer::flat_buffers() const {
+  std::vector<NamedState> buffers;
+  for (const Slot& slot : slots_)
+    if (slot.flat) buffers.push_back({slot.name, slot.array});
+  return buffers;
+}
+
 OptimizerState Optimizer::state() const {
   OptimizerState state{.kind = kind_,
                        .steps = steps_,

@@ -64,6 +64,11 @@ class Optimizer {
   /// "sgd", "adamw", …: what make_optimizer() knows it by.
   const std::string& kind() const noexcept { return kind_; }
   bool clears_gradients() const noexcept { return clear_gradients_; }
+  /// Whether each number is updated by its own gradient and memory alone: then parts of the buffer may be updated by
+  /// different ranks.
+  virtual bool is_elementwise() const noexcept { return false; }
+  /// The memory as long as the parameters, by name: views of the living state.
+  std::vector<NamedState> flat_buffers() const;
   /// The options it was made with, as make_optimizer() takes them; those of one group are named "group.option".
   virtual std::vector<OptimizerOption> options() const = 0;
 

@@ -113,19 +113,26 @@ const std::map<std::string, Entry>& entries() {
 }
 
 // A wrapper: the options that begin with its name and a colon are its own.
-using MakeWrapper = std::unique_ptr<Optimizer> (*)(std::unique_ptr<Optimizer>, std::span<const OptimizerOption>);
+struct WrapperEntry {
+  std::vector<OptimizerOptionInfo> (*options)();
+  std::unique_ptr<Optimizer> (*make)(std::unique_ptr<Optimizer>, std::span<const OptimizerOption>);
+};
 template <class T, class Options>
 std::unique_ptr<Optimizer> wrap(std::unique_ptr<Optimizer> inner, std::span<const OptimizerOption> given) {
   Options options;
   assign_options(Options::name, options.table(), given);
   return std::make_unique<T>(std::move(inner), options);
 }
-const std::map<std::string, MakeWrapper>& wrappers() {
-  static const std::map<std::string, MakeWrapper> all{
-      {SamOptions::name, wrap<Sam, SamOptions>},
-      {LookaheadOptions::name, wrap<Lookahead, LookaheadOptions>},
-      {CautiousOptions::name, wrap<Cautious, CautiousOptions>},
-      {CentralizedOptions::name, wrap<Centralized, CentralizedOptions>},
+template <class T, class Options>
+std::pair<const std::string, WrapperEntry> wrapper() {
+  return {Options::name, {describe<Options>, wrap<T, Options>}};
+}
+const std::map<std::string, WrapperEntry>& wrappers() {
+  static const std::map<std::string, WrapperEntry> all{
+      wrapper<Sam, SamOptions>(),
+      wrapper<Lookahead, LookaheadOptions>(),
+      wrapper<Cautious, CautiousOptions>(),
+      wrapper<Centralized, CentralizedOptions>(),
   };
   return all;
 }
@@ -141,10 +148,13 @@ const Value& find(const std::map<std::string, Value>& known, const std::string& 
     listed += (listed.empty() ? "" : ", ") + one;
   }
   const std::string near = nearest_name(name, names);
+  const std::string remedy = wrappers().contains(name) ? "it stands around another optimizer: \"" + name + ":sgd\""
+                             : near.empty()            ? ""
+                                                       : "did you mean \"" + near + "\"?";
   throw UsageError({.where = "optimizer",
                     .what = std::string("no ") + what + " \"" + printable(name) + "\"",
                     .expected = listed,
-                    .remedy = near.empty() ? "" : "did you mean \"" + near + "\"?"});
+                    .remedy = remedy});
 }
 
 }  // namespace
@@ -164,8 +174,11 @@ std::vector<std::string> wrapper_names() {
 std::vector<OptimizerOptionInfo> optimizer_options(const std::string& name) {
   const std::size_t colon = name.find(':');
   if (colon == std::string::npos) return find(entries(), name, "optimizer").options();
-  find(wrappers(), name.substr(0, colon), "wrapper of optimizers");
-  return optimizer_options(name.substr(colon + 1));
+  const std::string outer = name.substr(0, colon);
+  std::vector<OptimizerOptionInfo> options = find(wrappers(), outer, "wrapper of optimizers").options();
+  for (OptimizerOptionInfo& one : options) one.name = outer + ":" + one.name;
+  for (OptimizerOptionInfo& one : optimizer_options(name.substr(colon + 1))) options.push_back(std::move(one));
+  return options;
 }
 
 bool optimizer_needs_closure(const std::string& name) {
@@ -179,7 +192,7 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name, FlatParameter
   const std::size_t colon = name.find(':');
   if (colon == std::string::npos) return find(entries(), name, "optimizer").make(parameters, options);
   const std::string wrapper = name.substr(0, colon);
-  const MakeWrapper make = find(wrappers(), wrapper, "wrapper of optimizers");
+  const auto make = find(wrappers(), wrapper, "wrapper of optimizers").make;
   std::vector<OptimizerOption> own, rest;
   for (const OptimizerOption& option : options) {
     if (option.name.starts_with(wrapper + ":"))

@@ -23,8 +23,8 @@ struct OptimizerOptionInfo {
   std::string value{};    ///< by default
   std::string allowed{};  ///< "0 ≤ lr"
 };
-/// Of the inner optimizer where a wrapper stands before it. Throws UsageError for an unknown name, offering the
-/// nearest.
+/// Of a wrapped one the wrapper's ("sam:rho") and the inner optimizer's. Throws UsageError for an unknown name,
+/// offering the nearest.
 std::vector<OptimizerOptionInfo> optimizer_options(const std::string& name);
 /// Optimizer::needs_closure() of one that is not made yet.
 bool optimizer_needs_closure(const std::string& name);

@@ -35,6 +35,7 @@ class ScheduleFreeAdamW final : public Elementwise<ScheduleFreeAdamWOptions> {
   void eval() override;
   void train() override;
   bool evaluating() const noexcept override { return *training_ == 0; }
+  bool is_elementwise() const noexcept override { return false; }  // eval() and train() move all weights
 
  private:
   void advance() override;

@@ -201,7 +201,9 @@ void Scheduler::set_steps(std::int64_t steps) {
   }
 }
 
-Plateau::Plateau(Optimizer& optimizer, const PlateauOptions& options) : optimizer_(optimizer), options_(options) {
+Plateau::Plateau(Optimizer& optimizer, const PlateauOptions& options) : Plateau(options) { optimizer_ = &optimizer; }
+
+Plateau::Plateau(const PlateauOptions& options) : options_(options) {
   schedule::require("Plateau", "factor", options.factor, below_one);
   schedule::require_steps("Plateau", "patience", options.patience, 0);
   schedule::require_steps("Plateau", "cooldown", options.cooldown, 0);
@@ -216,7 +218,7 @@ bool Plateau::better(double result) const {
   return options_.maximize ? result > limit : result < limit;
 }
 
-void Plateau::step(double result) {
+bool Plateau::falls(double result) {
   if (better(result)) {
     state_.best = result;
     state_.bad = 0;
@@ -227,13 +229,18 @@ void Plateau::step(double result) {
     --state_.cooldown;
     state_.bad = 0;
   }
-  if (state_.bad <= options_.patience) return;
-  for (GroupSettings& group : optimizer_.groups()) {
+  if (state_.bad <= options_.patience) return false;
+  state_.cooldown = options_.cooldown;
+  state_.bad = 0;
+  return true;
+}
+
+void Plateau::step(double result) {
+  if (!falls(result) || !optimizer_) return;
+  for (GroupSettings& group : optimizer_->groups()) {
     const double next = std::max(group.lr * options_.factor, options_.min_lr);
     if (group.lr - next > options_.eps) group.lr = next;
   }
-  state_.cooldown = options_.cooldown;
-  state_.bad = 0;
 }
 
 }  // namespace joist

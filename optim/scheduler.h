@@ -116,15 +116,19 @@ class Plateau {
     bool operator==(const State&) const = default;
   };
   explicit Plateau(Optimizer& optimizer, const PlateauOptions& options = {});
+  /// For callers that change rates themselves.
+  explicit Plateau(const PlateauOptions& options);
   /// After each evaluation.
   void step(double result);
+  /// What step() decides by: whether the rate is to fall now. Rates stay as they are.
+  bool falls(double result);
   const State& state() const noexcept { return state_; }
   void load(const State& state) { state_ = state; }
 
  private:
   bool better(double result) const;
 
-  Optimizer& optimizer_;
+  Optimizer* optimizer_ = nullptr;
   PlateauOptions options_;
   State state_{};
 };

@@ -85,10 +85,10 @@ int command_line(int argc, char** argv, std::vector<ModelEntry> models) {
   app.set_version_flag("--version", std::string("joist ") + JOIST_VERSION);
   app.footer(examples);
   app.require_subcommand(1);
-  for (const auto add : {commands::add_train, commands::add_eval, commands::add_predict, commands::add_export,
-                         commands::add_inspect, commands::add_convert, commands::add_onnx, commands::add_data,
-                         commands::add_filter, commands::add_metrics, commands::add_bench, commands::add_lab,
-                         commands::add_doctor})
+  for (const auto add :
+       {commands::add_train, commands::add_eval, commands::add_runs, commands::add_predict, commands::add_export,
+        commands::add_inspect, commands::add_convert, commands::add_onnx, commands::add_data, commands::add_filter,
+        commands::add_metrics, commands::add_bench, commands::add_lab, commands::add_doctor})
     add(app, context);
   try {
     app.parse(argc, argv);

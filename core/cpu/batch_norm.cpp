@@ -84,7 +84,7 @@ void train(const Array& x, const Array& gamma_array, const Array& beta_array, co
     running_variance.put(i, keep * running_variance.at(i) + options.momentum * unbiased, false);
     set_normalization(parameters, i, m, r, gamma.at(i), beta.at(i));
   }
-  normalize(x, options.activation, parameters, y);
+  if (y.array.defined()) normalize(x, options.activation, parameters, y);  // else only the statistics are wanted
 }
 
 void evaluate(const Array& x, const Array& gamma_array, const Array& beta_array, const BatchNormOptions& options,

@@ -1,3 +1,4 @@
+#include <joist/core/cpu/double_product.h>
 #include <joist/core/cpu/instruction_set.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/plain/plain.h>
@@ -24,7 +25,7 @@ const Kernels& double_kernels() {
     Kernels filled = plain_kernels();
     // Kernels that are written for float and double alike.
     for (const auto fill : {fill_comparison, fill_scan, fill_sorting, fill_linalg, fill_fourier, fill_windows,
-                            fill_adaptive_pool, fill_resample, fill_ctc, fill_optimizer})
+                            fill_adaptive_pool, fill_resample, fill_ctc, fill_optimizer, fill_double_matmul})
       fill(filled);
     filled.elementwise.fill = cpu_kernels().elementwise.fill.pointer();
     filled.elementwise.copy = cpu_kernels().elementwise.copy.pointer();

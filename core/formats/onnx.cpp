@@ -25,7 +25,13 @@ void write(const OnnxValue& value, onnx::ValueInfoProto& out) {
   auto* type = out.mutable_type()->mutable_tensor_type();
   type->set_elem_type(element_type(value.dtype));
   auto* shape = type->mutable_shape();
-  for (std::int64_t length : value.shape) shape->add_dim()->set_dim_value(length);
+  for (int axis = 0; axis < value.shape.rank(); ++axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    if (at < value.free.size() && !value.free[at].empty())
+      shape->add_dim()->set_dim_param(value.free[at]);
+    else
+      shape->add_dim()->set_dim_value(value.shape[axis]);
+  }
 }
 
 void write(const NamedArray& named, onnx::TensorProto& out) {

@@ -25,6 +25,7 @@ struct OnnxValue {
   std::string name{};
   Dtype dtype = Dtype::float32;
   Shape shape{};
+  std::vector<std::string> free{};  ///< names of axes whose length is free, "" for the others; empty: none is
 };
 
 struct OnnxGraph {

@@ -111,6 +111,12 @@ OnnxModel read_onnx_model(const Input& input, const std::filesystem::path& folde
   OnnxModel result{.graph = Reader(input.where(), folder).body(model.graph())};
   for (const auto& set : model.opset_import())
     result.operator_sets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
+  for (const auto& entry : model.metadata_props()) result.metadata[entry.key()] = entry.value();
+  for (const auto& given : model.graph().input()) {
+    std::vector<std::int64_t>& shape = result.input_shapes[given.name()];
+    for (const auto& axis : given.type().tensor_type().shape().dim())
+      shape.push_back(axis.has_dim_value() ? axis.dim_value() : -1);
+  }
   return result;
 }
 

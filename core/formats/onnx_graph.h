@@ -34,6 +34,8 @@ struct OnnxBody {
 struct OnnxModel {
   OnnxBody graph{};                                     ///< its inputs are those that no initializer gives
   std::map<std::string, std::int64_t> operator_sets{};  ///< by domain; "" is ONNX's own
+  std::map<std::string, std::string> metadata{};
+  std::map<std::string, std::vector<std::int64_t>> input_shapes{};  ///< as far as known; -1 where a length is free
 };
 
 /// Throws DataError for damage, UnsupportedError naming the value for element types without a Dtype (16-bit and wide

@@ -6,6 +6,7 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/normalization.h>
+#include <joist/core/ops/normalization_synchronized.h>
 
 namespace joist {
 
@@ -39,6 +40,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                                   : "one of running mean and running variance",
                       .expected = "both or, in training, neither",
                       .remedy = "zeros and ones to begin with"});
+  if (StatisticsExchange* exchange = training ? SyncBatchNorm::active() : nullptr)
+    return synchronized_batch_norm(*exchange, x, gamma, beta, running_mean, running_variance, options);
   const std::int64_t values = channels > 0 ? x.value().elements() / channels : 0;
   if (training && values < 2)
     throw ShapeError({.where = "batch_norm",

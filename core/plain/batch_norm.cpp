@@ -46,7 +46,7 @@ void train(const Array& x, const Array& gamma, const Array& beta, const BatchNor
     at(running_mean, c) = (1 - options.momentum) * at(running_mean, c) + options.momentum * at(mean, c);
     at(running_variance, c) = (1 - options.momentum) * at(running_variance, c) + options.momentum * unbiased;
   });
-  normalize(x, gamma, beta, options.activation, mean, inverse_deviation, y);
+  if (y.array.defined()) normalize(x, gamma, beta, options.activation, mean, inverse_deviation, y);
 }
 
 void evaluate(const Array& x, const Array& gamma, const Array& beta, const BatchNormOptions& options, const Array& mean,

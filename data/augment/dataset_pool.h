@@ -13,6 +13,7 @@ class DatasetPool final : public ExamplePool {
   std::size_t size() const override { return dataset_.samples.size(); }
   /// Throws DataError as decode() does.
   std::shared_ptr<const Picture> load(std::size_t sample, std::vector<LabelledBox>& boxes) const override;
+  std::vector<ObjectShape> shapes(std::size_t sample) const override;
 
  private:
   const Dataset& dataset_;

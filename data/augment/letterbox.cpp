@@ -29,6 +29,20 @@ LabelledBox Letterbox::inside(const Box& box, int category) const {
           static_cast<float>(box.right() * scale_x + left), static_cast<float>(box.bottom() * scale_y + top), category};
 }
 
+ObjectShape Letterbox::inside(const Outline& outline) const {
+  const auto across = [&](double x) { return static_cast<float>(x * scale_x + left); };
+  const auto down = [&](double y) { return static_cast<float>(y * scale_y + top); };
+  ObjectShape shape;
+  for (const std::vector<double>& polygon : outline.polygons) {
+    auto& corners = shape.outline.emplace_back();
+    for (std::size_t i = 0; i + 1 < polygon.size(); i += 2)
+      corners.push_back({across(polygon[i]), down(polygon[i + 1])});
+  }
+  for (const Keypoint& point : outline.keypoints)
+    shape.keypoints.push_back({across(point.x), down(point.y), point.visibility});
+  return shape;
+}
+
 Box Letterbox::outside(const LabelledBox& box) const {
   const auto x = [&](double value) { return std::clamp((value - left) / scale_x, 0.0, static_cast<double>(width)); };
   const auto y = [&](double value) { return std::clamp((value - top) / scale_y, 0.0, static_cast<double>(height)); };

@@ -28,6 +28,9 @@ struct Letterbox {
 
   /// A box of the picture, in pixels of the square.
   LabelledBox inside(const Box& box, int category) const;
+  /// Polygons and keypoints of an object likewise; a mask of run lengths is left out, so that its object has its box
+  /// only.
+  ObjectShape inside(const Outline& outline) const;
   /// A box of the square, in pixels of the picture and clipped to it.
   Box outside(const LabelledBox& box) const;
 };

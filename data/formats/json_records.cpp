@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/data/files.h>
+#include <joist/data/formats/json_chunks.h>
 #include <joist/data/formats/json_records.h>
 #include <joist/data/text.h>
 
@@ -53,11 +54,18 @@ struct FirstFault : nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 struct JsonFile::Content {
+  // Of a large file: its long lists are parsed piece by piece, and the document is the rest.
+  std::string text{};
+  JsonChunks chunks{};
   simdjson::dom::document document{};
   element root{};
 
   simdjson::simdjson_result<simdjson::dom::array> list(const std::string& key) const {
     return key.empty() ? root.get_array() : root[key].get_array();
+  }
+  const JsonChunks::List* divided_list(const std::string& key) const {
+    const auto found = chunks.lists.find(key);
+    return found == chunks.lists.end() ? nullptr : &found->second;
   }
 };
 
@@ -72,6 +80,16 @@ JsonFile::JsonFile(std::string path) : path_(std::move(path)), content_(std::mak
     text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
     return parser.parse_into_document(content_->document, text).get(content_->root);
   };
+  constexpr std::size_t large = std::size_t{16} << 20, piece = std::size_t{1} << 20;
+  if (text.size() > large) {
+    if (auto chunks = divided(text, piece);
+        chunks &&
+        parser.parse_into_document(content_->document, chunks->rest).get(content_->root) == simdjson::SUCCESS) {
+      content_->chunks = *std::move(chunks);
+      content_->text = std::move(text);
+      return;
+    }
+  }
   auto error = parsed();
   if (error != simdjson::SUCCESS) {  // it may be in another encoding; the parser looks at that by itself
     text = to_utf8(std::move(text), path_);
@@ -93,13 +111,32 @@ void JsonFile::for_each(const std::string& key, const std::string& expected,
   }
   std::size_t index = 0;
   for (const element value : list) use(JsonRecord({value}, path_, key, index++));
+  const JsonChunks::List* divided_list = content_->divided_list(key);
+  if (divided_list == nullptr) return;
+  simdjson::dom::parser parser;
+  std::string piece;
+  for (const auto& [from, to] : divided_list->pieces) {
+    piece.assign(1, '[').append(content_->text, from, to - from).push_back(']');
+    piece.reserve(piece.size() + simdjson::SIMDJSON_PADDING);
+    const auto error = parser.parse(piece).get(list);
+    if (error != simdjson::SUCCESS) throw_not_json(path_, content_->text, simdjson::error_message(error));
+    for (const element value : list) use(JsonRecord({value}, path_, key, index++));
+  }
 }
 
 void JsonFile::with_root(const std::function<void(const JsonRecord&)>& use) const {
+  if (!content_->chunks.lists.empty()) {  // all of it is wanted
+    simdjson::dom::parser parser;
+    element root;
+    const auto error = parser.parse(content_->text).get(root);
+    if (error != simdjson::SUCCESS) throw_not_json(path_, content_->text, simdjson::error_message(error));
+    return use(JsonRecord({root}, path_, "", JsonRecord::whole));
+  }
   use(JsonRecord({content_->root}, path_, "", JsonRecord::whole));
 }
 
 std::size_t JsonFile::count(const std::string& key) const {
+  if (const JsonChunks::List* divided_list = content_->divided_list(key)) return divided_list->count;
   simdjson::dom::array list;
   return content_->list(key).get(list) == simdjson::SUCCESS ? list.size() : 0;
 }

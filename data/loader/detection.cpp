@@ -36,6 +36,12 @@ class CachedPool final : public ExamplePool {
     return {std::move(scaled), &picture};
   }
 
+  std::vector<ObjectShape> shapes(std::size_t sample) const override {
+    if (!entries_[sample].has_outlines() && policy_ == Unreadable::fail) return {};
+    const auto scaled = readable(sample);
+    return entries_[sample].has_outlines() ? entries_[sample].shapes_in(scaled->frame()) : std::vector<ObjectShape>{};
+  }
+
   void report(LoaderStatistics& statistics) const {
     const std::lock_guard lock(mutex_);
     statistics.unreadable = unreadable_;
@@ -189,6 +195,7 @@ struct DetectionLoader::Impl {
     batch.letterboxes.assign(label.letterboxes.begin(), label.letterboxes.begin() + (is_augmented() ? 0 : ready.items));
     batch.samples.assign(label.samples.begin(), label.samples.begin() + ready.items);
     batch.step = ready.step;
+    batch.whole = ready.whole;
     return &batch;
   }
 

@@ -3,6 +3,7 @@
 #include <joist/data/loader/cache.h>
 #include <joist/data/loader/entries.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -13,13 +14,23 @@ void LoaderEntry::boxes_in(const Letterbox& frame, std::vector<LabelledBox>& box
   for (const Object& object : objects) boxes.push_back(frame.inside(object.box, object.category));
 }
 
+bool LoaderEntry::has_outlines() const {
+  return std::any_of(objects.begin(), objects.end(), [](const Object& object) { return object.outline != nullptr; });
+}
+
+std::vector<ObjectShape> LoaderEntry::shapes_in(const Letterbox& frame) const {
+  std::vector<ObjectShape> shapes;
+  for (const Object& object : objects) shapes.push_back(object.outline ? frame.inside(*object.outline) : ObjectShape{});
+  return shapes;
+}
+
 std::vector<LoaderEntry> entries_of(const Dataset& dataset) {
   std::vector<LoaderEntry> entries;
   entries.reserve(dataset.samples.size());
   for (const Sample& sample : dataset.samples) {
     LoaderEntry& entry = entries.emplace_back(LoaderEntry{sample.path, sample.width, sample.height, {}});
     for (const Annotation& annotation : sample.annotations) {
-      if (!annotation.crowd) entry.objects.push_back({annotation.box, annotation.category});
+      if (!annotation.crowd) entry.objects.push_back({annotation.box, annotation.category, annotation.outline});
     }
   }
   return entries;

@@ -19,6 +19,7 @@ struct LoaderEntry {
   struct Object {
     Box box;
     int category;
+    std::shared_ptr<const Outline> outline;
   };
   std::string path;
   int width, height;
@@ -26,6 +27,9 @@ struct LoaderEntry {
   TileWindow window{};  // of no width: the whole picture
 
   void boxes_in(const Letterbox& frame, std::vector<LabelledBox>& boxes) const;
+  bool has_outlines() const;
+  /// One per object.
+  std::vector<ObjectShape> shapes_in(const Letterbox& frame) const;
 };
 
 std::vector<LoaderEntry> entries_of(const Dataset& dataset);

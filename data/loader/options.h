@@ -15,6 +15,13 @@ enum class Unreadable {
   skip   ///< in training, the next one that can be read takes its place, and statistics() names it
 };
 
+/// A share of every batch: of its n pictures those from n · first / of to before n · last / of, which may be none.
+struct BatchPart {
+  int first = 0, last = 1, of = 1;
+  std::int64_t begin(std::int64_t n) const noexcept { return n * first / of; }
+  std::int64_t end(std::int64_t n) const noexcept { return n * last / of; }
+};
+
 /// How batches are made. Their content depends on neither threads, prefetch nor caches.
 struct LoaderOptions {
   int batch = 16;
@@ -34,6 +41,8 @@ struct LoaderOptions {
   Unreadable unreadable = Unreadable::fail;
   /// How often each sample is shown, compared to the others; an epoch keeps its length. Empty: each once.
   std::vector<float> weights{};
+  /// Which pictures of a batch are made here, where several processes share it: the order is that of all of it.
+  BatchPart part{};
   Dtype dtype = Dtype::float32;  ///< pixels as float32 in 0..1, or uint8 in 0..255
 };
 

@@ -145,6 +145,7 @@ struct PictureLoader::Impl {
     batch.labels = ready.items == ring.batch() ? labels[slot] : labels[slot].sliced(0, 0, ready.items);
     batch.samples.assign(samples[slot].begin(), samples[slot].begin() + ready.items);
     batch.step = ready.step;
+    batch.whole = ready.whole;
     return &batch;
   }
 

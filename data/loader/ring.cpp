@@ -28,6 +28,9 @@ void check(const LoaderOptions& options, std::size_t samples) {
                       .what = "is " + std::string(name_of(options.dtype)),
                       .expected = "float32 or uint8"});
   }
+  const BatchPart& part = options.part;
+  if (part.of < 1 || part.first < 0 || part.last < part.first || part.last > part.of)
+    refuse("part", part.first, "parts from the first to before the last, of at least 1");
   if (samples == 0) throw DataError({.where = "loader", .what = "the data set holds no picture"});
   if (!options.weights.empty() && options.weights.size() != samples) {
     refuse("weights", static_cast<std::int64_t>(options.weights.size()), "one for each picture, or none");
@@ -51,11 +54,14 @@ BatchRing::BatchRing(const LoaderOptions& options, std::size_t samples, Fill fil
       drop_last_(options.drop_last),
       seed_(options.seed),
       samples_(samples),
-      weights_(options.weights) {
+      weights_(options.weights),
+      part_(options.part) {
   check(options, samples);
   const auto count = static_cast<std::int64_t>(samples);
   batch_ = static_cast<int>(std::min<std::int64_t>(options.batch, count));
   steps_ = drop_last_ ? count / batch_ : (count + batch_ - 1) / batch_;
+  const std::int64_t share = batch_ * static_cast<std::int64_t>(part_.last - part_.first);
+  most_ = static_cast<int>(std::max<std::int64_t>((share + part_.of - 1) / part_.of, 1));
   workers_ = std::max(1, options.threads);
   slots_.resize(options.threads > 0 ? static_cast<std::size_t>(options.prefetch) + 1 : 1);  // one is with the consumer
   next_claim_ = head_ = steps_;  // nothing to do before start()
@@ -82,14 +88,19 @@ void BatchRing::stop() noexcept {
   threads_.clear();
 }
 
+std::int64_t BatchRing::whole(std::int64_t step) const noexcept {
+  return std::min<std::int64_t>(batch_, static_cast<std::int64_t>(samples_) - step * batch_);
+}
+
 int BatchRing::items(std::int64_t step) const noexcept {
-  return static_cast<int>(std::min<std::int64_t>(batch_, static_cast<std::int64_t>(samples_) - step * batch_));
+  const std::int64_t count = whole(step);
+  return static_cast<int>(part_.end(count) - part_.begin(count));
 }
 
 BatchRing::Item BatchRing::item(std::int64_t step, int index, int worker) const {
   return {.slot = static_cast<int>(step % static_cast<std::int64_t>(slots_.size())),
           .index = index,
-          .sample = order_[static_cast<std::size_t>(step * batch_ + index)],
+          .sample = order_[static_cast<std::size_t>(step * batch_ + part_.begin(whole(step)) + index)],
           .epoch = epoch_,
           .worker = worker};
 }
@@ -137,8 +148,10 @@ void BatchRing::draw_order() {
   for (; drawn < samples_; ++drawn) order_[drawn] = order_[drawn - 1];  // what rounding left over
 }
 
-bool BatchRing::can_claim() const noexcept {
-  return !has_failed_ && next_claim_ < steps_ && next_claim_ < head_ + static_cast<std::int64_t>(slots_.size());
+bool BatchRing::can_claim() noexcept {
+  const std::int64_t end = std::min(steps_, head_ + static_cast<std::int64_t>(slots_.size()));
+  while (!has_failed_ && next_claim_ < end && items(next_claim_) == 0) ++next_claim_;  // no share of that batch
+  return !has_failed_ && next_claim_ < end;
 }
 
 void BatchRing::work(int worker) {
@@ -193,7 +206,10 @@ BatchRing::Ready BatchRing::next() {
   is_held_ = true;
   ++delivered_;
   wait_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return {.slot = static_cast<int>(head_ % static_cast<std::int64_t>(slots_.size())), .items = count, .step = head_};
+  return {.slot = static_cast<int>(head_ % static_cast<std::int64_t>(slots_.size())),
+          .items = count,
+          .step = head_,
+          .whole = static_cast<int>(whole(head_))};
 }
 
 }  // namespace joist

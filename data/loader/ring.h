@@ -22,7 +22,7 @@ class BatchRing {
   /// One sample of one batch.
   struct Item {
     int slot;            ///< where the batch lies
-    int index;           ///< in the batch
+    int index;           ///< in this process's part of the batch
     std::size_t sample;  ///< in the data set
     std::uint32_t epoch;
     int worker;  ///< 0 … workers() - 1; no two items of one worker at the same time
@@ -34,6 +34,7 @@ class BatchRing {
     int slot = -1;
     int items = 0;
     std::int64_t step = 0;
+    int whole = 0;  ///< items of the whole batch, of which `items` are this process's
   };
 
   /// Starts the threads; they wait for start(). Throws UsageError for options, EnvironmentError if a thread cannot be
@@ -45,8 +46,8 @@ class BatchRing {
 
   int slots() const noexcept { return static_cast<int>(slots_.size()); }
   int workers() const noexcept { return workers_; }
-  /// Items of a full batch; fewer than asked for where the data set is smaller.
-  int batch() const noexcept { return batch_; }
+  /// Most items of this process's part of a batch, at least 1; fewer than asked for where the data set is smaller.
+  int batch() const noexcept { return most_; }
   std::int64_t steps() const noexcept { return steps_; }
 
   /// Leaves what it is doing, waits until no item is being filled, and goes to a step of an epoch. `prepare` runs then,
@@ -65,13 +66,14 @@ class BatchRing {
     std::exception_ptr error{};
   };
 
+  std::int64_t whole(std::int64_t step) const noexcept;
   int items(std::int64_t step) const noexcept;
   Slot& slot_of(std::int64_t step) {
     return slots_[static_cast<std::size_t>(step % static_cast<std::int64_t>(slots_.size()))];
   }
   void draw_order();
   Item item(std::int64_t step, int index, int worker) const;
-  bool can_claim() const noexcept;
+  bool can_claim() noexcept;
   void work(int worker);
   void stop() noexcept;
 
@@ -80,7 +82,8 @@ class BatchRing {
   const std::uint64_t seed_;
   const std::size_t samples_;
   const std::vector<float> weights_;
-  int batch_ = 0, workers_ = 0;
+  const BatchPart part_;
+  int batch_ = 0, most_ = 0, workers_ = 0;
   std::int64_t steps_ = 0;
 
   std::mutex mutex_;

@@ -1,26 +1,24 @@
 // Follows COCOeval of pycocotools step by step, so that ties and odd cases fall the same way. Per category it makes a
 // list of (image, area range) results and merges them by score.
-#include <joist/core/error.h>
 #include <joist/data/metrics/coco.h>
 #include <joist/data/metrics/coco_matching.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <span>
-#include <unordered_map>
 
 namespace joist {
 namespace {
 
 using coco::AreaRange;
+using coco::CategoryScenes;
 using coco::Outcome;
 using coco::Scene;
 using coco::thresholds;
 
 constexpr std::size_t recall_points = 101;  // 0:0.01:1
 constexpr std::size_t ranges = 4;           // all, small, medium, large
-constexpr std::array<std::size_t, 3> max_detections = {1, 10, 100};
+constexpr std::array<std::size_t, 3> max_detections = {1, 10, coco::most_detections};
 constexpr std::size_t limits = max_detections.size();
 
 constexpr std::array<AreaRange, ranges> area_ranges = {{{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}}};
@@ -109,9 +107,8 @@ CocoResult::Category evaluate_category(const CocoTruth::Category& category, std:
   CocoResult::Category result{.id = category.id, .name = category.name};
   std::vector<std::vector<double>> overlaps;
   for (const Scene& scene : scenes) overlaps.push_back(coco::overlaps_of(scene));
-  Mean precision;
-  Mean precision50;
-  Mean recall;
+  Mean precision50, precision75, recall;
+  std::array<Mean, ranges> precision;
   for (std::size_t range = 0; range < ranges; ++range) {
     std::vector<Outcome> outcomes;
     std::size_t counted = 0;
@@ -132,9 +129,11 @@ CocoResult::Category evaluate_category(const CocoTruth::Category& category, std:
       for (std::size_t t = 0; t < thresholds; ++t) {
         Curve curve = curve_of(entries, scenes, outcomes, t, counted);
         means.add(curve, t, range, limit);
-        if (range != 0 || limit + 1 != limits) continue;
-        precision.add(curve.precision);
+        if (limit + 1 != limits) continue;
+        precision[range].add(curve.precision);
+        if (range != 0) continue;
         recall.add(curve.recall);
+        if (t == 5) precision75.add(curve.precision);
         if (t != 0) continue;
         precision50.add(curve.precision);
         result.precision50 = std::move(curve.precision);
@@ -142,82 +141,23 @@ CocoResult::Category evaluate_category(const CocoTruth::Category& category, std:
       }
     }
   }
-  result.AP = precision.value();
+  result.AP = precision[0].value();
+  result.APsmall = precision[1].value();
+  result.APmedium = precision[2].value();
+  result.APlarge = precision[3].value();
   result.AP50 = precision50.value();
+  result.AP75 = precision75.value();
   result.AR100 = recall.value();
   return result;
-}
-
-/// Positions of `ids` in ascending order of the ids, each id once.
-std::unordered_map<std::int64_t, std::size_t> ranks(std::vector<std::int64_t> ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  std::unordered_map<std::int64_t, std::size_t> result;
-  for (const std::int64_t id : ids) result.emplace(id, result.size());
-  return result;
-}
-
-void check_detections(const std::vector<Detection>& detections,
-                      const std::unordered_map<std::int64_t, std::size_t>& images) {
-  for (std::size_t i = 0; i < detections.size(); ++i) {
-    const Detection& detection = detections[i];
-    const Box& box = detection.box;
-    const std::string where = "detection " + std::to_string(i);
-    if (!images.contains(detection.image_id)) {
-      throw DataError({.where = where,
-                       .what = "image " + std::to_string(detection.image_id) + " is not in the truth",
-                       .remedy = "compare with the truth of the same set"});
-    }
-    if (!std::isfinite(box.x + box.y + box.width + box.height + detection.score)) {
-      throw DataError({.where = where, .what = "its score or box is not a finite number"});
-    }
-  }
 }
 
 }  // namespace
 
 CocoResult evaluate(const CocoTruth& truth, const std::vector<Detection>& detections) {
-  const auto images = ranks(truth.image_ids);
-  check_detections(detections, images);
-  std::vector<CocoTruth::Category> categories = truth.categories;
-  std::stable_sort(categories.begin(), categories.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  categories.erase(
-      std::unique(categories.begin(), categories.end(), [](const auto& a, const auto& b) { return a.id == b.id; }),
-      categories.end());
-  std::unordered_map<std::int64_t, std::size_t> category_ranks;
-  for (const auto& category : categories) category_ranks.emplace(category.id, category_ranks.size());
-
-  // [category][image], only what is not empty.
-  std::vector<std::unordered_map<std::size_t, Scene>> scenes(categories.size());
-  const auto scene_of = [&](std::int64_t image, std::int64_t category) -> Scene* {
-    const auto rank = category_ranks.find(category);
-    const auto place = images.find(image);
-    if (rank == category_ranks.end() || place == images.end()) return nullptr;
-    return &scenes[rank->second][place->second];
-  };
-  for (const auto& object : truth.objects) {
-    if (Scene* scene = scene_of(object.image_id, object.category_id)) scene->truths.push_back(&object);
-  }
-  for (const auto& detection : detections) {
-    if (Scene* scene = scene_of(detection.image_id, detection.category_id)) scene->detections.push_back(&detection);
-  }
-
   CocoResult result;
   Means means;
-  for (std::size_t c = 0; c < categories.size(); ++c) {
-    std::vector<std::size_t> order;
-    for (const auto& [image, scene] : scenes[c]) order.push_back(image);
-    std::sort(order.begin(), order.end());
-    std::vector<Scene> ordered;
-    for (const std::size_t image : order) {
-      Scene& scene = ordered.emplace_back(std::move(scenes[c].at(image)));
-      auto& best_first = scene.detections;
-      std::stable_sort(best_first.begin(), best_first.end(),
-                       [](const auto* a, const auto* b) { return a->score > b->score; });
-      if (best_first.size() > max_detections.back()) best_first.resize(max_detections.back());
-    }
-    result.per_class.push_back(evaluate_category(categories[c], ordered, means));
-  }
+  for (const CategoryScenes& one : coco::scenes_of(truth, detections))
+    result.per_class.push_back(evaluate_category(one.category, one.scenes, means));
   result.AP = means.AP.value();
   result.AP50 = means.AP50.value();
   result.AP75 = means.AP75.value();

@@ -58,12 +58,16 @@ struct CocoResult {
   double ARmedium = -1;
   double ARlarge = -1;
 
-  /// One class, at most 100 detections per image, all areas.
+  /// One class, at most 100 detections per image; all areas but for the three that say otherwise.
   struct Category {
     std::int64_t id = 0;
     std::string name{};
     double AP = -1;
     double AP50 = -1;
+    double AP75 = -1;
+    double APsmall = -1;
+    double APmedium = -1;
+    double APlarge = -1;
     double AR100 = -1;
     std::int64_t truths = 0;  ///< objects that count
     /// Precision at IoU 0.5 for the recalls 0, 0.01, …, 1, and the score reached there; empty without truth.

@@ -107,6 +107,7 @@ DetectionLoss detection_loss(const Detections& predicted, const std::vector<std:
   const Targets targets = targets_of(dense, truth, options.assign);
 
   DetectionLoss loss;
+  loss.total = targets.total;
   loss.count = std::max(targets.total, 1.0);
   loss.positives = static_cast<std::int64_t>(targets.rows.size());
   const Tensor classification = classification_sum(dense.class_logits, Tensor(targets.scores), options.class_weights);

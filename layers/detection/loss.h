@@ -19,6 +19,7 @@ struct DetectionLossOptions {
 struct DetectionLoss {
   Tensor sum{};  ///< weighted sum of the terms, before division by count
   double count = 1;
+  double total = 0;  ///< the sum of the target scores: what counts add up from where ranks share a batch
   double box = 0, distribution = 0, classification = 0;  ///< each term divided by count, for the log
   std::int64_t positives = 0;                            ///< anchors that learn an object
   double mean_overlap = 0;                               ///< complete IoU of those anchors

@@ -7,10 +7,13 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 namespace joist::lab {
 namespace {
+
+constexpr double significant = 0.05;
 
 double count_of(std::span<const double> x) { return static_cast<double>(x.size()); }
 
@@ -113,6 +116,43 @@ Interval bca_interval(std::span<const double> x, const BootstrapOptions& options
   return {end(tail), end(1 - tail)};
 }
 
+double student_tails(double t, std::int64_t freedom) {
+  if (!(std::abs(t) < std::numeric_limits<double>::infinity())) return std::isnan(t) ? 1 : 0;
+  const double angle = std::atan(std::abs(t) / std::sqrt(static_cast<double>(freedom)));
+  const double c = std::cos(angle), s = std::sin(angle);
+  const bool odd = freedom % 2 != 0;
+  double term = odd ? c : 1, sum = freedom > 1 ? term : 0;
+  for (std::int64_t j = odd ? 3 : 2; j < freedom; j += 2) {
+    term *= c * c * static_cast<double>(j - 1) / static_cast<double>(j);
+    sum += term;
+  }
+  const double inside = odd ? 2 / std::numbers::pi * (angle + s * sum) : s * sum;
+  return std::clamp(1 - inside, 0.0, 1.0);
+}
+
+Interval t_interval(std::span<const double> x, double level) {
+  if (x.size() < 2)
+    throw UsageError(
+        {.where = "t_interval", .what = std::to_string(x.size()) + " numbers", .expected = "at least two"});
+  const auto freedom = static_cast<std::int64_t>(x.size()) - 1;
+  double low = 0, high = 1;
+  while (student_tails(high, freedom) > 1 - level) high *= 2;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (student_tails(middle, freedom) > 1 - level ? low : high) = middle;
+  }
+  const double half = high * standard_deviation(x) / std::sqrt(count_of(x));
+  return {mean(x) - half, mean(x) + half};
+}
+
+double Comparison::p() const {
+  if (diverged_a == 0 && diverged_b == 0) return t_test;
+  if (std::max(diverged_a, diverged_b) < pairs || std::min(diverged_a, diverged_b) > 0) return sign_test;
+  double ways = 1;  // (2 n)! / (n! n!)
+  for (std::int64_t i = 1; i <= pairs; ++i) ways *= static_cast<double>(pairs + i) / static_cast<double>(i);
+  return std::min(sign_test, 2 / ways);
+}
+
 Comparison compare_pairs(std::span<const double> a, std::span<const double> b, const BootstrapOptions& options) {
   if (a.size() != b.size() || a.empty())
     throw UsageError({.where = "compare_pairs",
@@ -140,12 +180,29 @@ Comparison compare_pairs(std::span<const double> a, std::span<const double> b, c
   if (const double spread = standard_deviation(differences); all_finite && spread > 0 && result.difference != 0)
     result.seeds_needed =
         static_cast<std::int64_t>(std::min(1e9, std::ceil(std::pow(2 * spread / std::abs(result.difference), 2))));
+  if (const auto n = static_cast<double>(differences.size()); all_finite && n >= 2) {
+    const double error = standard_deviation(differences) / std::sqrt(n);
+    if (error > 0 || result.difference != 0)
+      result.t_test = student_tails(result.difference / error, static_cast<std::int64_t>(n) - 1);
+  }
   using enum Comparison::Verdict;
-  if (differences.size() >= 5 && all_finite)
-    result.verdict = result.interval->high < 0 ? lower : result.interval->low > 0 ? higher : none;
-  else if (result.pairs >= 5)
-    result.verdict = result.sign_test < 0.05 ? (result.wins > losses ? lower : higher) : none;
+  if (result.pairs < 5) return result;
+  const bool apart = !result.interval || result.interval->high < 0 || result.interval->low > 0;
+  const bool is_lower = result.interval ? result.difference < 0 : result.wins > losses;
+  result.verdict = !apart || result.p() >= significant ? none : is_lower ? lower : higher;
   return result;
+}
+
+void correct(std::span<Comparison*> list, std::int64_t among) {
+  std::vector<Comparison*> sorted(list.begin(), list.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->p() < b->p(); });
+  bool stands = true;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    Comparison& one = *sorted[i];
+    one.among = among;
+    stands = stands && one.p() * static_cast<double>(among - static_cast<std::int64_t>(i)) < significant;
+    if (!stands && one.verdict != Comparison::Verdict::too_few) one.verdict = Comparison::Verdict::none;
+  }
 }
 
 std::string words(const Comparison& result, const std::string& a, const std::string& b) {
@@ -155,8 +212,9 @@ std::string words(const Comparison& result, const std::string& a, const std::str
     numbers += "mean difference " + brief(result.difference) + ", 95 % interval " + brief(result.interval->low) +
                " … " + brief(result.interval->high) + ", ";
   else
-    numbers += a + " lower in " + std::to_string(result.wins) + ", sign test p = " + brief(result.sign_test) + ", ";
-  numbers += std::to_string(result.pairs) + (result.pairs == 1 ? " seed" : " seeds");
+    numbers += a + " lower in " + std::to_string(result.wins) + ", ";
+  numbers +=
+      "p = " + brief(result.p()) + ", " + std::to_string(result.pairs) + (result.pairs == 1 ? " seed" : " seeds");
   for (const auto& [count, name] : {std::pair(result.diverged_a, a), std::pair(result.diverged_b, b)})
     if (count > 0) numbers += "; " + name + " diverged in " + std::to_string(count);
   numbers += ")";
@@ -167,7 +225,10 @@ std::string words(const Comparison& result, const std::string& a, const std::str
     case none: break;
   }
   std::string text = "no detectable difference between " + a + " and " + b + numbers;
-  if (result.seeds_needed > result.pairs)
+  if (result.ties == result.pairs && result.interval) return text + ": the same result for every seed";
+  if (result.p() < significant && result.among > 1)
+    text += "; among " + std::to_string(result.among) + " comparisons such a one comes by chance";
+  else if (result.seeds_needed > result.pairs)
     text += "; a difference as small as this mean would need about " + std::to_string(result.seeds_needed) + " seeds";
   return text;
 }

@@ -1,3 +1,4 @@
+#include <joist/data/check_boxes.h>
 #include <joist/data/pictures/orientation.h>
 #include <joist/tests/data/support.h>
 
@@ -48,6 +49,37 @@ TEST(Orientation, TurnsBoxesLikePixels) {
       }
     }
   }
+}
+
+RunLengths mask_of(const std::vector<std::string>& rows) {
+  RunLengths mask{.width = static_cast<int>(rows[0].size()), .height = static_cast<int>(rows.size()), .counts = {0}};
+  char now = '.';
+  for (std::size_t x = 0; x < rows[0].size(); ++x)
+    for (const std::string& row : rows) {
+      if (row[x] != now) mask.counts.push_back(0), now = row[x];
+      ++mask.counts.back();
+    }
+  return mask;
+}
+
+TEST(Orientation, TurnsMasksLikePixels) {
+  for (const auto& [orientation, rows] : stored_forms) {
+    const int width = static_cast<int>(rows[0].size()), height = static_cast<int>(rows.size());
+    const PictureInfo info{
+        .width = 3, .height = 4, .stored_width = width, .stored_height = height, .orientation = orientation};
+    EXPECT_EQ(turned({.mask = mask_of(rows)}, info)->mask, mask_of(upright_rows)) << orientation;
+    EXPECT_FALSE(turned({.mask = mask_of({"#"})}, info)->mask) << "a mask of another size belongs to no picture";
+  }
+}
+
+TEST(Orientation, MasksAreScaledToTheNearestPixel) {
+  const Outline outline{.mask = mask_of(upright_rows)};
+  EXPECT_EQ(scaled(outline, 2, 1).mask, mask_of({"######", "##....", "####..", "##...."}));
+  EXPECT_EQ(scaled(scaled(outline, 3, 3), 1.0 / 3, 1.0 / 3).mask, outline.mask);
+  EXPECT_EQ(scaled(outline, 1, 1), outline);
+  // A few runs can claim any size.
+  const Outline vast{.mask = RunLengths{.width = 1'000'000, .height = 1'000'000, .counts = {4'000'000'000U}}};
+  EXPECT_FALSE(scaled(vast, 0.5, 0.5).mask);
 }
 
 }  // namespace

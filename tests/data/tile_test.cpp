@@ -1,3 +1,5 @@
+#include <joist/data/augment/dataset_pool.h>
+#include <joist/data/augment/polygon.h>
 #include <joist/data/check.h>
 #include <joist/data/decode.h>
 #include <joist/data/encode.h>
@@ -48,6 +50,34 @@ TEST(Tile, CutsPicturesAndBoxes) {
   for (int k = 0; k < 3; ++k) EXPECT_EQ(part.at(3, 4)[k], whole.at(53, 4)[k]);
   EXPECT_EQ(tile(data, folder / "strict", {.size = 100, .overlap = 50, .keep = 0.51}).samples[0].annotations.size(),
             1U);
+}
+
+TEST(Tile, CutsOutlinesAndBringsThemToAugmentation) {
+  const TemporaryFolder folder;
+  Dataset data = aerial(folder, 150, 90, {{80, 20, 40, 20}, {0, 0, 9, 9}});
+  Outline outline;
+  outline.polygons = {{80, 20, 120, 20, 120, 40, 80, 40}};
+  outline.keypoints = {{85, 25, 2}, {115, 30, 2}};
+  data.samples[0].annotations[0].outline = std::make_shared<const Outline>(outline);
+  const Dataset tiles = tile(data, folder / "tiles", {.size = 100, .overlap = 50});
+  const Outline& left = *tiles.samples[0].annotations[0].outline;
+  EXPECT_EQ(bounds(left.polygons), (Box{80, 20, 20, 20}));
+  EXPECT_EQ(polygon_area(left.polygons[0]), 400);
+  EXPECT_EQ(left.keypoints[0], (Keypoint{85, 25, 2}));
+  EXPECT_EQ(left.keypoints[1], (Keypoint{0, 0, 0})) << "the right tile shows it";
+  EXPECT_EQ(tiles.samples[1].annotations[0].outline->keypoints[1], (Keypoint{65, 30, 2}));
+  EXPECT_EQ(tiles.samples[0].annotations[1].outline, nullptr);
+  // The same outlines, at the size of training.
+  const DatasetPool pool(data, 75);
+  std::vector<LabelledBox> boxes;
+  pool.load(0, boxes);
+  const std::vector<ObjectShape> shapes = pool.shapes(0);
+  ASSERT_EQ(shapes.size(), boxes.size());
+  const LabelledBox around = bounds(shapes[0].outline[0], boxes[0].category);
+  EXPECT_NEAR(around.x1, boxes[0].x1, 1e-4);
+  EXPECT_NEAR(around.y2, boxes[0].y2, 1e-4);
+  EXPECT_NEAR(shapes[0].keypoints[1].x, 57.5, 1e-4);
+  EXPECT_TRUE(shapes[1].outline.empty());
 }
 
 TEST(Tile, GivesWhatReadingTheFolderGives) {

@@ -2,6 +2,7 @@
 // statistics.
 #include <joist/core/error.h>
 #include <joist/core/ops.h>
+#include <joist/core/random.h>
 #include <joist/optim/lab/quadratic.h>
 #include <joist/optim/lab/spectrum.h>
 #include <joist/optim/lab/statistics.h>
@@ -10,6 +11,7 @@
 #include <joist/optim/sophia.h>
 #include <joist/tests/optim/support.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -155,6 +157,65 @@ TEST(Statistics, SaysWhatItCannotTell) {
   EXPECT_EQ(mixed.wins, 5);
   EXPECT_EQ(mixed.verdict, Comparison::Verdict::none);  // 5 of 6: p = 0.22
   EXPECT_NEAR(mixed.sign_test, 0.21875, 1e-12);
+}
+
+TEST(Statistics, StudentsTails) {
+  // Quantiles of the tables: 5 % lie outside.
+  for (const auto& [freedom, t] : {std::pair<std::int64_t, double>{1, 12.7062047364},
+                                   {2, 4.30265272975},
+                                   {4, 2.77644510520},
+                                   {5, 2.57058183661},
+                                   {9, 2.26215716274},
+                                   {30, 2.04227245630}})
+    EXPECT_NEAR(student_tails(-t, freedom), 0.05, 1e-10) << freedom;
+  EXPECT_EQ(student_tails(infinite, 4), 0);
+  EXPECT_EQ(student_tails(0, 4), 1);
+  const Interval interval = t_interval(std::vector<double>{1, 2, 3, 4, 5});
+  EXPECT_NEAR(interval.low, 3 - 2.77644510520 * std::sqrt(0.5), 1e-9);
+  EXPECT_NEAR(interval.high, 3 + 2.77644510520 * std::sqrt(0.5), 1e-9);
+  EXPECT_THROW(t_interval(std::vector<double>{1}), UsageError);
+}
+
+// Optimizers that are the same: how often the laboratory would say that one is better.
+TEST(Statistics, EqualRunsAreRarelyCalledDifferent) {
+  Random random({.seed = 3, .stream = Stream::test});
+  int pairs_apart = 0, best_apart = 0, interval_apart = 0;
+  constexpr int trials = 600;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<std::vector<double>> finals(6);
+    for (std::vector<double>& one : finals)
+      for (int seed = 0; seed < 5; ++seed) one.push_back(double{random.normal()});
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < finals.size(); ++i)
+      if (median(finals[i]) < median(finals[best])) best = i;
+    const BootstrapOptions quick{.resamples = 400};
+    const Comparison two = compare_pairs(finals[0], finals[1], quick);
+    pairs_apart += two.verdict != Comparison::Verdict::none;
+    interval_apart += two.interval->low > 0 || two.interval->high < 0;
+    std::vector<Comparison> compared;
+    for (std::size_t i = 0; i < finals.size(); ++i)
+      if (i != best) compared.push_back(compare_pairs(finals[best], finals[i], quick));
+    std::vector<Comparison*> list;
+    for (Comparison& one : compared) list.push_back(&one);
+    correct(list, 15);
+    best_apart += std::any_of(compared.begin(), compared.end(),
+                              [](const Comparison& c) { return c.verdict != Comparison::Verdict::none; });
+  }
+  EXPECT_LT(pairs_apart, 0.08 * trials);
+  EXPECT_LT(best_apart, 0.08 * trials);
+  EXPECT_GT(interval_apart, 0.1 * trials) << "if this fails the t-test is not needed";
+}
+
+TEST(Statistics, ARunThatAlwaysDivergesIsWorse) {
+  const std::vector<double> fine{1, 2, 1, 2, 1}, gone(5, infinite);
+  const Comparison all = compare_pairs(fine, gone);
+  EXPECT_EQ(all.verdict, Comparison::Verdict::lower);
+  EXPECT_NEAR(all.p(), 2.0 / 252, 1e-12);
+  EXPECT_EQ(compare_pairs(gone, gone).verdict, Comparison::Verdict::none);
+  // The same difference for every seed is none of chance.
+  const std::vector<double> less{0.5, 1.5, 0.5, 1.5, 0.5};
+  EXPECT_EQ(compare_pairs(less, fine).verdict, Comparison::Verdict::lower);
+  EXPECT_EQ(compare_pairs(fine, fine).verdict, Comparison::Verdict::none);
 }
 
 TEST(Statistics, CountsRunsThatNeverArrive) {

@@ -2,6 +2,7 @@
 #include <joist/core/error.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/optim/named_schedule.h>
 #include <joist/optim/rate_finder.h>
 #include <joist/optim/registry.h>
 #include <joist/optim/scheduler.h>
@@ -118,6 +119,55 @@ TEST(Scheduler, WarmsUpHoldsAndDecays) {
   EXPECT_DOUBLE_EQ(rate(25), 0.2);
   EXPECT_DOUBLE_EQ(schedule::warm_up(4)(2, 0).lr, 0.5);
   EXPECT_DOUBLE_EQ(schedule::warm_up(4)(2, 9).lr, 2);
+}
+
+TEST(NamedSchedule, HasItsShape) {
+  struct Row {
+    const char* name;
+    double at, share;  // with 0.01 at the end
+  };
+  for (const auto& [name, at, share] : std::vector<Row>{{"constant", 1, 1},
+                                                        {"plateau", 1, 1},
+                                                        {"linear", 0.5, 0.505},
+                                                        {"polynomial", 0.5, 0.2575},
+                                                        {"cosine", 0.5, 0.505},
+                                                        {"cosine", 0.25, 0.01 + 0.99 * 0.853553390593},
+                                                        {"cosine-restarts", 0, 1},
+                                                        {"cosine_restarts", 1, .01},
+                                                        {"cosine_restarts", 3.0 / 7, 1},
+                                                        {"cosine_restarts", 5. / 7, 0.505},
+                                                        {"one-cycle", 0, 0.04},
+                                                        {"one_cycle", 0.3, 1},
+                                                        {"one_cycle", 0.65, 0.505},
+                                                        {"cyclic", 0, 0.01},
+                                                        {"cyclic", 0.125, 1},
+                                                        {"cyclic", 0.25, 0.01},
+                                                        {"cyclic", 0.3125, 0.505},
+                                                        {"wsd", 0.8, 1},
+                                                        {"wsd", 0.9, 0.505},
+                                                        {"step", 0.33, 1},
+                                                        {"step", 0.34, 0.1},
+                                                        {"step", 0.67, 0.01},
+                                                        {"multi_step", 0.49, 1},
+                                                        {"multi_step", 0.5, 0.1},
+                                                        {"multi_step", 0.75, 0.01},
+                                                        {"exponential", 0.5, 0.1}})
+    EXPECT_NEAR(schedule::shape(name, at, 0.01), share, 1e-12) << name << " at " << at;
+  for (const schedule::ShapeInfo& one : schedule::shapes()) {
+    const bool stays = one.name == "constant" || one.name == "plateau";
+    EXPECT_NEAR(schedule::shape(one.name, 1, 0.2), stays ? 1 : 0.2, 1e-12) << one.name;
+    EXPECT_EQ(schedule::shape(one.name, 1.5, 0.2), schedule::shape(one.name, 1, 0.2)) << one.name;
+    for (double at = 0; at <= 1; at += 0.01) {
+      EXPECT_LE(schedule::shape(one.name, at, 0), 1) << one.name << " at " << at;
+      EXPECT_GE(schedule::shape(one.name, at, 0), 0) << one.name << " at " << at;
+    }
+  }
+  try {
+    schedule::shape_named("cosin", "--schedule");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean \"cosine\"?"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Scheduler, RefusesFiguresThatMakeNoSense) {

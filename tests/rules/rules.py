@@ -29,7 +29,8 @@ ROOMS = {
     "core/ops/": (["core/*", "core/kernels/", "core/ops/"], set()),
     "core/plain/": (KERNEL_SIDE + ["core/plain/"], set()),
     "core/cpu/": (KERNEL_SIDE + ["core/threads", "core/instruction_set", "core/reflect.", "core/cpu/", "core/plain/plain.h", "core/parallel/"], {"onednn", "eigen", "openmp", "highway", "kissfft"}),
-    "core/parallel/": (KERNEL_SIDE + ["core/parallel/"], {"mpi"}),
+    "core/parallel/": (KERNEL_SIDE + ["core/parallel/", "core/formats/sha256.", "core/formats/system_error."], set()),
+    "core/parallel/mpi/": (VALUE_TYPES + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
     "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),
     "layers/": (["core/*", "layers/"], set()),
@@ -41,7 +42,7 @@ ROOMS = {
     "tools/training/": (["core/*", "core/formats/", "core/parallel/", "layers/", "optim/", "data/", "tools/training/",
                          "tools/report/"], FILE_LIBRARIES | {"toml", "fmt"}),
     "tools/lab/": (["core/*", "core/formats/", "layers/", "optim/", "data/", "tools/lab/", "tools/report/",
-                    "tools/training/interrupt."], {"json", "toml", "fmt", "drawing"}),
+                    "tools/training/"], {"json", "toml", "fmt", "drawing"}),
     "tools/report/": (["core/*", "data/", "tools/report/"], {"drawing", "fmt", "json"}),
     "tools/hdf5_reader/": (VALUE_TYPES + ["core/formats/", "tools/hdf5_reader/"], {"hdf5", "seccomp"}),
     "tests/": ([""], None),  # None: any library
@@ -56,7 +57,7 @@ LIBRARIES = {
     "benchmark": r"benchmark/.*",
 }
 STANDARD = re.compile(r"[a-z_0-9]+")
-SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits)/.*\.h|(unistd|fcntl|signal|poll|dlfcn|spawn|pthread|sched|"
+SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits)/.*\.h|(ifaddrs|netdb|unistd|fcntl|signal|poll|dlfcn|spawn|pthread|sched|"
                     r"dirent|termios|execinfo|immintrin|cpuid|malloc|cxxabi|errno|time|locale|langinfo|iconv|pwd|link|"
                     r"ucontext|features|limits|stdlib|stdio|string)\.h")
 # Headers that only their own folder sees; they are not installed.

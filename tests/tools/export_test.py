@@ -119,10 +119,28 @@ class Export(unittest.TestCase):
         with open(f"{root}/one/两/03.png", "rb") as file:
             self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
 
+    def test_boxes_chosen_inside_the_graph(self):
+        root = self.folder.name
+        joist("export", "--model", self.model, "--to", f"{root}/nms.onnx", "--nms", "--batch", "0", "--verify", f"{root}/truth.json")
+        joist("predict", "--model", self.model, "--source", f"{root}/photos", "--out", f"{root}/chosen", "--json", f"{root}/chosen.json")
+        with open(f"{root}/chosen.json", encoding="utf-8") as file:
+            ours = json.load(file)
+        session = onnxruntime.InferenceSession(f"{root}/nms.onnx", providers=["CPUExecutionProvider"])
+        images = numpy.stack([pixels.transpose(2, 0, 1) for pixels, _ in self.pictures]).astype(numpy.float32) / 255
+        found = session.run(["detections"], {"images": images})[0]  # all pictures in one call
+        self.assertEqual(len(found), len(ours))
+        for i in range(len(self.pictures)):
+            mine = sorted((d["score"] for d in ours if d["image_id"] == i + 1), reverse=True)
+            theirs = sorted((float(row[5]) for row in found if row[0] == i), reverse=True)
+            numpy.testing.assert_allclose(mine, theirs, atol=1e-3)
+
     def test_what_it_cannot_do_it_says(self):
-        done = subprocess.run([JOIST, "export", "--model", self.model, "--to", "x.onnx", "--verify", "photos"], capture_output=True, text=True)
+        done = subprocess.run([JOIST, "export", "--model", self.model, "--to", "x.pb"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 3)
         self.assertIn("unsupported", done.stderr)
+        done = subprocess.run([JOIST, "export", "--model", self.model, "--to", "x.onnx", "--verify", "nowhere"], capture_output=True,
+                              text=True)
+        self.assertEqual(done.returncode, 3)
         self.assertFalse(os.path.exists("x.onnx"))
 
 

@@ -13,7 +13,7 @@ from training_runs import JOIST, run
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 if CHROMIUM is None:
-    print("no Chromium (Debian: chromium)")
+    print("no Chromium: tools/install-dependencies --browser")
     sys.exit(77)
 
 WATCH = """<script>

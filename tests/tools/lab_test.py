@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "training"))
-from training_runs import JOIST, run
+from training_runs import JOIST, make_data, run
 
 SMALL = ["--problem", "rosenbrock", "--problem", "mlp,data=blobs,width=8,samples=400", "--problem", "quadratic_deep",
          "--optimizer", "sgd,momentum=0.9,label=momentum", "--optimizer", "adam,schedule=cosine,warmup=5",
@@ -80,6 +80,35 @@ class Lab(unittest.TestCase):
         for file, when in kept.items():
             self.assertEqual(file.stat().st_mtime_ns, when, "a finished run was not run again")
 
+    def test_a_run_killed_in_the_middle_goes_on_there(self):
+        arguments = ["--problem", "mlp,data=blobs,width=512", "--seeds", "1", "--budget", "1600", "--points", "80",
+                     "--instruments", "2", "--processes", "1", "--optimizer", "adam,ema=0.9,schedule=plateau"]
+        self.lab("whole", *arguments)
+        folder = self.folder / "killed"
+        started = subprocess.Popen([JOIST, "lab", "run", "--out", str(folder), *arguments], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        while not list(folder.glob("runs/*.part")) and started.poll() is None:
+            time.sleep(0.005)
+        self.assertIsNone(started.poll(), "it was over before it was stopped")
+        for process in children_of(started.pid) + [started.pid]:
+            os.kill(process, signal.SIGKILL)
+        started.wait()
+        self.lab("killed", *arguments)
+        (timing,) = folder.glob("runs/*.time.json")
+        self.assertGreater(json.loads(timing.read_text())["resumed_at"], 0)
+        self.assertEqual((folder / "results.json").read_bytes(), (self.folder / "whole/results.json").read_bytes())
+        self.assertEqual(list(folder.glob("runs/*.part")), [])
+        # What is damaged is begun again.
+        (result,) = (file for file in folder.glob("runs/*.json") if ".time" not in file.name)
+        result.with_suffix(".part").write_bytes(b"\x20\0\0\0\0\0\0\0{")
+        result.unlink()
+        self.lab("killed", *arguments)
+        self.assertNotIn("resumed_at", json.loads(timing.read_text()))
+        self.assertEqual((folder / "results.json").read_bytes(), (self.folder / "whole/results.json").read_bytes())
+        table = (folder / "curves.csv").read_text().splitlines()
+        self.assertEqual(table[0], "problem,optimizer,seed,gradients,train,test,accuracy,rate")
+        self.assertEqual(len(table), 1 + 81)
+
     def test_a_run_that_diverges_is_recorded_and_the_rest_goes_on(self):
         self.lab("out", "--problem", "bowl", "--optimizer", "sgd,lr=50,label=wild", "--optimizer", "sgd,lr=0.1,label=tame",
                  "--budget", "100")
@@ -89,9 +118,10 @@ class Lab(unittest.TestCase):
         self.assertLess(tame["final"]["mean"], 1e-6)
 
     def test_no_difference_is_called_so(self):
-        self.lab("out", "--problem", "mlp,data=blobs,width=8", "--optimizer", "sgd,lr=0.05,label=a", "--optimizer",
-                 "sgd,lr=0.05,weight_decay=0,label=b", "--seeds", "6", "--budget", "60")
+        done = self.lab("out", "--problem", "mlp,data=blobs,width=8", "--optimizer", "sgd,lr=0.05,label=a", "--optimizer",
+                        "sgd,lr=0.05,weight_decay=0,label=b", "--seeds", "6", "--budget", "60")
         self.assertIn("no detectable difference", self.results("out")["reading"][0])
+        self.assertIn(self.results("out")["reading"][0], done.stdout)
 
     def test_what_is_wrong_is_named(self):
         (self.folder / "spec.toml").write_text('seeds = "five"\n')
@@ -103,6 +133,7 @@ class Lab(unittest.TestCase):
                 (["--problem", "bowl", "--optimizer", "adam,bta1=0.5"], 2, 'did you mean "beta1"?'),
                 (["--problem", "bowl", "--optimizer", "adam,shedule=cosine"], 2, 'did you mean "schedule"?'),
                 (["--problem", "bowl", "--optimizer", "adam,beta1=1.5"], 2, "0 ≤ beta1 < 1"),
+                (["--problem", "bowl", "--optimizer", "adam,schedule=cosin"], 2, 'did you mean "cosine"?'),
                 (["--problem", "mlp,widht=8", "--optimizer", "sgd"], 2, 'did you mean "width"?'),
                 ([*one, "--seeds", "0"], 2, "1 ≤ value"),
                 (["--config", self.folder / "spec.toml"], 2, "spec.toml:1"),
@@ -128,6 +159,50 @@ class Lab(unittest.TestCase):
         run_ = self.results("out")["problems"][0]["optimizers"][0]["runs"][0]
         self.assertGreater(run_["accuracy"][-1], 0.85)
 
+    def test_models_of_pictures_are_problems(self):
+        data = make_data(self.folder / "pictures", pictures=10)
+        self.lab("out", "--problem", f"model,model=yolo_n,data={data},size=64,batch=4,label=detector", "--optimizer",
+                 "adamw,lr=0.002", "--seeds", "2", "--budget", "12", "--points", "3", "--instruments", "1")
+        problem = self.results("out")["problems"][0]
+        first, second = problem["optimizers"][0]["runs"]
+        self.assertEqual(problem["score"], "AP")
+        self.assertNotEqual(first["test"][0], second["test"][0], "weights and batches of their own")
+        self.assertLess(first["test"][-1], first["test"][0])
+        self.assertGreater(first["instruments"][-1]["noise_scale"], 0)
+        # Measuring changes nothing, running statistics of normalizations included.
+        self.lab("plain", "--problem", f"model,model=yolo_n,data={data},size=64,batch=4,label=detector", "--optimizer",
+                 "adamw,lr=0.002", "--seeds", "1", "--budget", "12", "--points", "3")
+        plain = self.results("plain")["problems"][0]["optimizers"][0]["runs"][0]
+        self.assertEqual(plain["test"], first["test"])
+        done = self.lab("wrong", "--problem", "model,model=yolo_n", "--optimizer", "adam", expect=2)
+        self.assertIn("data=PATH", done.stderr)
+
+    def test_rates_by_seconds_and_other_seeds(self):
+        self.lab("out", "--problem", "mlp,data=blobs,width=8", "--optimizer", "sgd", "--optimizer", "soap", "--tune", "5",
+                 "--tune-seconds", "--seeds", "2", "--first-seed", "7", "--budget", "40")
+        self.assertEqual([r["seed"] for r in self.results("out")["problems"][0]["optimizers"][0]["runs"]], [7, 8])
+        timings = json.loads((self.folder / "out/timings.json").read_text())["problems"][0]["optimizers"]
+        by_seconds = [one["tuned_within_seconds"] for one in timings]
+        self.assertEqual(by_seconds[0]["seconds"], by_seconds[1]["seconds"])
+        quickest = [one for one in by_seconds if one["rate"] is not None]
+        self.assertGreaterEqual(len(quickest), 1)
+        for one in quickest:
+            self.assertGreater(one["final"]["mean"], 0)
+        page = (self.folder / "out/report.html").read_text()
+        self.assertIn("tuned_within_seconds", page)
+
+    def test_averages_and_schedules(self):
+        self.lab("out", "--problem", "mlp,data=blobs,width=8", "--seeds", "1", "--budget", "60", "--points", "6",
+                 *(word for setting in ("schedule=one-cycle", "schedule=plateau", "schedule=cosine,final_lr=0.5", "ema=0.9",
+                                        "swa=0.25", "clip_value=0.01", "clip_units=0.05")
+                   for word in ("--optimizer", "sgd,lr=0.1," + setting)))
+        runs = [one["runs"][0] for one in self.results("out")["problems"][0]["optimizers"]]
+        self.assertLess(runs[0]["rate"][1], 0.1)
+        self.assertAlmostEqual(runs[2]["rate"][-1], 0.05, delta=1e-4)
+        self.assertEqual(len({tuple(run["test"]) for run in runs}), len(runs), "each setting does something")
+        # Averages change what is judged, not how training goes on.
+        self.assertEqual(runs[3]["train"], runs[4]["train"])
+
     def test_questions_are_answered(self):
         run(JOIST, "lab", "ask", "momentum", "--out", self.folder / "m")
         answer = json.loads((self.folder / "m/results.json").read_text())["answer"]
@@ -152,6 +227,10 @@ class Lab(unittest.TestCase):
                     tags.add(tag)
             data = data[16 + length:]
         self.assertEqual(len(tags), 4)
+
+
+def children_of(process):
+    return [int(text) for text in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def masked_crc(data):

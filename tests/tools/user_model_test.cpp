@@ -1,7 +1,12 @@
 // A user's struct as a model of the command line: the example of the README.
 #include <joist/joist.h>
 
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace {
 
@@ -20,17 +25,49 @@ struct Detector {
   joist::DetectionHead head;
 };
 
+// Guesses each character from the one before.
+struct Guess {
+  explicit Guess(const joist::ModelOptions& options)
+      : embedding{{.num_embeddings = options.classes, .embedding_dim = 16}}, out{{.in = 16, .out = options.classes}} {}
+  joist::Tensor operator()(const joist::Tensor& tokens) const { return out(embedding(tokens)); }
+  auto fields() { return joist::fields("embedding", embedding, "out", out); }
+  joist::Embedding embedding;
+  joist::Linear out;
+};
+
+std::vector<joist::ModelEntry> own_models() {
+  return {joist::model<Detector>("mine"),
+          joist::sequence_model(
+              "guess", [](const joist::ModelOptions& options) { return Guess(options); }, 64)};
+}
+
 int run(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "joist");
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
-  return joist::command_line(static_cast<int>(pointers.size()), pointers.data(), {joist::model<Detector>("mine")});
+  return joist::command_line(static_cast<int>(pointers.size()), pointers.data(), own_models());
 }
 
 TEST(UserModel, TrainsUnderItsName) {
   const std::string json = testing::TempDir() + "joist_user_model.json";
   EXPECT_EQ(run({"bench", "train", "--model", "mine", "--batch", "2", "--size", "64", "--steps", "2", "--json", json}),
             0);
+}
+
+// The laboratory starts this program again for its runs: main() below passes their arguments on.
+TEST(UserModel, IsAProblemOfTheLaboratory) {
+  const std::string folder = testing::TempDir() + "joist_user_model_lab";
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(
+      run({"lab", "run", "--problem", "model,model=guess,data=" JOIST_SOURCE_DIR "/LICENSE,length=16", "--optimizer",
+           "adam,lr=0.01", "--optimizer", "sgd,lr=0.1", "--seeds", "2", "--budget", "40", "--out", folder}),
+      0);
+  std::ifstream file(folder + "/results.json");
+  const nlohmann::json results = nlohmann::json::parse(file);
+  const nlohmann::json& test = results["problems"][0]["optimizers"][0]["runs"][1]["test"];
+  EXPECT_LT(test.back().get<double>(), 0.9 * test.front().get<double>());
+  EXPECT_EQ(run({"lab", "run", "--problem", "model,model=gess,data=x", "--optimizer", "adam", "--out", folder}), 2);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(UserModel, AnUnknownNameIsWrongUsage) {
@@ -69,3 +106,9 @@ TEST(UserModel, OneBatchCanBeOverfitted) {
 }
 
 }  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "lab") return joist::command_line(argc, argv, own_models());
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

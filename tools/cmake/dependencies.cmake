@@ -151,3 +151,5 @@ joist_dependency(NAME fmt PKG fmt DEB libfmt-dev FOR "messages")
 joist_dependency(NAME spdlog PKG spdlog DEB libspdlog-dev FOR "logs")
 joist_dependency(NAME libseccomp PKG libseccomp DEB libseccomp-dev DEFINE JOIST_HAS_SECCOMP OPTIONAL
                  FOR "the HDF5 reader without rights" SEPARATE)
+# --- several processes ---
+joist_dependency(NAME MPI PKG ompi DEB libopenmpi-dev OPTIONAL FOR "ranks that mpirun starts (a plugin)" SEPARATE)

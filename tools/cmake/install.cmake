@@ -8,12 +8,15 @@ foreach(target joist_command)
     install(TARGETS ${target})
   endif()
 endforeach()
+if(TARGET joist_mpi)
+  install(TARGETS joist_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 if(TARGET joist_hdf5_reader)
   install(TARGETS joist_hdf5_reader RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/joist)
 endif()
 
 install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.inl" PATTERN "core/cpu" EXCLUDE
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.inl" PATTERN "core/cpu" EXCLUDE PATTERN "core/parallel/mpi" EXCLUDE
         PATTERN "data/formats/xml_document.h" EXCLUDE)
 install(DIRECTORY tools/training tools/report tools/lab DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/joist/tools
         FILES_MATCHING PATTERN "*.h" PATTERN "tools/report/cairo.h" EXCLUDE

@@ -40,8 +40,14 @@ int split_data(Given given) {
   Dataset dataset = read_dataset(given.place.path, {.images = given.place.images});
   fmt::print("{}\n", summary(dataset));
   const SplitReport report = split(dataset, given.options);
-  fmt::print("kept together by {}: {} groups; {} pictures are like another\n", report.grouped_by, report.groups,
-             report.alike);
+  if (report.grouped_by == "none")
+    fmt::print(
+        "each picture by itself{}: {} groups; {} pictures are like another and stay with it\n",
+        given.options.group == "auto" ? " (their names tell no cameras or videos; --group says how, if there are)" : "",
+        report.groups, report.alike);
+  else
+    fmt::print("kept together by {}: {} groups; {} pictures are like another and stay with it\n", report.grouped_by,
+               report.groups, report.alike);
   for (const SplitReport::Part& part : report.parts) {
     fmt::print("  {:<5} {} pictures", part.name, part.pictures);
     for (std::size_t c = 0; c < part.boxes.size(); ++c) fmt::print(", {} {}", dataset.categories[c], part.boxes[c]);

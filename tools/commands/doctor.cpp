@@ -1,8 +1,10 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/kernels.h>
+#include <joist/core/parallel/launch.h>
 #include <joist/core/threads.h>
 #include <joist/tools/commands/command.h>
+#include <joist/tools/commands/doctor_parallel.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,7 +25,14 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   joist doctor
-  joist doctor --json machine.json)";
+  joist doctor --json machine.json
+  mpirun -np 4 joist doctor --parallel       # every pair of ranks: latency, rate, contents; what slows them
+  joist doctor --parallel                    # two ranks inside this process; is MPI there?
+  joist doctor --predict --nodes 128 --node-gigabits 100 --gradients 102 --compute 83
+
+--parallel meets the other ranks as `joist train` does: mpirun, torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT),
+Slurm. Set JOIST_TOKEN to the same random text on every rank where strangers reach the machines, JOIST_PORT for another
+port of rank 0, JOIST_MEETING=tcp to do without MPI.)";
 
 /// What the doctor says of one thing.
 struct Line {
@@ -107,6 +116,12 @@ Line gpu_line() {
   }
 }
 
+Line processes_line() {
+  const std::string missing = parallel::why_no_mpi();
+  if (missing.empty()) return {"processes", "MPI, TCP"};
+  return {"processes", "TCP; no MPI: " + missing};
+}
+
 Line checkpoints_line() {
   try {
     require_hdf5();
@@ -117,14 +132,9 @@ Line checkpoints_line() {
 }
 
 int examine(const std::string& json_file) {
-  const std::vector<Line> lines{{"joist", JOIST_VERSION},
-                                cpu_line(),
-                                threads_line(),
-                                memory_line(),
-                                disk_line(),
-                                gpu_line(),
-                                {"processes", "one: no MPI plugin"},
-                                checkpoints_line()};
+  const std::vector<Line> lines{
+      {"joist", JOIST_VERSION}, cpu_line(),        threads_line(), memory_line(), disk_line(), gpu_line(),
+      processes_line(),         checkpoints_line()};
   nlohmann::ordered_json json;
   auto problems = nlohmann::ordered_json::array();
   for (const Line& line : lines) {
@@ -146,7 +156,25 @@ void add_doctor(CLI::App& app, Context& context) {
   command->footer(examples);
   const auto json = std::make_shared<std::string>();
   command->add_option("--json", *json, "write it here")->type_name("FILE");
-  command->callback([&context, json] { context.run = [json] { return examine(*json); }; });
+  const auto parallel = std::make_shared<bool>(false), predict = std::make_shared<bool>(false);
+  const auto sizes = std::make_shared<PredictOptions>();
+  auto* ranks = command->add_flag("--parallel", *parallel, "the ranks of a job instead of this machine");
+  auto* model =
+      command->add_flag("--predict", *predict, "how a training would scale, by a cost model")->excludes(ranks);
+  const auto positive = CLI::PositiveNumber;
+  command->add_option("--nodes", sizes->nodes, "machines")->check(CLI::Range(1, 1 << 20))->needs(model);
+  command->add_option("--per-node", sizes->per_node, "ranks of one")->check(CLI::Range(1, 1024))->needs(model);
+  command->add_option("--node-gigabits", sizes->node_gigabits, "network of one, all devices")
+      ->check(positive)
+      ->needs(model);
+  command->add_option("--inside", sizes->inside_gigabytes, "GB/s of one rank inside")->check(positive)->needs(model);
+  command->add_option("--gradients", sizes->gradient_megabytes, "MB of all gradients")->check(positive)->needs(model);
+  command->add_option("--compute", sizes->compute_milliseconds, "ms of one step alone")->check(positive)->needs(model);
+  command->callback([&context, json, parallel, predict, sizes] {
+    context.run = [json, parallel, predict, sizes] {
+      return *parallel ? examine_ranks(*json) : *predict ? predict_scaling(*sizes, *json) : examine(*json);
+    };
+  });
 }
 
 }  // namespace joist::commands

@@ -3,6 +3,7 @@
 #include <joist/data/text.h>
 #include <joist/optim/registry.h>
 #include <joist/tools/commands/command.h>
+#include <joist/tools/lab/around.h>
 #include <joist/tools/lab/experiment.h>
 #include <joist/tools/lab/laboratory.h>
 #include <joist/tools/lab/problem.h>
@@ -10,6 +11,7 @@
 #include <joist/tools/lab/workers.h>
 #include <joist/tools/training/interrupt.h>
 
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -157,6 +159,10 @@ void add_ask(CLI::App& app, Context& context) {
   command->add_option("--seeds", options->seeds, "runs of each kind; 0: as the experiment wants")
       ->type_name("N")
       ->check(CLI::Range(0, 10000));
+  command
+      ->add_option("--first-seed", options->first_seed, "the seeds are N, N + 1, …; with others the answer should hold")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000000));
   command->add_option("--out", options->out, "folder of report.html and results.json")->type_name("DIR")->required();
   command->callback([&context, question, options] {
     context.run = [question, options] {
@@ -173,6 +179,7 @@ void add_lab(CLI::App& app, Context& context) {
   CLI::App* lab = app.add_subcommand("lab", "The optimizer laboratory: see, measure and compare how optimizers behave");
   lab->footer(examples);
   lab->require_subcommand(1);
+  lab::use_models(context.registry);
   add_run(*lab, context);
   add_ask(*lab, context);
 
@@ -186,7 +193,11 @@ void add_lab(CLI::App& app, Context& context) {
   report->add_option("folder", *folder, "of joist lab run")->type_name("DIR")->required();
   report->callback([&context, folder] {
     context.run = [folder] {
-      lab::write_report(read_text(*folder + "/results.json", std::int64_t{1} << 30), *folder);
+      const std::string timings = *folder + "/timings.json";
+      std::error_code error;
+      lab::write_report(read_text(*folder + "/results.json", std::int64_t{1} << 30),
+                        std::filesystem::exists(timings, error) ? read_text(timings, std::int64_t{1} << 30) : "",
+                        *folder);
       return 0;
     };
   });

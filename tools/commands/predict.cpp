@@ -4,26 +4,33 @@
 #include <joist/data/decode.h>
 #include <joist/data/encode.h>
 #include <joist/data/files.h>
+#include <joist/data/write.h>
 #include <joist/tools/commands/command.h>
 #include <joist/tools/report/draw.h>
+#include <joist/tools/report/page.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/prediction.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace joist::commands {
 namespace {
 
 constexpr const char* examples = R"(Examples:
   joist predict --model runs/site/best.h5 --source photos --out found
-  joist predict --model runs/site/best.h5 --source gate.jpg --out found --confidence 0.4 --json found/boxes.json)";
+  joist predict --model runs/site/best.h5 --source gate.jpg --out found --confidence 0.4 --json found/boxes.json
+  joist predict --model runs/site/best.h5 --source new_photos --out found --to cvat
+      found/labels: what was found as labels, to be corrected in CVAT (or labelme, yolo, coco, voc, …);
+      found/order.json and order.html: the pictures about which the model is least sure, to be looked at first)";
 
 struct Given {
-  std::string model, source, out, json;
+  std::string model, source, out, json, to;
   std::int64_t batch = 8;
   int threads = 0;
   SuppressOptions thresholds{};
@@ -56,7 +63,38 @@ void draw(const Given& given, const Sample& sample, const std::vector<const Dete
     write_jpeg(utf8(path), picture);
 }
 
+// Labels for a person to correct, and in which order.
+void write_labels(const Given& given, const Dataset& pictures, const std::vector<Detection>& all,
+                  const std::vector<Detection>& found) {
+  const std::filesystem::path out(given.out);
+  const WriteReport report = write_dataset(labelled(pictures, found), given.to, (out / "labels").string());
+  const std::vector<PictureDoubt> doubts = ranked_by_doubt(pictures, all, given.thresholds.confidence);
+  store_file(out / "order.json", doubts_json(pictures, doubts));
+  Page page("Label these first");
+  page.paragraph(
+      "The pictures about which the model is least sure: the sum over all boxes of min(score, 1 - score), which "
+      "is how many mistakes are to be expected in them. order.json lists all.");
+  std::vector<std::pair<Picture, std::string>> shown;
+  constexpr std::size_t most = 24;
+  for (std::size_t i = 0; i < std::min(most, doubts.size()); ++i) {
+    const Picture picture =
+        decode(utf8(result_path(given, pictures.samples[doubts[i].sample].path)), {.at_least = 480});
+    shown.emplace_back(picture,
+                       fmt::format("{}: about {:.1f} mistakes among {} boxes and others not shown",
+                                   pictures.samples[doubts[i].sample].path, doubts[i].mistakes, doubts[i].boxes));
+  }
+  page.gallery(shown, 480);
+  store_file(out / "order.html", page.html());
+  fmt::print("labels as {}: {}; what to look at first: {}\n", given.to, report.path, utf8(out / "order.html"));
+}
+
 int run(const Given& given, const ModelRegistry& registry) {
+  if (!given.to.empty()) {
+    const std::vector<std::string> formats = writable_formats();
+    if (std::find(formats.begin(), formats.end(), given.to) == formats.end())
+      throw UsageError(
+          {.where = "--to", .what = "\"" + given.to + "\"", .expected = fmt::format("{}", fmt::join(formats, ", "))});
+  }
   const Checkpoint checkpoint = read_checkpoint(given.model);
   if (checkpoint.description.task != TaskKind::detect)
     throw UnsupportedError({.where = given.model,
@@ -67,16 +105,23 @@ int run(const Given& given, const ModelRegistry& registry) {
   const Dataset pictures = pictures_at(given.source, checkpoint.description);
   ensure_folder(given.out);
   if (given.threads > 0) set_threads(given.threads);
-  const auto found = predict(*model, checkpoint.description, pictures, given.thresholds, given.batch, 1, given.mirror);
-  if (!found) return interrupted();
+  // What lies below the confidence tells how unsure the model is; it changes nothing of what lies above.
+  SuppressOptions thresholds = given.thresholds;
+  if (!given.to.empty()) thresholds.confidence = std::min(thresholds.confidence, 0.05);
+  const auto all = predict(*model, checkpoint.description, pictures, thresholds, given.batch, 1, given.mirror);
+  if (!all) return interrupted();
+  std::vector<Detection> found = *all;
+  if (!given.to.empty())
+    std::erase_if(found, [&](const Detection& one) { return one.score < given.thresholds.confidence; });
   std::map<std::int64_t, std::vector<const Detection*>> by_picture;
-  for (const Detection& one : *found) by_picture[one.image_id].push_back(&one);
+  for (const Detection& one : found) by_picture[one.image_id].push_back(&one);
   for (const Sample& sample : pictures.samples) {
     if (interrupted() != 0) return interrupted();
     draw(given, sample, by_picture[sample.id], pictures);
   }
-  write_result(given.json, predictions_json(pictures, *found));
-  fmt::print("{} boxes on {} pictures; drawn in {}\n", found->size(), pictures.samples.size(), given.out);
+  write_result(given.json, predictions_json(pictures, found));
+  fmt::print("{} boxes on {} pictures; drawn in {}\n", found.size(), pictures.samples.size(), given.out);
+  if (!given.to.empty()) write_labels(given, pictures, *all, found);
   return 0;
 }
 
@@ -90,6 +135,10 @@ void add_predict(CLI::App& app, Context& context) {
   command->add_option("--source", given->source, "a picture, or a folder with pictures")->type_name("PATH")->required();
   command->add_option("--out", given->out, "folder of the drawn pictures")->type_name("DIR")->required();
   command->add_option("--json", given->json, "write the boxes here, as a COCO results list")->type_name("FILE");
+  command
+      ->add_option("--to", given->to,
+                   "write what was found as labels of this format too, and which pictures to look at first")
+      ->type_name(fmt::format("{}", fmt::join(writable_formats(), "|")));
   command->add_option("--confidence", given->thresholds.confidence, "leave out boxes with lower scores")
       ->type_name("P")
       ->check(CLI::Range(0.0, 1.0))

@@ -25,6 +25,10 @@ constexpr const char* examples = R"(Examples:
   joist train --data site/train.json --find-rate --out runs/rate
   joist train --data site/train.json --overfit-one-batch --out runs/test
       two minutes before a long run: is the rate right, do labels and model fit together?
+  mpirun -np 4 joist train --data site/train.json --val site/val.json --epochs 100 --out runs/site
+      four processes share each batch of --batch pictures, with the losses of one; so do torchrun's and srun's
+  mpirun -np 4 joist train --resume --out runs/site
+      goes on with what any number of processes saved
   joist train --config runs/site/config.toml --out runs/again
       repeats a run, also one with --time)";
 

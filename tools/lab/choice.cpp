@@ -48,6 +48,11 @@ Choice parse_choice(const std::string& text, const std::string& where) {
     const std::string part = text.substr(begin, end - begin);
     begin = end + 1;
     if (first) {
+      if (part.find_first_of(" =") != std::string::npos)
+        throw UsageError({.where = where,
+                          .what = "\"" + printable(part) + "\"",
+                          .expected = "NAME,setting=value,setting=value, with commas and without spaces between",
+                          .remedy = "such as adam,lr=0.01"});
       choice.name = part;
       continue;
     }

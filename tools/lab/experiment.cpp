@@ -32,8 +32,11 @@ int ask(const std::string& name, const AskOptions& options) {
     listed += (listed.empty() ? "" : ", ") + one.question.name;
     if (one.question.name != name) continue;
     ensure_folder(options.out);
-    const Answer answer = one.run(options);
+    Answer answer = one.run(options);
     if (answer.signal != 0) return answer.signal;
+    for (const ExperimentJson& part : answer.results)
+      for (const ExperimentJson& line : part.at("reading"))
+        if (line.get<std::string>().find("at the edge") != std::string::npos) answer.sentences.push_back(line);
     ExperimentJson json{{"title", one.question.text},
                         {"version", 1},
                         {"question", one.question.text},
@@ -49,7 +52,7 @@ int ask(const std::string& name, const AskOptions& options) {
     }
     const std::string text = json.dump(-1, ' ', false, ExperimentJson::error_handler_t::replace) + "\n";
     store_file(options.out + "/results.json", text);
-    write_report(text, options.out);
+    write_report(text, "", options.out);
     options.say(one.question.text);
     for (const std::string& sentence : answer.sentences) options.say("  " + sentence);
     return 0;
@@ -65,6 +68,7 @@ int ask(const std::string& name, const AskOptions& options) {
 ExperimentJson run_part(Spec spec, const AskOptions& options, Answer& answer) {
   if (options.processes > 0) spec.processes = options.processes;
   if (options.seeds > 0) spec.seeds = options.seeds;
+  spec.first_seed = options.first_seed;
   complete(spec);
   const Finished finished = run_contests(spec, options.out, options.say);
   answer.signal = finished.signal;

@@ -18,6 +18,7 @@ struct AskOptions {
   std::string out{};
   std::int64_t processes = 0;  ///< 0: one per core
   std::int64_t seeds = 0;      ///< 0: as the experiment wants
+  std::int64_t first_seed = 1;
   std::function<void(const std::string&)> say = [](const std::string&) {};
 };
 /// Runs the experiment, says its reading and writes the report to options.out. Returns the signal that ended it, or 0.

@@ -20,13 +20,13 @@ namespace {
 Choice choice(const std::string& text) { return parse_choice(text, "experiment"); }
 
 // Plain gradient descent from many places at once: every element of a tensor is a start of its own.
-Answer restarts(const AskOptions&) {
+Answer restarts(const AskOptions& options) {
   Answer answer;
   const Surface* surface = nullptr;
   for (const Surface& one : surfaces())
     if (one.name == "rastrigin") surface = &one;
   constexpr std::int64_t starts = 10000;
-  Random random({.seed = 1, .stream = Stream::init});
+  Random random({.seed = static_cast<std::uint64_t>(options.first_seed), .stream = Stream::init});
   std::vector<double> x(starts), y(starts);
   for (std::size_t i = 0; i < starts; ++i) {
     x[i] = -5.12 + 10.24 * double{random.uniform()};

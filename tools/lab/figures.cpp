@@ -62,6 +62,77 @@ Series curve(const Json& optimizer, const char* key, double above) {
   return series;
 }
 
+const Json& instruments_of(const Json& optimizer) {
+  static const Json none = Json::array();
+  for (const Json& run : optimizer.at("runs"))
+    if (run.contains("instruments")) return run["instruments"];
+  return none;
+}
+
+// Share of ReLU units that are 0 for a whole batch.
+double dead_share(const Json& entry) {
+  double dead = 0, units = 0;
+  for (const Json& layer : entry.value("relu", Json::array())) {
+    dead += layer.at("dead").get<double>();
+    units += layer.at("units").get<double>();
+  }
+  return units > 0 ? dead / units : missing;
+}
+
+void add_if_drawn(const Figures& figures, const std::string& name, const Plot& plot) {
+  for (const Series& series : plot.series)
+    for (const auto& [x, y] : series.points)
+      if (std::isfinite(y)) return figures.add(name, plot);
+}
+
+void instrument_figures(const Figures& figures, const Json& problem) {
+  const std::string label = problem.at("label");
+  struct Instrument {
+    const char *key, *title;
+    bool log;
+  };
+  for (const auto& [key, title, log] : {Instrument{"trace", "trace of the Hessian", false},
+                                        {"gradient_norm", "norm of the gradient", true},
+                                        {"noise_scale", "noise scale in samples", true},
+                                        {"update_ratio", "length of a step over length of the weights", true},
+                                        {"cosine_of_steps", "cosine between two steps", false},
+                                        {"distance_from_start", "distance from the start", false},
+                                        {"dead", "share of ReLU units that are 0 for a whole batch", false}}) {
+    Plot plot{.title = label + ": " + title, .x_axis = "gradients", .from_zero = false, .log_y = log};
+    for (const Json& one : problem.at("optimizers")) {
+      Series series{.name = one.at("label"), .dots = true};
+      for (const Json& m : instruments_of(one))
+        series.points.emplace_back(m.at("evaluations"),
+                                   key == std::string("dead") ? dead_share(m) : value_of(m.value(key, Json())));
+      plot.series.push_back(std::move(series));
+    }
+    add_if_drawn(figures, label + " " + key, plot);
+  }
+  Plot spectrum{.title = label + ": spectrum of the Hessian at the end",
+                .x_axis = "eigenvalue",
+                .y_axis = "share",
+                .from_zero = false,
+                .log_y = true};
+  Plot sizes{.title = label + ": sizes of the gradient's elements at the end",
+             .x_axis = "magnitude",
+             .y_axis = "how many",
+             .log_x = true};
+  for (const Json& one : problem["optimizers"]) {
+    if (instruments_of(one).empty()) continue;
+    const Json &last = instruments_of(one).back(), &s = last.at("spectrum"), &histogram = last.at("histogram");
+    Series stems{.name = one.at("label"), .dots = true}, bars{.name = one.at("label")};
+    for (std::size_t i = 0; i < s.at("eigenvalues").size(); ++i)
+      stems.points.emplace_back(value_of(s["eigenvalues"][i]), value_of(s.at("weights")[i]));
+    for (std::size_t i = 0; i < histogram.at("counts").size(); ++i)
+      bars.points.emplace_back(std::pow(10.0, histogram.at("first_exponent").get<double>() + static_cast<double>(i)),
+                               value_of(histogram["counts"][i]));
+    spectrum.series.push_back(std::move(stems));
+    sizes.series.push_back(std::move(bars));
+  }
+  add_if_drawn(figures, label + " spectrum", spectrum);
+  add_if_drawn(figures, label + " histogram", sizes);
+}
+
 void problem_figures(const Figures& figures, const Json& problem) {
   const std::string label = problem.at("label"), measure = problem.at("measure");
   const bool surface = problem.contains("surface");
@@ -132,7 +203,10 @@ void problem_figures(const Figures& figures, const Json& problem) {
 void write_figures(const std::string& results, const std::string& folder) {
   const Json json = Json::parse(results);
   const Figures figures(folder);
-  for (const Json& problem : json.at("problems")) problem_figures(figures, problem);
+  for (const Json& problem : json.at("problems")) {
+    problem_figures(figures, problem);
+    instrument_figures(figures, problem);
+  }
   for (const Json& figure : json.value("figures", Json::array())) {
     Plot plot{.title = figure.at("title"),
               .x_axis = figure.at("x"),

@@ -86,6 +86,19 @@ void Instruments::stepped(const Array& before) {
   ++steps_;
 }
 
+void Instruments::save(Snapshot& snapshot) const {
+  snapshot.numbers["instruments.steps"] = static_cast<double>(steps_);
+  for (const auto& [name, array] : {std::pair("start", &start_), {"step", &step_}, {"previous", &previous_}})
+    if (array->defined()) snapshot.arrays.push_back({std::string("instruments.") + name, *array});
+}
+
+void Instruments::load(const Snapshot& snapshot) {
+  steps_ = static_cast<std::int64_t>(snapshot.number("instruments.steps"));
+  snapshot.copy_to("instruments.start", start_);
+  if (steps_ > 0) snapshot.copy_to("instruments.step", step_ = Array::like(start_));
+  if (steps_ > 1) snapshot.copy_to("instruments.previous", previous_ = Array::like(start_));
+}
+
 std::string Instruments::measure() {
   const Recomputing context(run_context());  // random numbers go on afterwards as if nothing had been
   double loss = 0;

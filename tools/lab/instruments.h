@@ -3,6 +3,7 @@
 
 #include <joist/optim/flat.h>
 #include <joist/tools/lab/problem.h>
+#include <joist/tools/lab/snapshot.h>
 
 #include <cstdint>
 #include <string>
@@ -23,6 +24,10 @@ class Instruments {
   /// start, noise scale, top eigenvalues, weights of the spectrum, trace, histogram of the gradient; and per layer.
   /// Curvature and noise are of the first batches in the order of the seed. Gradients are cleared.
   std::string measure();
+
+  /// What later measures need of earlier steps, as "instruments.…".
+  void save(Snapshot& snapshot) const;
+  void load(const Snapshot& snapshot);
 
  private:
   Problem& problem_;

@@ -3,15 +3,15 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/text.h>
-#include <joist/optim/clip.h>
 #include <joist/optim/registry.h>
-#include <joist/optim/regularize.h>
-#include <joist/optim/scheduler.h>
 #include <joist/optim/vectors.h>
+#include <joist/tools/lab/around.h>
 #include <joist/tools/lab/instruments.h>
 #include <joist/tools/lab/job.h>
 #include <joist/tools/lab/landscape.h>
 #include <joist/tools/lab/problem.h>
+#include <joist/tools/lab/snapshot.h>
+#include <joist/tools/training/checkpoint.h>
 
 #include <algorithm>
 #include <chrono>
@@ -24,48 +24,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What surrounds an optimizer's step, taken out of its settings.
-struct Around {
-  std::string schedule = "constant";
-  std::int64_t warmup = 0;
-  double clip_norm = 0, proximal_l1 = 0, gradient_noise = 0;
-
-  OptionTable table() {
-    return {{"schedule", schedule, {"constant", "linear", "cosine", "one_cycle", "wsd", "step", "exponential"}},
-            {"warmup", warmup, {.low = 0, .high = 1e12}},
-            {"clip_norm", clip_norm, not_negative},
-            {"proximal_l1", proximal_l1, not_negative},
-            {"gradient_noise", gradient_noise, not_negative}};
-  }
-};
-
-Around around_of(Choice& optimizer) {
-  Around around;
-  std::vector<OptimizerOption> given;
-  for (const OptionEntry& entry : around.table())
-    if (const auto value = optimizer.take(entry.name)) given.push_back({entry.name, *value});
-  assign_options(optimizer.name, around.table(), given);
-  return around;
-}
-
-Schedule schedule_of(const Around& around, std::int64_t budget) {
-  const std::int64_t warmup = std::min(around.warmup, budget), rest = std::max<std::int64_t>(budget - warmup, 1);
-  Schedule main = schedule::warm_up(0);
-  if (around.schedule == "linear") main = schedule::linear_factor(1, 0, rest);
-  if (around.schedule == "cosine") main = schedule::cosine_annealing(rest);
-  if (around.schedule == "one_cycle")
-    main = schedule::one_cycle({.total_steps = std::max<std::int64_t>(rest, 3), .cycle_momentum = false});
-  if (around.schedule == "wsd") main = schedule::warmup_stable_decay(0, std::max<std::int64_t>(rest / 5, 1), rest);
-  if (around.schedule == "step") main = schedule::step_decay(std::max<std::int64_t>(rest / 3, 1));
-  if (around.schedule == "exponential")
-    main = schedule::exponential_decay(std::pow(0.01, 1 / static_cast<double>(rest)));
-  if (warmup == 0) return main;
-  return [main, warmup](double base, std::int64_t step) {
-    if (step >= warmup) return main(base, step - warmup);
-    return Scheduled{.lr = base * static_cast<double>(step + 1) / static_cast<double>(warmup)};
-  };
-}
-
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 class Run {
@@ -77,20 +35,20 @@ class Run {
         problem_(make_problem(job.problem, job.seed)),
         parameters_(problem_->fields(), together),
         optimizer_(make_optimizer(own_.name, parameters_, own_.settings)),
-        schedule_(schedule_of(around_, job.budget)) {
-    for (const GroupSettings& group : optimizer_->groups()) rates_.push_back(group.lr);
+        surroundings_(around_, parameters_, problem_->fields(), *optimizer_, job.budget, job.seed) {
     if (job.instruments > 0) instruments_.emplace(*problem_, parameters_, job.seed);
   }
 
-  Outcome operator()() {
+  Outcome operator()(const std::string& snapshot) {
     optimizer_->train();
-    point();
+    if (!load(snapshot)) point();
     for (std::int64_t i = 1; i <= job_.points && !diverged_; ++i) {
       const std::int64_t until = job_.budget * i / job_.points;
       if (until <= evaluations_) continue;
       while (evaluations_ < until && !diverged_ && idle_ < 3) step();
       point();
       if (idle_ >= 3) break;
+      if (!diverged_ && !snapshot.empty()) save_sometimes(snapshot);
     }
     Json result{{"job", Json::parse(job_.text())},
                 {"parameters", parameters_.count()},
@@ -106,10 +64,12 @@ class Run {
     if (instruments_) result["instruments"] = measured_;
     if (job_.landscape && !diverged_) {
       const Evaluated weights(*optimizer_);
+      const Averaged averaged(surroundings_.average());
       result["landscape"] = Json::parse(landscape_of(*problem_, parameters_, job_.seed));
     }
-    return {.result = result.dump() + "\n",
-            .timing = Json{{"seconds", seconds_}, {"points", seconds_at_}}.dump() + "\n"};
+    Json timing{{"seconds", seconds_}, {"points", seconds_at_}};
+    if (resumed_ > 0) timing["resumed_at"] = resumed_;
+    return {.result = result.dump() + "\n", .timing = timing.dump() + "\n"};
   }
 
  private:
@@ -117,12 +77,11 @@ class Run {
     const auto began = std::chrono::steady_clock::now();
     seed_step(job_.seed, steps_);
     const std::int64_t before = evaluations_;
-    for (std::size_t group = 0; group < rates_.size(); ++group)
-      optimizer_->groups()[group].lr = schedule_(rates_[group], evaluations_).lr;
+    surroundings_.before_step(evaluations_);
     const bool watch = instruments_ && instruments_->wants_steps();
     if (watch || optimizer_->needs_closure()) before_ = copy_of(parameters_.values());
     const double loss = optimizer_->step([&] { return evaluate(steps_); });
-    if (around_.proximal_l1 > 0) proximal_l1(*optimizer_, around_.proximal_l1);
+    surroundings_.after_step(evaluations_);
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     if (evaluations_ == before) ++evaluations_;
     if (watch) instruments_->stepped(before_);
@@ -138,19 +97,63 @@ class Run {
     diverged_ = true;
   }
 
+  // Lists and counters of a run under way, by name.
+  template <class Visit>
+  void visit_state(Visit&& visit) {
+    visit("evaluated", evaluated_), visit("train", train_), visit("test", test_), visit("accuracy", accuracy_);
+    visit("rate", rate_), visit("path", path_), visit("instruments", measured_), visit("seconds_at", seconds_at_);
+  }
+
+  // At least a second apart, and a twentieth of the time at most.
+  void save_sometimes(const std::string& file) {
+    const auto began = Clock::now();
+    if (began - saved_ < std::max(20 * save_took_, Clock::duration(std::chrono::seconds(1)))) return;
+    Snapshot snapshot{.texts = {{"job", job_.text()}, {"key", job_.key()}}};
+    visit_state([&](const char* name, const Json& list) { snapshot.texts[name] = list.dump(); });
+    snapshot.numbers = {{"evaluations", static_cast<double>(evaluations_)},
+                        {"steps", static_cast<double>(steps_)},
+                        {"idle", static_cast<double>(idle_)},
+                        {"first", first_},
+                        {"seconds", seconds_}};
+    for (const NamedState& one : weights_of(problem_->fields()))
+      snapshot.arrays.push_back({"model." + one.name, one.array});
+    const OptimizerState state = optimizer_->state();
+    snapshot.numbers["optimizer.steps"] = static_cast<double>(state.steps);
+    for (const NamedState& one : state.arrays) snapshot.arrays.push_back({"optimizer." + one.name, one.array});
+    surroundings_.save(snapshot);
+    if (instruments_) instruments_->save(snapshot);
+    store_snapshot(file, snapshot);
+    saved_ = Clock::now();
+    save_took_ = saved_ - began;
+  }
+
+  // Whether there was such a state of this very run.
+  bool load(const std::string& file) {
+    if (file.empty()) return false;
+    const std::optional<Snapshot> snapshot = read_snapshot(file);
+    if (!snapshot || !snapshot->texts.contains("key") || snapshot->texts.at("key") != job_.key()) return false;
+    load_weights(problem_->fields(), snapshot->part("model"), file);
+    OptimizerState state = optimizer_->state();
+    state.arrays = snapshot->part("optimizer");
+    state.steps = static_cast<std::int64_t>(snapshot->number("optimizer.steps"));
+    optimizer_->load(state);
+    surroundings_.load(*snapshot);
+    if (instruments_) instruments_->load(*snapshot);
+    visit_state([&](const char* name, Json& list) { list = Json::parse(snapshot->texts.at(name)); });
+    resumed_ = evaluations_ = static_cast<std::int64_t>(snapshot->number("evaluations"));
+    steps_ = static_cast<std::int64_t>(snapshot->number("steps"));
+    idle_ = static_cast<std::int64_t>(snapshot->number("idle"));
+    first_ = snapshot->number("first");
+    seconds_ = snapshot->number("seconds");
+    return true;
+  }
+
   double evaluate(std::int64_t batch) {
     // The same random numbers in every evaluation of one step, or a search would compare different losses.
     seed_step(job_.seed, steps_);
     const Tensor loss = problem_->loss(batch);
     loss.backward();
-    if (around_.gradient_noise > 0) {
-      parameters_.complete_gradients();
-      add_gradient_noise(parameters_, evaluations_, job_.seed, around_.gradient_noise);
-    }
-    if (around_.clip_norm > 0) {
-      parameters_.complete_gradients();
-      clip_gradient_norm(parameters_, around_.clip_norm);
-    }
+    surroundings_.after_gradient(evaluations_);
     ++evaluations_;
     return loss.item();
   }
@@ -159,6 +162,7 @@ class Run {
     Measure measure{.loss = std::numeric_limits<double>::quiet_NaN()};
     if (!diverged_) {
       const Evaluated weights(*optimizer_);
+      const Averaged averaged(surroundings_.average());
       measure = problem_->test();
     }
     if (steps_ == 0) {
@@ -172,6 +176,7 @@ class Run {
     test_.push_back(diverged_ ? Json() : number(measure.loss));
     accuracy_.push_back(diverged_ ? Json() : number(measure.accuracy));
     rate_.push_back(number(optimizer_->groups().front().lr));
+    if (loss_count_ > 0 && !diverged_) surroundings_.result(losses_ / static_cast<double>(loss_count_));
     losses_ = 0;
     loss_count_ = 0;
     if (!instruments_ || diverged_) return;
@@ -199,11 +204,13 @@ class Run {
   std::unique_ptr<Problem> problem_;
   FlatParameters parameters_;
   std::unique_ptr<Optimizer> optimizer_;
-  Schedule schedule_;
-  std::vector<double> rates_{};
+  Surroundings surroundings_;
   std::optional<Instruments> instruments_{};
   Array before_{};
-  std::int64_t evaluations_ = 0, steps_ = 0, idle_ = 0, loss_count_ = 0;
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point saved_ = Clock::now();
+  Clock::duration save_took_{};
+  std::int64_t evaluations_ = 0, steps_ = 0, idle_ = 0, loss_count_ = 0, resumed_ = 0;
   double losses_ = 0, first_ = 0, seconds_ = 0;
   bool diverged_ = false;
   Json evaluated_ = Json::array(), train_ = Json::array(), test_ = Json::array(), accuracy_ = Json::array(),
@@ -237,7 +244,9 @@ std::string Job::text() const {
 }
 
 std::string Job::key() const {
-  const std::string all = "joist lab 1 " + text();
+  // A new meaning of a setting is a new version; files of runs that do not have it stay good.
+  const bool scheduled = optimizer.find("schedule") || optimizer.find("warmup");
+  const std::string all = (scheduled ? "joist lab 2 " : "joist lab 1 ") + text();
   return hexadecimal(sha256(std::as_bytes(std::span(all)))).substr(0, 32);
 }
 
@@ -253,23 +262,16 @@ Job Job::parse(const std::string& text) {
           .landscape = json.at("landscape")};
 }
 
-Outcome run_job(const Job& job) { return Run(job)(); }
-
-const std::vector<TrainingSetting>& training_settings() {
-  static const std::vector<TrainingSetting> all{
-      {"schedule", "constant, linear, cosine, one_cycle, wsd, step or exponential, over the budget"},
-      {"warmup", "gradients over which the rate rises to its height"},
-      {"clip_norm", "largest norm of the gradient; 0: no limit"},
-      {"proximal_l1", "strength of the proximal step of L1: weights become exactly 0"},
-      {"gradient_noise", "variance of normal noise added to gradients, falling with the steps"}};
-  return all;
-}
+Outcome run_job(const Job& job, const std::string& snapshot) { return Run(job)(snapshot); }
 
 void check_optimizer(const Choice& optimizer) {
   Choice own = optimizer;
-  Around around;
   std::vector<std::string> names;
-  for (const TrainingSetting& one : training_settings()) names.emplace_back(one.name);
+  std::string listed;
+  for (const TrainingSetting& one : training_settings()) {
+    names.push_back(one.name);
+    listed += (listed.empty() ? "" : ", ") + one.name;
+  }
   around_of(own);
   // Two rows and columns: Muon and others want a matrix.
   const std::vector<Field> fields{{"weight", Parameter(Array::from(std::vector<double>{1, 2, 3, 4}, {2, 2})), true}};
@@ -278,6 +280,7 @@ void check_optimizer(const Choice& optimizer) {
     static_cast<void>(make_optimizer(own.name, parameters, own.settings));
   } catch (const UsageError& error) {
     Fault fault = error.fault();
+    if (fault.what.starts_with("no option")) fault.expected += "; or, with every optimizer, " + listed;
     for (const OptimizerOption& one : own.settings)  // a slip in one of the settings around the step
       if (fault.remedy.empty() && fault.what.find("\"" + printable(one.name) + "\"") != std::string::npos)
         if (const std::string near = nearest_name(one.name, names); !near.empty())

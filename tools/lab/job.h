@@ -30,16 +30,11 @@ struct Outcome {
   std::string result{}, timing{};
 };
 
-/// Uses as many threads as set_threads() says. A run that diverges is a result like any other.
-Outcome run_job(const Job& job);
+/// Uses as many threads as set_threads() says. A run that diverges is a result like any other. With `snapshot`, a long
+/// run keeps its state in that file now and then, and goes on from what stands there.
+Outcome run_job(const Job& job, const std::string& snapshot = {});
 
 /// Throws what is wrong with an optimizer's name or settings, before any run.
 void check_optimizer(const Choice& optimizer);
-/// Settings that run_job() takes beside the optimizer's own: schedule, warmup, clip_norm, proximal_l1, gradient_noise.
-struct TrainingSetting {
-  const char* name;
-  const char* help;
-};
-const std::vector<TrainingSetting>& training_settings();
 
 }  // namespace joist::lab

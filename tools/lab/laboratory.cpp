@@ -37,25 +37,28 @@ std::pair<double, double> range_of(const Spec& spec, const Choice& optimizer) {
 }
 
 // A surface without noise is the same for every seed, so that all but the first start elsewhere.
-Choice problem_of(const Choice& problem, std::uint64_t seed) {
+Choice problem_of(const Choice& problem, bool first) {
   Choice own = problem;
   const auto noise = own.find("noise");
-  if (is_surface(problem) && seed > 1 && !own.find("random_start") && (!noise || *noise == "0") && !own.find("x") &&
+  if (is_surface(problem) && !first && !own.find("random_start") && (!noise || *noise == "0") && !own.find("x") &&
       !own.find("y"))
     own.set("random_start", "true");
   return own;
 }
 
-Job job_of(const Spec& spec, const Contest& contest, const Choice& optimizer, std::uint64_t seed, std::int64_t budget) {
-  const bool surface = is_surface(contest.problem);
-  return {.problem = problem_of(contest.problem, seed == tuning_seed ? 1 : seed),
+// Run number `index` of an optimizer; tuning is run number -1.
+constexpr std::int64_t tuning = -1;
+Job job_of(const Spec& spec, const Contest& contest, const Choice& optimizer, std::int64_t index, std::int64_t budget) {
+  const bool surface = is_surface(contest.problem), first = index == 0;
+  const auto base = static_cast<std::uint64_t>(spec.first_seed);
+  return {.problem = problem_of(contest.problem, first || index == tuning),
           .optimizer = {.name = optimizer.name, .label = {}, .settings = optimizer.settings},
-          .seed = seed,
+          .seed = index == tuning ? base - 1 + tuning_seed : base + static_cast<std::uint64_t>(index),
           .budget = budget,
           .points = surface ? std::min<std::int64_t>(budget, 400) : std::min(budget, spec.points),
-          .instruments = seed == 1 ? spec.instruments : 0,
-          .path = surface && seed != tuning_seed,
-          .landscape = spec.landscape && seed == 1 && !surface};
+          .instruments = first ? spec.instruments : 0,
+          .path = surface && index != tuning,
+          .landscape = spec.landscape && first && !surface};
 }
 
 class Runner {
@@ -93,7 +96,7 @@ class Runner {
             Choice with = one.optimizer;
             with.set("lr", fmt::format("{}", rate));
             const std::int64_t budget = spec_.tune_budget > 0 ? spec_.tune_budget : contest.budget;
-            asked.push_back({&one, rate, job_of(spec_, contest, with, tuning_seed, budget)});
+            asked.push_back({&one, rate, job_of(spec_, contest, with, tuning, budget)});
           }
         }
       if (asked.empty()) break;
@@ -110,6 +113,10 @@ class Runner {
     for (Contest& contest : contests)
       for (Contestant& one : contest.contestants)
         if (const auto best = best_trial(one.trials)) one.optimizer.set("lr", fmt::format("{}", best->rate));
+    for (Contest& contest : contests)
+      for (Contestant& one : contest.contestants)
+        if (const auto found = one.tuned ? best_within(one.trials, equal_seconds(contest)) : std::nullopt)
+          (one.by_seconds = one.optimizer)->set("lr", fmt::format("{}", found->rate));
     return 0;
   }
 
@@ -117,24 +124,54 @@ class Runner {
     std::vector<Job> jobs;
     for (Contest& contest : contests)
       for (Contestant& one : contest.contestants)
-        for (std::int64_t seed = 1; seed <= spec_.seeds; ++seed) {
-          one.jobs.push_back(job_of(spec_, contest, one.optimizer, static_cast<std::uint64_t>(seed), contest.budget));
+        for (std::int64_t index = 0; index < spec_.seeds; ++index) {
+          one.jobs.push_back(job_of(spec_, contest, one.optimizer, index, contest.budget));
           jobs.push_back(one.jobs.back());
         }
     if (const int signal = run(jobs, "runs")) return signal;
     for (Contest& contest : contests)
       for (Contestant& one : contest.contestants)
         for (const Job& job : one.jobs) one.outcomes.push_back(store_.read(job));
-    return 0;
+    return spec_.tune_seconds ? compete_by_seconds(contests) : 0;
   }
 
  private:
+  // Once more for those whose rate within equal seconds is another one: what a clock decided stands in timings.json.
+  int compete_by_seconds(std::vector<Contest>& contests) {
+    std::vector<Job> jobs;
+    std::vector<Contestant*> whose;
+    for (Contest& contest : contests)
+      for (Contestant& one : contest.contestants) {
+        if (!one.by_seconds || *one.by_seconds == one.optimizer) continue;
+        for (Job job : one.jobs) {
+          job.optimizer.settings = one.by_seconds->settings;
+          job.instruments = 0;
+          job.landscape = false;
+          jobs.push_back(std::move(job));
+          whose.push_back(&one);
+        }
+      }
+    if (const int signal = run(jobs, "runs with rates by seconds")) return signal;
+    for (std::size_t i = 0; i < jobs.size(); ++i) whose[i]->seconds_outcomes.push_back(store_.read(jobs[i]));
+    return 0;
+  }
+
   const Spec& spec_;
   RunStore store_;
   const std::function<void(const std::string&)>& say_;
 };
 
 }  // namespace
+
+double equal_seconds(const Contest& contest) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const Contestant& one : contest.contestants) {
+    double total = 0;
+    for (const Trial& trial : one.trials) total += trial.seconds;
+    if (one.tuned) least = std::min(least, total);
+  }
+  return least;
+}
 
 Finished run_contests(const Spec& spec, const std::string& out, const std::function<void(const std::string&)>& say) {
   Finished finished;
@@ -157,9 +194,13 @@ int run_lab(Spec spec, const std::string& out, const std::function<void(const st
   const Finished finished = run_contests(spec, out, say);
   if (finished.signal != 0) return finished.signal;
   const std::string results = results_json(spec, finished.contests);
+  const std::string timings = timings_json(spec, finished.contests);
   store_file(out + "/results.json", results);
-  store_file(out + "/timings.json", timings_json(spec, finished.contests));
-  write_report(results, out);
+  store_file(out + "/timings.json", timings);
+  store_file(out + "/curves.csv", curves_csv(results));
+  write_report(results, timings, out);
+  const Json json = Json::parse(results);
+  for (const Json& line : json.at("reading")) say(line.get<std::string>());
   if (spec.tensorboard) write_event_files(results, out + "/tensorboard");
   return 0;
 }

@@ -7,6 +7,7 @@ const char* const page_charts = R"js(
 'use strict';
 const SVG = 'http://www.w3.org/2000/svg';
 const data = JSON.parse(document.getElementById('data').textContent);
+const timings = JSON.parse(document.getElementById('timings').textContent);
 const colour = i => data.colours[i % data.colours.length];
 function el(tag, attributes, parent, text) {
   const svg = ['svg', 'path', 'line', 'rect', 'text', 'circle', 'g'].includes(tag);
@@ -40,6 +41,39 @@ function median(list) {
   const x = list.filter(v => v !== null && isFinite(v)).sort((a, b) => a - b), n = x.length;
   return n === 0 ? null : n % 2 ? x[(n - 1) / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
+// Buttons that hand a figure over as a file: a chart as SVG, everything as PNG.
+function hand_over(name, address) {
+  const link = el('a', {href: address, download: name.replace(/[^\p{L}\p{N}]+/gu, '-')}, document.body);
+  link.click();
+  link.remove();
+}
+function save_buttons(parent, title, node) {
+  if (node.tagName === 'CANVAS') {
+    el('button', {}, parent, 'PNG').onclick = () => hand_over(title + '.png', node.toDataURL('image/png'));
+    return;
+  }
+  const text = () => {
+    const copy = node.cloneNode(true);
+    copy.setAttribute('xmlns', SVG);
+    copy.insertBefore(document.createElementNS(SVG, 'style'), copy.firstChild).textContent =
+        'text { font: 11px sans-serif; fill: #333; }';
+    return 'data:image/svg+xml;charset=utf-8,' + encodeURIComponent(new XMLSerializer().serializeToString(copy));
+  };
+  el('button', {}, parent, 'SVG').onclick = () => hand_over(title + '.svg', text());
+  el('button', {}, parent, 'PNG').onclick = () => {
+    const picture = new Image(), canvas = document.createElement('canvas');
+    picture.onload = () => {
+      canvas.width = 2 * picture.width;
+      canvas.height = 2 * picture.height;
+      const c = canvas.getContext('2d');
+      c.fillStyle = '#fff';
+      c.fillRect(0, 0, canvas.width, canvas.height);
+      c.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      hand_over(title + '.png', canvas.toDataURL('image/png'));
+    };
+    picture.src = text();
+  };
+}
 // series: [{name, colour, points: [[x, y]], band: [[x, low, high]], dots, step, dash}]
 function chart(parent, options) {
   const box = el('figure', {class: 'chart'}, parent);
@@ -66,9 +100,11 @@ function chart(parent, options) {
     el('span', {}, label, axis === 'logx' ? ' logarithmic x ' : ' logarithmic y ');
     input.onchange = () => { state[axis] = input.checked; draw(); };
   }
+  save_buttons(buttons, options.title, svg);
   function draw() {
     svg.replaceChildren();
     const fx = x => state.logx ? Math.log10(x) : x, fy = y => state.logy ? Math.log10(y) : y;
+    const raw = (v, log) => log ? 10 ** v : v;
     const fine = (x, y) => x !== null && y !== null && isFinite(fx(x)) && isFinite(fy(y));
     let x0 = Infinity, x1 = -Infinity, y0 = Infinity, y1 = -Infinity;
     const take = (x, y) => {
@@ -80,6 +116,7 @@ function chart(parent, options) {
       one.points.forEach(p => take(p[0], p[1]));
       (one.band || []).forEach(p => { take(p[0], p[1]); take(p[0], p[2]); });
     }
+    for (const x of options.vlines || []) if (y0 <= y1) take(x, raw(y0, state.logy));
     if (!(x0 <= x1)) { x0 = 0; x1 = 1; y0 = 0; y1 = 1; }
     if (options.ymax !== undefined && !state.logy) y1 = options.ymax;
     if (options.ymin !== undefined && !state.logy) y0 = options.ymin;
@@ -87,7 +124,6 @@ function chart(parent, options) {
     if (y0 === y1) { y0 -= Math.abs(y0) * 0.05 || 0.5; y1 += Math.abs(y1) * 0.05 || 0.5; }
     const px = x => left + (fx(x) - x0) / (x1 - x0) * (width - left - right);
     const py = y => height - bottom - (fy(y) - y0) / (y1 - y0) * (height - top - bottom);
-    const raw = (v, log) => log ? 10 ** v : v;
     for (const t of ticks(y0, y1, state.logy)) {
       const at = py(raw(t, state.logy));
       el('line', {x1: left, x2: width - right, y1: at, y2: at, stroke: '#ddd'}, svg);
@@ -106,6 +142,10 @@ function chart(parent, options) {
     for (const y of options.hlines || [])
       if (fine(raw(x0, state.logx), y))
         el('line', {x1: left, x2: width - right, y1: py(y), y2: py(y), stroke: '#555', 'stroke-dasharray': '5 4'}, svg);
+    for (const x of options.vlines || [])
+      if (fine(x, raw(y0, state.logy)))
+        el('line', {x1: px(x), x2: px(x), y1: top, y2: height - bottom, stroke: '#555',
+                    'stroke-dasharray': '5 4'}, svg);
     for (const one of visible) {
       const band = (one.band || []).filter(p => fine(p[0], p[1]) && fine(p[0], p[2]));
       if (band.length > 1) {

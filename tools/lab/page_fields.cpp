@@ -36,9 +36,11 @@ function sampled(f, x, y) {
 function contour(parent, title, f, paths, minima, clock) {
   const box = el('figure', {class: 'chart'}, parent);
   el('figcaption', {}, box, title);
-  const size = 440, edge = 40, canvas = el('canvas', {width: size + edge, height: size + edge}, box);
+  const buttons = el('div', {class: 'buttons'}, box), size = 440, edge = 40, top = 8;
+  const canvas = el('canvas', {width: size + edge + 12, height: size + top + 22}, box);
+  save_buttons(buttons, title, canvas);
   const c = canvas.getContext('2d'), [a, b, lo, hi] = f.domain;
-  const px = x => edge + (x - a) / (b - a) * size, py = y => size - (y - lo) / (hi - lo) * size;
+  const px = x => edge + (x - a) / (b - a) * size, py = y => top + size - (y - lo) / (hi - lo) * size;
   const ground = document.createElement('canvas');
   ground.width = ground.height = size;
   const g = ground.getContext('2d'), picture = g.createImageData(size, size);
@@ -72,16 +74,16 @@ function contour(parent, title, f, paths, minima, clock) {
   }
   function draw() {
     c.clearRect(0, 0, canvas.width, canvas.height);
-    c.drawImage(ground, edge, 0);
+    c.drawImage(ground, edge, top);
     c.fillStyle = '#444';
     c.font = '11px sans-serif';
     c.textAlign = 'center';
-    for (const t of ticks(a, b)) c.fillText(show(t), px(t), size + 15);
+    for (const t of ticks(a, b)) c.fillText(show(t), px(t), top + size + 15);
     c.textAlign = 'right';
     for (const t of ticks(lo, hi)) c.fillText(show(t), edge - 4, py(t) + 4);
     c.save();
     c.beginPath();
-    c.rect(edge, 0, size, size);
+    c.rect(edge, top, size, size);
     c.clip();
     for (const m of minima || []) {
       c.strokeStyle = '#fff';
@@ -117,8 +119,9 @@ function contour(parent, title, f, paths, minima, clock) {
 function space(parent, title, f, paths, clock) {
   const box = el('figure', {class: 'chart'}, parent);
   el('figcaption', {}, box, title + ' (drag to turn)');
-  const width = 480, height = 440, canvas = el('canvas', {width, height, class: 'turn'}, box),
-      c = canvas.getContext('2d');
+  const buttons = el('div', {class: 'buttons'}, box), width = 480, height = 440;
+  const canvas = el('canvas', {width, height, class: 'turn'}, box), c = canvas.getContext('2d');
+  save_buttons(buttons, title + ' surface', canvas);
   const view = {turn: -0.7, tilt: 0.9}, [a, b, lo, hi] = f.domain, cells = Math.min(48, f.side - 1);
   function project(u, v, h) {  // u, v in [-1, 1], h in [0, 1]
     const x = u * Math.cos(view.turn) - v * Math.sin(view.turn), y = u * Math.sin(view.turn) + v * Math.cos(view.turn);

@@ -21,6 +21,26 @@ function curves(problem, key) {
     return {name: one.label, colour: colour(i), points, band};
   });
 }
+// What a clock measured of a problem's optimizers; null in reports without it.
+function times_of(problem) {
+  const at = data.problems.indexOf(problem), list = timings && timings.problems[at];
+  return list && list.label === problem.label ? list.optimizers : null;
+}
+// The same curves over the seconds at which their points were reached.
+function curves_by_seconds(problem, times, lowest) {
+  return problem.optimizers.map((one, i) => {
+    const points = [], lists = times[i].points || [], longest = Math.max(0, ...lists.map(list => list.length));
+    const value = (r, k) => k < r.test.length ? r.test[k] : r.diverged ? null : r.test[r.test.length - 1];
+    for (let k = 0; k < longest; ++k) {
+      const y = median(one.runs.map(r => value(r, k)));
+      points.push([median(lists.map(list => list[Math.min(k, list.length - 1)])), y === null ? null : y - lowest]);
+    }
+    return {name: one.label, colour: colour(i), points};
+  });
+}
+function seconds_to(time) {
+  return !time ? '–' : time.reached === 0 ? 'never' : `${show(time.median)} (${time.reached} of ${time.runs} runs)`;
+}
 function paths_section(parent, problem) {
   const surface = problem.surface, seeds = problem.optimizers[0].runs.map(r => r.seed);
   const holder = el('div', {}, parent);
@@ -96,8 +116,8 @@ function instruments_section(parent, problem) {
       holder.replaceChildren();
       const m = one.list[Math.min(clock.value, one.list.length - 1)];
       const stems = m.spectrum.eigenvalues.map((v, k) => [v, m.spectrum.weights[k]]);
-      chart(holder, {title: `Spectrum of the Hessian at ${m.evaluations} gradients`, x: 'eigenvalue', y: 'share',
-          logy: true,
+      chart(holder, {title: `Spectrum of the Hessian at ${m.evaluations} gradients; dashed: 2/η`, x: 'eigenvalue',
+          y: 'share', logy: true, vlines: m.rate > 0 ? [2 / m.rate] : [],
         width: 400, height: 240, series: [{name: one.label, colour: one.colour, points: stems, dots: true,
             scatter: true}]});
       const bars = m.histogram.counts.map((n, k) => [10 ** (m.histogram.first_exponent + k), n]);
@@ -124,6 +144,19 @@ function landscape_section(parent, problem) {
     space(pair, one.label, f, [], still);
   }
 }
+// Tuning by the clock: each optimizer has as long as the one whose trials were quickest.
+function equal_seconds(parent, problem, times) {
+  const list = (times || []).map((time, i) => ({one: problem.optimizers[i], found: time.tuned_within_seconds}))
+    .filter(({found}) => found);
+  if (list.length < 2) return;
+  el('p', {}, parent, 'Tuned with equal seconds instead of equal gradients ' +
+      `(${show(list[0].found.seconds)} s of this machine for each):`);
+  table(parent,
+    ['optimizer', 'rate by gradients', 'rate by seconds', problem.measure + ' with it (mean)', '95 % interval'],
+    list.map(({one, found}) => [one.label, show(one.tuning.rate), found.rate === null ? 'no trial was finished' :
+        show(found.rate), show((found.final || {}).mean), found.final && found.final.interval ?
+        found.final.interval.map(show).join(' … ') : '–']));
+}
 function problem_section(problem) {
   const box = el('section', {}, document.body);
   el('h2', {}, box, problem.label);
@@ -132,14 +165,16 @@ function problem_section(problem) {
     (problem.lowest === null ? '.' : `, whose lowest value is ${show(problem.lowest)}.`));
   if (problem.surface) paths_section(box, problem);
   const names = problem.optimizers.map(one => one.label);
+  const times = times_of(problem);
   table(box, ['optimizer', 'settings', problem.measure + ' (mean)', '95 % interval', 'median', 'diverged',
-              `gradients to ${show(problem.target)}`],
-    problem.optimizers.map(one => [one.label, one.text, show(one.final.mean),
+              `gradients to ${show(problem.target)}`, ...(times ? ['seconds to it', 'seconds per run'] : [])],
+    problem.optimizers.map((one, i) => [one.label, one.text, show(one.final.mean),
       one.final.interval ? one.final.interval.map(show).join(' … ') : '–', show(one.final.median),
       `${one.diverged} of ${one.runs.length}`,
       one.evaluations_to_target.reached === 0 ? 'never'
         : `${show(one.evaluations_to_target.median)} (${one.evaluations_to_target.reached} of ` +
-          `${one.evaluations_to_target.runs} runs)`]));
+          `${one.evaluations_to_target.runs} runs)`,
+      ...(times ? [seconds_to(times[i].seconds_to_target), show(median(times[i].seconds))] : [])]));
   const list = el('ul', {}, box);
   for (const one of problem.comparisons) el('li', {}, list, one.words + '.');
   const charts = row(box), lowest = problem.lowest === null ? 0 : problem.lowest;
@@ -154,14 +189,17 @@ function problem_section(problem) {
   chart(charts, {title: `${problem.measure}${above ? ' above the lowest' : ''}: median and range of the seeds`,
                  x: 'gradients', y: problem.measure, series: test, logx: false, logy: above || positive &&
                      problem.measure === 'value'});
+  if (times)
+    chart(charts, {title: `${problem.measure}${above ? ' above the lowest' : ''} by the clock: medians`, x: 'seconds',
+                   y: problem.measure, series: curves_by_seconds(problem, times, above ? lowest : 0), logx: false,
+                   logy: above});
   if (!problem.surface)
     chart(charts, {title: 'Training loss: median and range', x: 'gradients', y: 'loss', series: curves(problem,
         'train'),
                    logx: false, logy: false});
   if (problem.optimizers.some(one => one.runs.some(r => r.accuracy)))
-    chart(charts, {title: 'Test accuracy: median and range', x: 'gradients', y: 'share', series: curves(problem,
-        'accuracy'),
-                   logx: false});
+    chart(charts, {title: `Test ${problem.score || 'accuracy'}: median and range`, x: 'gradients', y: 'share',
+                   series: curves(problem, 'accuracy'), logx: false});
   const tuned = problem.optimizers.map((one, i) => ({one, i})).filter(({one}) => one.tuning);
   if (tuned.length) {
     chart(charts, {title: `What the learning rate does: ${data.tune} trials each`, x: 'learning rate',
@@ -172,6 +210,7 @@ function problem_section(problem) {
       if (one.tuning.at_the_edge)
         el('p', {class: 'warning'}, box,
             `The best rate of ${one.label} lies at the edge of what was tried: widen the range.`);
+    equal_seconds(box, problem, times);
   }
   instruments_section(box, problem);
   landscape_section(box, problem);
@@ -187,19 +226,24 @@ function page() {
     chart(holder, {...figure, series: figure.series.map((one, i) => ({colour: colour(i), ...one}))});
   }
   if (data.profile.length > 1 && data.problems.length > 1) {
-    const box = el('section', {}, document.body);
+    const box = el('section', {}, document.body), by_clock = timings && timings.profile ? timings.profile : null;
     el('h2', {}, box, 'Over all problems');
     el('p', {}, box,
         'Share of the problems that an optimizer brings to the target within τ times what the fastest one ' +
       'took (AlgoPerf); the score is the mean share for τ from 1 to 4.');
-    chart(row(box), {title: 'Performance profile', x: 'τ', y: 'share of problems', ymin: 0, ymax: 1,
-      series: data.profile.map((one, i) => {
-        const points = [[1, 0]];
-        one.ratios.forEach((r, k) => { if (r <= 10) points.push([r, (k + 1) / one.problems]); });
-        points.push([10, points[points.length - 1][1]]);
-        return {name: one.label, colour: colour(i), points, step: true};
-      })});
-    table(box, ['optimizer', 'score'], data.profile.map(one => [one.label, show(one.score)]));
+    const charts = row(box);
+    for (const [title, profile] of [['Performance profile by gradients', data.profile],
+                                    ['Performance profile by seconds', by_clock]])
+      if (profile)
+        chart(charts, {title, x: 'τ', y: 'share of problems', ymin: 0, ymax: 1,
+          series: profile.map((one, i) => {
+            const points = [[1, 0]];
+            one.ratios.forEach((r, k) => { if (r <= 10) points.push([r, (k + 1) / one.problems]); });
+            points.push([10, points[points.length - 1][1]]);
+            return {name: one.label, colour: colour(i), points, step: true};
+          })});
+    table(box, ['optimizer', 'score by gradients', ...(by_clock ? ['by seconds'] : [])],
+          data.profile.map((one, i) => [one.label, show(one.score), ...(by_clock ? [show(by_clock[i].score)] : [])]));
   }
   data.problems.forEach(problem_section);
   document.body.setAttribute('data-drawn', 'yes');

@@ -12,7 +12,8 @@ namespace {
 const std::vector<ProblemKind>& kinds() {
   static const std::vector<ProblemKind> all = [] {
     std::vector<ProblemKind> result;
-    for (const auto list : {surface_problems, quadratic_problems, network_problems, vae_problems, text_problems})
+    for (const auto list :
+         {surface_problems, quadratic_problems, network_problems, vae_problems, text_problems, model_problems})
       for (ProblemKind& kind : list()) result.push_back(std::move(kind));
     return result;
   }();

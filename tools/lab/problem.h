@@ -12,6 +12,10 @@
 #include <string>
 #include <vector>
 
+namespace joist {
+class ModelRegistry;
+}
+
 namespace joist::lab {
 
 /// What a problem says of the present parameters; lower is better for `loss`.
@@ -41,6 +45,8 @@ class Problem {
   virtual std::optional<double> lowest() const { return {}; }
   /// "test loss", "value": what test().loss is.
   virtual const char* measure() const { return "test loss"; }
+  /// What test().accuracy is: more is better.
+  virtual std::string score() const { return "accuracy"; }
 
  protected:
   std::vector<Field> fields_{};
@@ -55,6 +61,8 @@ struct ProblemInfo {
   std::string help{};
   std::vector<ProblemSetting> settings{};
 };
+/// The models that the problem "model" finds by name, instead of the built-in ones; they stay where they are.
+void use_models(const ModelRegistry& models);
 /// Every problem that make_problem() knows.
 std::vector<ProblemInfo> problem_list();
 

@@ -93,24 +93,11 @@ const Corpus& corpus_of(const std::string& name, std::int64_t length) {
 
 class TextProblem final : public Problem {
  public:
-  TextProblem(const TextSettings& o, std::uint64_t seed)
-      : corpus_(corpus_of(o.text, o.length)), length_(o.length), batch_(o.batch), seed_(seed) {
-    if (o.transformer) {
-      gpt_.emplace(GptOptions{.vocabulary = corpus_.vocabulary,
-                              .context = o.length,
-                              .layers = o.layers,
-                              .heads = o.heads,
-                              .width = o.width,
-                              .dropout = o.dropout});
-      fields_ = fields_of(*gpt_);
-    } else {
-      lstm_.emplace(LstmTextOptions{.vocabulary = corpus_.vocabulary,
-                                    .embedding = o.width,
-                                    .hidden = o.width,
-                                    .layers = o.layers,
-                                    .dropout = o.dropout});
-      fields_ = fields_of(*lstm_);
-    }
+  using Continue = std::function<Tensor(const Tensor& tokens)>;  ///< [n, length] -> logits [n, length, vocabulary]
+  TextProblem(const Corpus& corpus, std::int64_t length, std::int64_t batch, std::uint64_t seed,
+              std::vector<Field> fields, Continue model)
+      : corpus_(corpus), length_(length), batch_(batch), seed_(seed), continue_(std::move(model)) {
+    fields_ = std::move(fields);
   }
   Tensor loss(std::int64_t batch) override {
     Random random({.seed = seed_, .stream = Stream::shuffle, .step = static_cast<std::uint32_t>(batch)});
@@ -144,24 +131,53 @@ class TextProblem final : public Problem {
       y.insert(y.end(), first + 1, first + length_ + 1);
     }
     const Tensor tokens(Array::from(x, {n, length_}));
-    const Tensor logits = gpt_ ? (*gpt_)(tokens) : (*lstm_)(tokens);
+    const Tensor logits = continue_(tokens);
     return mean(cross_entropy(reshape(logits, {n * length_, corpus_.vocabulary}), Array::from(y, {n * length_})));
   }
   const Corpus& corpus_;
   std::int64_t length_, batch_;
   std::uint64_t seed_;
-  std::optional<LstmText> lstm_{};
-  std::optional<Gpt> gpt_{};
+  Continue continue_;
 };
+
+std::unique_ptr<Problem> make(const TextSettings& o, std::uint64_t seed) {
+  const Corpus& corpus = corpus_of(o.text, o.length);
+  const auto problem = [&](auto model) {
+    const auto shared = std::make_shared<decltype(model)>(std::move(model));
+    return std::make_unique<TextProblem>(corpus, o.length, o.batch, seed, fields_of(*shared),
+                                         [shared](const Tensor& tokens) { return (*shared)(tokens); });
+  };
+  if (o.transformer)
+    return problem(Gpt({.vocabulary = corpus.vocabulary,
+                        .context = o.length,
+                        .layers = o.layers,
+                        .heads = o.heads,
+                        .width = o.width,
+                        .dropout = o.dropout}));
+  return problem(LstmText({.vocabulary = corpus.vocabulary,
+                           .embedding = o.width,
+                           .hidden = o.width,
+                           .layers = o.layers,
+                           .dropout = o.dropout}));
+}
 
 ProblemKind kind(const std::string& name, const std::string& help, const TextSettings& defaults) {
   return {.info = {.name = name, .help = help, .settings = settings_of(defaults)},
           .make = [defaults](const Choice& choice, std::uint64_t seed) {
-            return std::make_unique<TextProblem>(options_from(defaults, choice), seed);
+            return make(options_from(defaults, choice), seed);
           }};
 }
 
 }  // namespace
+
+std::unique_ptr<Problem> text_problem(const std::string& text, std::int64_t length, std::int64_t batch,
+                                      std::uint64_t seed,
+                                      const std::function<std::shared_ptr<Model>(std::int64_t vocabulary)>& make) {
+  const Corpus& corpus = corpus_of(text, length);
+  const std::shared_ptr<Model> model = make(corpus.vocabulary);
+  return std::make_unique<TextProblem>(corpus, length, batch, seed, model->fields(),
+                                       [model](const Tensor& tokens) { return model->continue_sequence(tokens); });
+}
 
 std::vector<ProblemKind> text_problems() {
   return {kind("char-rnn", "an LSTM that guesses the next character of a text", {}),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <joist/tools/lab/problem.h>
+#include <joist/tools/training/model.h>
 
 #include <functional>
 
@@ -17,6 +18,12 @@ std::vector<ProblemKind> quadratic_problems();
 std::vector<ProblemKind> network_problems();
 std::vector<ProblemKind> text_problems();
 std::vector<ProblemKind> vae_problems();
+std::vector<ProblemKind> model_problems();
+
+/// Guessing the next character of a text: `make` gives the model for as many different characters. Throws DataError.
+std::unique_ptr<Problem> text_problem(const std::string& text, std::int64_t length, std::int64_t batch,
+                                      std::uint64_t seed,
+                                      const std::function<std::shared_ptr<Model>(std::int64_t vocabulary)>& make);
 
 /// The settings of an Options struct with `OptionTable table(const Choice&)`.
 template <class Options>

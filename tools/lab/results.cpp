@@ -30,9 +30,9 @@ struct Runs {
   std::int64_t diverged = 0;
 };
 
-Runs read(const Contestant& one) {
+Runs read(const std::vector<Outcome>& outcomes) {
   Runs runs;
-  for (const Outcome& outcome : one.outcomes) {
+  for (const Outcome& outcome : outcomes) {
     runs.results.push_back(Json::parse(outcome.result));
     runs.timings.push_back(Json::parse(outcome.timing));
     const bool diverged = runs.results.back().at("diverged");
@@ -116,7 +116,10 @@ Json comparison_json(const Comparison& c, const std::string& a, const std::strin
   using enum Comparison::Verdict;
   Json json{{"a", a}, {"b", b}, {"pairs", c.pairs}, {"difference", number(c.difference)}};
   if (c.interval) json["interval"] = {c.interval->low, c.interval->high};
+  json["t_test"] = c.t_test;
   json["sign_test"] = c.sign_test;
+  json["p"] = c.p();
+  json["among"] = c.among;
   json["verdict"] = c.verdict == lower    ? "lower"
                     : c.verdict == higher ? "higher"
                     : c.verdict == none   ? "no detectable difference"
@@ -125,10 +128,21 @@ Json comparison_json(const Comparison& c, const std::string& a, const std::strin
   return json;
 }
 
+// The best one beside each; that it is the best was seen in the same runs, so all pairs count.
+std::vector<Comparison> compared_with(std::size_t best, const std::vector<Runs>& all) {
+  std::vector<Comparison> compared;
+  for (const Runs& one : all) compared.push_back(compare_pairs(all[best].finals, one.finals));
+  std::vector<Comparison*> others;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (i != best) others.push_back(&compared[i]);
+  correct(others, static_cast<std::int64_t>(all.size() * (all.size() - 1) / 2));
+  return compared;
+}
+
 Json problem_json(const Spec& spec, const Contest& contest, std::vector<std::vector<std::optional<double>>>& costs) {
   const std::unique_ptr<Problem> problem = make_problem(contest.problem, 1);
   std::vector<Runs> all;
-  for (const Contestant& one : contest.contestants) all.push_back(read(one));
+  for (const Contestant& one : contest.contestants) all.push_back(read(one.outcomes));
   const std::size_t best = best_of(all);
   const double target = target_of(spec, all, best);
   Json json{{"name", contest.problem.name},   {"label", contest.problem.label},
@@ -136,6 +150,7 @@ Json problem_json(const Spec& spec, const Contest& contest, std::vector<std::vec
             {"budget", contest.budget},       {"lowest", problem->lowest() ? Json(*problem->lowest()) : Json()},
             {"target", number(target)},       {"parameters", all[0].results[0].at("parameters")},
             {"batches", problem->batches()},  {"batch_size", problem->batch_size()}};
+  if (problem->score() != "accuracy") json["score"] = problem->score();
   if (const Json surface = surface_json(contest.problem); !surface.is_null()) json["surface"] = surface;
   Json list = Json::array(), comparisons = Json::array();
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -167,10 +182,11 @@ Json problem_json(const Spec& spec, const Contest& contest, std::vector<std::vec
       entry["runs"].push_back(run);
     }
     list.push_back(std::move(entry));
-    if (i != best)
-      comparisons.push_back(
-          comparison_json(compare_pairs(all[best].finals, all[i].finals), spec.optimizers[best].label, label));
   }
+  const std::vector<Comparison> compared = compared_with(best, all);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (i != best)
+      comparisons.push_back(comparison_json(compared[i], spec.optimizers[best].label, spec.optimizers[i].label));
   json["best"] = spec.optimizers[best].label;
   json["optimizers"] = list;
   json["comparisons"] = comparisons;
@@ -200,6 +216,12 @@ std::string results_json(const Spec& spec, const std::vector<Contest>& contests)
   for (const Json& problem : json["problems"])
     for (const Json& comparison : problem["comparisons"])
       reading.push_back(problem["label"].get<std::string>() + ": " + comparison["words"].get<std::string>() + ".");
+  for (const Json& problem : json["problems"])
+    for (const Json& one : problem["optimizers"])
+      if (one.contains("tuning") && one["tuning"]["at_the_edge"].get<bool>())
+        reading.push_back(problem["label"].get<std::string>() + ": the best rate of " +
+                          one["label"].get<std::string>() + " (" + one["tuning"]["rate"].dump() +
+                          ") lies at the edge of what was tried; a wider range may find a better one.");
   json["reading"] = reading;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -210,37 +232,60 @@ std::string timings_json(const Spec& spec, const std::vector<Contest>& contests)
   for (const Contest& contest : contests) {
     Json entry{{"label", contest.problem.label}, {"optimizers", Json::array()}};
     std::vector<Runs> all;
-    double seconds = infinite;
-    for (const Contestant& one : contest.contestants) {
-      all.push_back(read(one));
-      double total = 0;
-      for (const Trial& trial : one.trials) total += trial.seconds;
-      if (one.tuned) seconds = std::min(seconds, total);
-    }
+    const double seconds = equal_seconds(contest);
+    for (const Contestant& one : contest.contestants) all.push_back(read(one.outcomes));
     const double target = target_of(spec, all, best_of(all));
     for (std::size_t i = 0; i < all.size(); ++i) {
-      Json own{{"label", spec.optimizers[i].label}, {"seconds", Json::array()}};
+      Json own{{"label", spec.optimizers[i].label}, {"seconds", Json::array()}, {"points", Json::array()}};
       double budget = 0;
       for (const Json& timing : all[i].timings) {
         own["seconds"].push_back(timing.at("seconds"));
+        own["points"].push_back(timing.at("points"));
         budget = std::max(budget, timing.at("seconds").get<double>());
       }
       const auto reached = costs_of(all[i], target, true);
       const TimeToTarget time = time_to_target(reached, budget);
       own["seconds_to_target"] = time_json(time);
       costs[i].push_back(time.median);
-      if (contest.contestants[i].tuned && std::isfinite(seconds)) {
-        const auto found = best_within(contest.contestants[i].trials, seconds);
-        own["tuned_within_seconds"] = {{"seconds", seconds},
-                                       {"rate", found ? Json(found->rate) : Json()},
-                                       {"result", found ? Json(found->result) : Json()}};
+      const Contestant& one = contest.contestants[i];
+      if (one.tuned && std::isfinite(seconds)) {
+        const auto found = best_within(one.trials, seconds);
+        Json tuned{{"seconds", seconds},
+                   {"rate", found ? Json(found->rate) : Json()},
+                   {"result", found ? Json(found->result) : Json()}};
+        if (one.by_seconds == one.optimizer)
+          tuned["final"] = summary(all[i].finals);
+        else if (!one.seconds_outcomes.empty())
+          tuned["final"] = summary(read(one.seconds_outcomes).finals);
+        own["tuned_within_seconds"] = tuned;
       }
       entry["optimizers"].push_back(std::move(own));
     }
     json["problems"].push_back(std::move(entry));
   }
   json["profile"] = profile_json(spec, costs);
-  return json.dump(1) + "\n";
+  return json.dump() + "\n";
+}
+
+std::string curves_csv(const std::string& results) {
+  const auto cell = [](const Json& value) {
+    if (!value.is_string()) return value.is_null() ? std::string() : value.dump();
+    std::string text = "\"";
+    for (const char c : value.get<std::string>()) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return text + "\"";
+  };
+  std::string csv = "problem,optimizer,seed,gradients,train,test,accuracy,rate\n";
+  const Json json = Json::parse(results);
+  for (const Json& problem : json.at("problems"))
+    for (const Json& one : problem.at("optimizers"))
+      for (const Json& run : one.at("runs"))
+        for (std::size_t k = 0; k < run.at("evaluations").size(); ++k) {
+          csv += cell(problem.at("label")) + "," + cell(one.at("label")) + "," + cell(run.at("seed"));
+          for (const char* key : {"evaluations", "train", "test", "accuracy", "rate"})
+            csv += "," + (run.contains(key) ? cell(run[key][k]) : "");
+          csv += "\n";
+        }
+  return csv;
 }
 
 }  // namespace joist::lab

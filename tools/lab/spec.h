@@ -13,9 +13,11 @@ struct Spec {
   std::string title = "Optimizers compared";
   std::vector<Choice> problems{}, optimizers{};
   std::int64_t seeds = 5;
+  std::int64_t first_seed = 1;
   std::int64_t budget = 0;             ///< gradients per run; 0: by the problem
   std::int64_t tune = 0;               ///< learning rates tried per optimizer and problem; 0: none
   std::int64_t tune_budget = 0;        ///< gradients per trial; 0: as budget
+  bool tune_seconds = false;           ///< also run with the rates that are found within equal seconds
   double tune_low = 0, tune_high = 0;  ///< range of rates; 0: a thousandth to a thousand times the default
   std::int64_t points = 20;
   std::int64_t instruments = 0;
@@ -39,7 +41,10 @@ template <class S, class Visit>
 void visit_spec(S& s, Visit&& visit) {
   const OptionRange count{.low = 0, .high = 1e12, .with_high = true};
   visit(SpecInfo{"title", "TEXT", "heading of the report", {}}, s.title);
-  visit(SpecInfo{"seeds", "N", "runs of each optimizer, with seeds 1 … N", {.low = 1, .high = 100000}}, s.seeds);
+  visit(SpecInfo{"seeds", "N", "runs of each optimizer, each with a seed of its own", {.low = 1, .high = 100000}},
+        s.seeds);
+  visit(SpecInfo{"first-seed", "N", "the seeds are N, N + 1, …; others show what was luck", {.low = 1, .high = 1e9}},
+        s.first_seed);
   visit(
       SpecInfo{"budget", "N", "gradients per run; 0: 300 for surfaces, 3 epochs (at least 300) for the others", count},
       s.budget);
@@ -50,6 +55,11 @@ void visit_spec(S& s, Visit&& visit) {
                  {.low = 0, .high = 1000}},
         s.tune);
   visit(SpecInfo{"tune-budget", "N", "gradients per trial; 0: as budget", count}, s.tune_budget);
+  visit(SpecInfo{"tune-seconds",
+                 "",
+                 "also run with the rates that tuning finds where all have as many seconds as the quickest",
+                 {}},
+        s.tune_seconds);
   visit(SpecInfo{"tune-low", "R", "lowest rate tried; 0: a thousandth of the optimizer's default", not_negative},
         s.tune_low);
   visit(SpecInfo{"tune-high", "R", "highest rate tried; 0: a thousand times the default", not_negative}, s.tune_high);

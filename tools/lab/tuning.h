@@ -13,9 +13,9 @@ struct Trial {
   double seconds = 0;
 };
 
-/// Rates to try next: first half of the trials evenly (in the logarithm) from low to high, then two at a time around
-/// the best so far, each pair at half the distance of the one before. Empty when `all` trials are made. Trials that lie
-/// in `made` are not repeated.
+/// Rates to try next: first half of the trials evenly (in the logarithm) between low and high, the middle first, then
+/// two at a time around the best so far, each pair at half the distance of the one before. Empty when `all` trials are
+/// made. Trials that lie in `made` are not repeated.
 std::vector<double> next_rates(const std::vector<Trial>& made, std::int64_t all, double low, double high);
 
 /// The lowest result; of equals the smaller rate. None where all diverged.

@@ -143,6 +143,8 @@ Outcome RunStore::read(const Job& job) const {
 void RunStore::write(const Job& job, const Outcome& outcome) const {
   store_file(path(job, ".time.json"), outcome.timing);  // first: where the result stands, the time does too
   store_file(path(job, ".json"), outcome.result);
+  std::error_code none;
+  std::filesystem::remove(snapshot(job), none);
 }
 
 int run_jobs(const std::vector<Job>& jobs, const RunStore& store, const WorkerOptions& options) {
@@ -209,13 +211,16 @@ int run_jobs(const std::vector<Job>& jobs, const RunStore& store, const WorkerOp
 
 int work(const std::string& folder, std::int64_t threads) {
   ::signal(SIGINT, SIG_IGN);  // Ctrl-C goes to the whole group; the parent decides
+  // What a model or a data set prints is not an answer; the program that started this one has printed it already.
+  const int answers = ::fcntl(1, F_DUPFD_CLOEXEC, 3), nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (answers < 0 || nowhere < 0 || ::dup2(nowhere, 1) < 0) return static_cast<int>(Exit::environment);
   set_threads(static_cast<int>(threads));
   const RunStore store(folder);
   for (std::string line; std::getline(std::cin, line);) {
     Json answer{{"done", true}};
     try {
       const Job job = Job::parse(line);
-      store.write(job, run_job(job));
+      store.write(job, run_job(job, store.snapshot(job)));
     } catch (const Error& error) {
       answer = {{"done", false},
                 {"code", static_cast<int>(error.exit_code())},
@@ -227,7 +232,12 @@ int work(const std::string& folder, std::int64_t threads) {
     } catch (const std::exception& error) {
       answer = {{"done", false}, {"code", 70}, {"what", error.what()}};
     }
-    std::cout << answer.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    const std::string text = answer.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    for (std::size_t sent = 0; sent < text.size();) {
+      const ssize_t n = ::write(answers, text.data() + sent, text.size() - sent);
+      if (n < 0 && errno != EINTR) return static_cast<int>(Exit::environment);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+    }
     if (!answer["done"].get<bool>()) break;
   }
   return 0;

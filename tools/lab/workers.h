@@ -17,6 +17,8 @@ class RunStore {
   /// An empty result where the run is not there yet, or its file is not of this job.
   Outcome read(const Job& job) const;
   void write(const Job& job, const Outcome& outcome) const;
+  /// Where a run under way keeps its state.
+  std::string snapshot(const Job& job) const { return path(job, ".part"); }
   const std::string& folder() const noexcept { return folder_; }
 
  private:

@@ -95,7 +95,8 @@ std::vector<std::size_t> chosen(const Dataset& dataset, std::size_t wanted) {
   return all;
 }
 
-void add_example(Page& page, const Dataset& dataset, const Sample& sample) {
+void add_example(std::vector<std::pair<Picture, std::string>>& shown, Page& page, const Dataset& dataset,
+                 const Sample& sample) {
   try {
     const Picture picture = decode(sample.path, {.at_least = 480});
     const double scale = sample.width > 0 ? static_cast<double>(picture.width) / sample.width : 1;
@@ -106,11 +107,45 @@ void add_example(Page& page, const Dataset& dataset, const Sample& sample) {
                        .label = dataset.categories[static_cast<std::size_t>(annotation.category)],
                        .category = annotation.category});
     }
-    page.picture(draw_boxes(picture, boxes),
-                 fmt::format("{}: {} boxes", sample.name.empty() ? sample.path : sample.name, boxes.size()));
+    shown.emplace_back(draw_boxes(picture, boxes),
+                       fmt::format("{}: {} boxes", sample.name.empty() ? sample.path : sample.name, boxes.size()));
   } catch (const DataError&) {
     page.paragraph(sample.path + " cannot be decoded");
   }
+}
+
+/// What a person who trains on this set for the first time should know.
+std::vector<std::string> advice(const DatasetStatistics& numbers, int size) {
+  std::vector<std::string> lines;
+  constexpr std::int64_t few_boxes = 50, few_pictures = 100;
+  std::string rare, unused;
+  const auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
+  for (const auto& one : numbers.categories) {
+    if (one.boxes == 0) {
+      add(unused, one.name);
+    } else if (one.boxes < few_boxes) {
+      add(rare, fmt::format("{} ({})", one.name, one.boxes));
+    }
+  }
+  if (numbers.pictures < few_pictures)
+    lines.push_back(fmt::format("{} pictures are few: begin with pretrained weights (--from) and --augment small.",
+                                numbers.pictures));
+  if (!rare.empty())
+    lines.push_back(
+        fmt::format("Fewer than {} boxes: {}. Expect little of these classes, and numbers about them that mean "
+                    "little; more pictures of them help most. --balance shows them more often.",
+                    few_boxes, rare));
+  if (!unused.empty()) lines.push_back(fmt::format("Without any box: {}.", unused));
+  const std::int64_t tiny = numbers.by_side[0] + numbers.by_side[1];  // below 8 pixels
+  if (tiny * 10 >= numbers.boxes && tiny > 0)
+    lines.push_back(
+        fmt::format("{} of {} boxes are smaller than 8 pixels at {}×{} and hard to learn: a larger --size, or "
+                    "--tile, which cuts pictures into parts.",
+                    tiny, numbers.boxes, size, size));
+  if (numbers.empty_pictures == 0 && numbers.pictures > 0)
+    lines.emplace_back(
+        "Every picture has a box. Some pictures without objects, of the same cameras, make false alarms rarer.");
+  return lines;
 }
 
 }  // namespace
@@ -183,11 +218,18 @@ std::string dataset_page(const Dataset& dataset, int size, int examples) {
   Page page("Data set " + dataset.source);
   page.paragraph(fmt::format("{}; {} pictures ({} without boxes), {} boxes, {} classes.", dataset.format,
                              numbers.pictures, numbers.empty_pictures, numbers.boxes, numbers.categories.size()));
+  if (const std::vector<std::string> lines = advice(numbers, size); !lines.empty()) {
+    page.heading("What to know before training");
+    for (const std::string& line : lines) page.paragraph(line);
+  }
   page.heading("Classes");
   std::vector<std::vector<std::string>> rows = {{"class", "boxes", "share", "pictures", "median size, pixels"}};
-  for (const auto& one : numbers.categories)
-    rows.push_back({one.name, std::to_string(one.boxes), share(one.boxes), std::to_string(one.pictures),
-                    fmt::format("{:.0f} × {:.0f}", one.median_width, one.median_height)});
+  std::vector<DatasetStatistics::Category> classes = numbers.categories;
+  std::stable_sort(classes.begin(), classes.end(), [](const auto& a, const auto& b) { return a.boxes > b.boxes; });
+  for (const auto& one : classes)
+    if (one.boxes > 0)
+      rows.push_back({one.name, std::to_string(one.boxes), share(one.boxes), std::to_string(one.pictures),
+                      fmt::format("{:.0f} × {:.0f}", one.median_width, one.median_height)});
   page.table(rows);
   page.heading("Box sizes");
   page.paragraph(
@@ -203,8 +245,10 @@ std::string dataset_page(const Dataset& dataset, int size, int examples) {
   page.heading("Where the boxes lie");
   page.picture(heat_map(numbers.centres), "centres of the boxes, pictures scaled to one size; dark for many");
   page.heading("Pictures");
+  std::vector<std::pair<Picture, std::string>> shown;
   for (const std::size_t i : chosen(dataset, static_cast<std::size_t>(std::max(0, examples))))
-    add_example(page, dataset, dataset.samples[i]);
+    add_example(shown, page, dataset, dataset.samples[i]);
+  page.gallery(shown, 480);
   return page.html();
 }
 

@@ -9,7 +9,7 @@ namespace joist {
 namespace {
 
 void draw_frame(cairo_t* context, const DrawnBox& item, double line) {
-  drawing::colour(context, class_colour(item.category), item.dashed ? 0.9 : 1);
+  drawing::colour(context, item.colour.value_or(class_colour(item.category)), item.dashed ? 0.9 : 1);
   cairo_set_line_width(context, item.dashed ? line * 0.7 : line);
   const std::array<double, 2> dashes{line * 3, line * 2};
   cairo_set_dash(context, dashes.data(), item.dashed ? 2 : 0, 0);
@@ -23,7 +23,7 @@ void draw_label(cairo_t* context, const DrawnBox& item, double pixels, const Pic
   const auto [width, height] = drawing::extent(words.get());
   const double x = std::clamp(item.box.x, 0.0, std::max(picture.width - width - 4.0, 0.0));
   const double y = item.box.y >= height ? item.box.y - height : std::max(item.box.y, 0.0);
-  const std::uint32_t plate = class_colour(item.category);
+  const std::uint32_t plate = item.colour.value_or(class_colour(item.category));
   drawing::colour(context, plate);
   cairo_rectangle(context, x, y, width + 4, height);
   cairo_fill(context);

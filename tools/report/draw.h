@@ -5,6 +5,7 @@
 #include <joist/data/picture.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace joist {
 struct DrawnBox {
   Box box{};
   std::string label{};
-  int category = 0;     ///< decides the colour
-  bool dashed = false;  ///< the truth, beside predictions
+  int category = 0;                       ///< decides the colour
+  bool dashed = false;                    ///< the truth, beside predictions
+  std::optional<std::uint32_t> colour{};  ///< 0xRRGGBB, in place of the class's
 };
 
 /// A colour per class, far apart from its neighbours: 0xRRGGBB.

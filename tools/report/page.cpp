@@ -1,6 +1,10 @@
 #include <joist/data/encode.h>
 #include <joist/tools/report/page.h>
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 namespace joist {
 namespace {
 
@@ -34,6 +38,9 @@ th, td { padding: .25em .9em .25em 0; text-align: left; border-bottom: 1px solid
 figure { margin: 1em 0; }
 figure img { max-width: 100%; }
 figcaption { color: #606060; }
+.wide { overflow-x: auto; }
+.shaded td { text-align: right; padding: .25em .7em; border: 1px solid #eee; }
+.shaded th { padding: .25em .7em; font-weight: normal; border: 0; }
 pre { background: #f6f6f6; padding: .8em; overflow-x: auto; }
 )";
 
@@ -99,6 +106,39 @@ Page& Page::plots(const std::vector<Plot>& plots) {
 Page& Page::picture(const Picture& picture, const std::string& caption) {
   body_ += "<figure><img alt=\"" + escaped(caption) + "\" src=\"data:image/jpeg;base64," +
            base64(encode_jpeg(picture, 85)) + "\"><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
+  return *this;
+}
+
+Page& Page::shaded_table(const std::vector<std::vector<std::string>>& headed, const std::vector<double>& shares) {
+  body_ += "<div class=\"wide\"><table class=\"shaded\">\n";
+  const std::size_t columns = headed.empty() ? 0 : headed.front().size() - 1;
+  for (std::size_t row = 0; row < headed.size(); ++row) {
+    body_ += "<tr>";
+    for (std::size_t column = 0; column < headed[row].size(); ++column) {
+      const bool head = row == 0 || column == 0;
+      std::string style;
+      if (!head) {
+        const double share = std::clamp(shares[(row - 1) * columns + column - 1], 0.0, 1.0);
+        style = fmt::format(" style=\"background:rgba(30,90,170,{:.3f});color:{}\"", share * 0.9,
+                            share > 0.5 ? "#fff" : "#202020");
+      }
+      const char* tag = head ? "th" : "td";
+      body_ += fmt::format("<{}{}>{}</{}>", tag, style, escaped(headed[row][column]), tag);
+    }
+    body_ += "</tr>\n";
+  }
+  body_ += "</table></div>\n";
+  return *this;
+}
+
+Page& Page::gallery(const std::vector<std::pair<Picture, std::string>>& pictures, int width) {
+  body_ += "<div class=\"row\">\n";
+  for (const auto& [image, caption] : pictures) {
+    body_ += fmt::format("<div style=\"width:{}px\">", width);
+    picture(image, caption);
+    body_ += "</div>\n";
+  }
+  body_ += "</div>\n";
   return *this;
 }
 

@@ -5,6 +5,7 @@
 #include <joist/tools/report/plot.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace joist {
@@ -24,10 +25,15 @@ class Page {
   Page& preformatted(const std::string& text);
   /// The first row is the header. Cells are text.
   Page& table(const std::vector<std::vector<std::string>>& rows);
+  /// Counts as a table whose cells are the darker the larger their share of their column is; the first row and column
+  /// are headers.
+  Page& shaded_table(const std::vector<std::vector<std::string>>& headed, const std::vector<double>& shares);
   /// Side by side where the window is wide enough.
   Page& plots(const std::vector<Plot>& plots);
   /// A JPEG inside the page, with a caption.
   Page& picture(const Picture& picture, const std::string& caption);
+  /// Such pictures side by side, each `width` pixels wide on the page.
+  Page& gallery(const std::vector<std::pair<Picture, std::string>>& pictures, int width);
 
   /// The whole page, UTF-8.
   std::string html() const;

@@ -102,6 +102,7 @@ std::string training_report(const TrainingReport& run) {
   Page page(run.title);
   if (!run.summary.empty()) page.paragraph(run.summary);
   if (!run.metrics_json.empty()) add_metrics(page, run.metrics_json);
+  if (run.evaluation) run.evaluation(page);
   const std::vector<Plot> plots = curves(table_of(run.log_csv));
   if (!plots.empty()) page.heading("Course").plots(plots);
   if (!run.examples.empty()) {

@@ -4,6 +4,7 @@
 #include <joist/data/picture.h>
 #include <joist/tools/report/page.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct TrainingReport {
     std::string caption{};
   };
   std::vector<Example> examples{};
+  std::function<void(Page&)> evaluation{};  ///< more about the result, after its numbers
 };
 
 /// A self-contained HTML page. Columns that the log lacks are left out.

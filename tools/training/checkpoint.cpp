@@ -126,7 +126,7 @@ std::optional<TileOptions> tiles_of(const ModelDescription& description) {
   return TileOptions{.size = static_cast<int>(description.tile), .overlap = static_cast<int>(description.tile_overlap)};
 }
 
-void store_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+Archive archive_of(const Checkpoint& checkpoint) {
   Archive archive;
   archive.attributes["format"] = format_name;
   archive.attributes["format_version"] = std::to_string(format_version);
@@ -134,12 +134,18 @@ void store_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   add(archive, model_prefix, checkpoint.model);
   add(archive, average_prefix, checkpoint.average);
   if (checkpoint.training) add(archive, *checkpoint.training);
-  store_file(path, hdf5_image(archive));
+  return archive;
+}
+
+void store_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+  store_file(path, hdf5_image(archive_of(checkpoint)));
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
-  const std::string where = path.string();
-  const Archive archive = read_hdf5(path);
+  return checkpoint_from(read_hdf5(path), path.string());
+}
+
+Checkpoint checkpoint_from(const Archive& archive, const std::string& where) {
   require_checkpoint(archive, where);
   try {
     Checkpoint checkpoint;

@@ -4,6 +4,7 @@
 // Arrays are named "model/<field>", "average/<field>" and "optimizer/<buffer>.<field>"; the rest are text attributes.
 #pragma once
 
+#include <joist/core/formats/archive.h>
 #include <joist/data/tile.h>
 #include <joist/optim/optimizer.h>
 #include <joist/tools/training/log.h>
@@ -67,6 +68,11 @@ struct Checkpoint {
 void store_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 /// Throws DataError for a file that is damaged, not a checkpoint, or of a newer format.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+/// What such a file holds: arrays and text.
+Archive archive_of(const Checkpoint& checkpoint);
+/// Throws DataError as read_checkpoint() does. `where` names the source.
+Checkpoint checkpoint_from(const Archive& archive, const std::string& where);
 
 /// Copies arrays into the fields of the same name. Throws DataError that lists every missing, unexpected and mis-shaped
 /// name; nothing is written then. `where` names the file.

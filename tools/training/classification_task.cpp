@@ -33,7 +33,8 @@ void set_normalization(ModelDescription& description, const PictureSet& set) {
 
 class ClassificationTask final : public TrainingTask {
  public:
-  ClassificationTask(ClassificationData data, const TrainOptions& options, const ModelEntry& entry)
+  ClassificationTask(ClassificationData data, const TrainOptions& options, const ModelEntry& entry,
+                     const BatchPart& part)
       : options_(options), digest_(digest_of(data)), paths_(data.train.set.paths), val_(std::move(data.val)) {
     description_ = {.model = entry.name,
                     .task = TaskKind::classify,
@@ -47,6 +48,7 @@ class ClassificationTask final : public TrainingTask {
 
     LoaderOptions loading = classifier_loading(description_, options.batch, static_cast<int>(options.loader_threads));
     loading.seed = static_cast<std::uint64_t>(options.seed);
+    loading.part = part;
     CropOptions crop = classifier_cropping(description_);
     crop.flip_horizontal = static_cast<float>(std::max(options.flip, 0.0));
     std::optional<PipelineOptions> list;
@@ -68,17 +70,29 @@ class ClassificationTask final : public TrainingTask {
   }
 
   BatchLoss next() override {
-    batch_ = loader_->next();
-    if (!batch_) {
-      loader_->start(++epoch_);
-      batch_ = loader_->next();
-    }
+    load();
     return repeat();
   }
 
   BatchLoss repeat() override {
     return classification_batch_loss(*model_, batch_->pictures, batch_->labels,
                                      1.0 / static_cast<double>(accumulated_batches(options_)));
+  }
+
+  std::int64_t load() override {
+    batch_ = loader_->next();
+    if (!batch_) {
+      loader_->start(++epoch_);
+      batch_ = loader_->next();
+    }
+    return batch_->whole;
+  }
+  std::int64_t loaded() const override { return batch_->size(); }
+  PartLoss part_loss(std::int64_t first, std::int64_t last) override {
+    const bool all = first == 0 && last == batch_->size();
+    return classification_part_loss(*model_, all ? batch_->pictures : batch_->pictures.sliced(0, first, last),
+                                    all ? batch_->labels : batch_->labels.sliced(0, first, last),
+                                    1.0 / static_cast<double>(accumulated_batches(options_)));
   }
 
   std::string last_pictures() const override {
@@ -95,7 +109,24 @@ class ClassificationTask final : public TrainingTask {
       const Inference inference;
       return model_->classify(Tensor(pictures)).value();
     };
-    return evaluate_classifier(*val_, description_, forward, options_.batch, static_cast<int>(options_.loader_threads));
+    auto results =
+        classify_all(*val_, description_, forward, options_.batch, static_cast<int>(options_.loader_threads));
+    if (!results) return std::nullopt;
+    Evaluation evaluation = evaluation_of(*results);
+    if (!best_results_ || evaluation.values[0] > best_top1_) {
+      best_top1_ = evaluation.values[0];
+      best_results_ = std::move(results);
+    }
+    return evaluation;
+  }
+
+  std::optional<TaskReport> report(double best_value) override {
+    if (!val_) return std::nullopt;
+    if (!best_results_ || best_top1_ != best_value) {  // from before the run was gone on with
+      best_results_.reset();
+      if (!evaluate()) return std::nullopt;
+    }
+    return TaskReport{[this](Page& page) { add_classification_report(page, *best_results_); }, to_json(*best_results_)};
   }
 
   std::string data_digest() const override { return digest_; }
@@ -110,9 +141,33 @@ class ClassificationTask final : public TrainingTask {
   ModelDescription description_{};
   const PictureBatch* batch_ = nullptr;
   std::int64_t epoch_ = 0;
+  double best_top1_ = 0;
+  std::optional<ClassificationResults> best_results_{};  // with the best weights so far, for the report
 };
 
 }  // namespace
+
+Evaluation evaluation_of(const ClassificationResults& results) {
+  const std::size_t classes = results.classes.size();
+  std::vector<std::int64_t> truths(classes), hits(classes);
+  std::int64_t top1 = 0, top5 = 0;
+  for (const ClassificationResults::One& one : results.pictures) {
+    const auto label = static_cast<std::size_t>(one.label);
+    ++truths[label];
+    if (results.is_right(one)) ++hits[label], ++top1;
+    if (one.in_top5) ++top5;
+  }
+  const auto all = std::ssize(results.pictures);
+  const auto share = [](std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? -1.0 : static_cast<double>(part) / static_cast<double>(whole);
+  };
+  nlohmann::ordered_json json{{"top1", share(top1, all)}, {"top5", share(top5, all)}};
+  json["per_class"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < classes; ++i)
+    json["per_class"].push_back(
+        {{"name", results.classes[i]}, {"top1", share(hits[i], truths[i])}, {"truths", truths[i]}});
+  return Evaluation{.values = {share(top1, all), share(top5, all)}, .json = json.dump()};
+}
 
 LoaderOptions classifier_loading(const ModelDescription& description, std::int64_t batch, int threads) {
   return {.batch = static_cast<int>(batch), .size = static_cast<int>(description.size), .threads = threads};
@@ -148,13 +203,18 @@ BatchLoss classification_batch_loss(const Model& model, const Array& pictures, c
   return {.loss = weight == 1 ? loss : loss * weight, .parts = {loss.item()}};
 }
 
-std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
-                                              const ClassifyForward& forward, std::int64_t batch, int threads) {
+PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
+  const Tensor loss = sum(cross_entropy(model.classify(Tensor(pictures)), labels));
+  return {.sum = loss, .count = static_cast<double>(pictures.shape(0)), .weight = weight, .parts = {loss.item()}};
+}
+
+std::optional<ClassificationResults> classify_all(const ClassifiedPictures& pictures,
+                                                  const ModelDescription& description, const ClassifyForward& forward,
+                                                  std::int64_t batch, int threads) {
   PictureLoader loader(fitted(pictures.set, description, pictures.source),
                        in_order(classifier_loading(description, batch, threads)), classifier_cropping(description));
   const std::size_t classes = description.classes.size();
-  std::vector<std::int64_t> truths(classes), hits(classes);
-  std::int64_t all = 0, top1 = 0, top5 = 0;
+  ClassificationResults results{.classes = description.classes, .paths = pictures.set.paths};
   loader.start(0);
   while (const PictureBatch* one = loader.next()) {
     if (interrupted() != 0) return std::nullopt;
@@ -168,28 +228,37 @@ std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures
     for (std::size_t row = 0; row < labels.size(); ++row) {
       const auto label = static_cast<std::size_t>(labels[row]);
       const float* scores = values.data() + row * classes;
-      std::size_t better = 0;  // NaN is never better and never right
-      for (std::size_t i = 0; i < classes; ++i) better += i != label && !(scores[i] < scores[label]);
-      ++all;
-      ++truths[label];
-      if (better == 0) ++hits[label], ++top1;
-      if (better < 5) ++top5;
+      std::size_t better = 0, best = label == 0 && classes > 1 ? 1 : 0;  // NaN is never better and never right
+      for (std::size_t i = 0; i < classes; ++i) {
+        better += i != label && !(scores[i] < scores[label]);
+        if (i != label && (best == label || !(scores[i] < scores[best]))) best = i;
+      }
+      if (better == 0) best = label;
+      double sum = 0;
+      for (std::size_t i = 0; i < classes; ++i)
+        sum += std::exp(static_cast<double>(scores[i]) - static_cast<double>(scores[best]));
+      results.pictures.push_back(
+          {.picture = one->samples[row],
+           .label = labels[row],
+           .predicted = static_cast<std::int64_t>(best),
+           .in_top5 = better < 5,
+           .sure = 1 / sum,
+           .truth = std::exp(static_cast<double>(scores[label]) - static_cast<double>(scores[best])) / sum});
     }
   }
-  const auto share = [](std::int64_t part, std::int64_t whole) {
-    return whole == 0 ? -1.0 : static_cast<double>(part) / static_cast<double>(whole);
-  };
-  nlohmann::ordered_json json{{"top1", share(top1, all)}, {"top5", share(top5, all)}};
-  json["per_class"] = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < classes; ++i)
-    json["per_class"].push_back(
-        {{"name", description.classes[i]}, {"top1", share(hits[i], truths[i])}, {"truths", truths[i]}});
-  return Evaluation{.values = {share(top1, all), share(top5, all)}, .json = json.dump()};
+  return results;
+}
+
+std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
+                                              const ClassifyForward& forward, std::int64_t batch, int threads) {
+  const auto results = classify_all(pictures, description, forward, batch, threads);
+  if (!results) return std::nullopt;
+  return evaluation_of(*results);
 }
 
 std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
-                                                  const ModelEntry& entry) {
-  return std::make_unique<ClassificationTask>(std::move(data), options, entry);
+                                                  const ModelEntry& entry, const BatchPart& part) {
+  return std::make_unique<ClassificationTask>(std::move(data), options, entry, part);
 }
 
 }  // namespace joist

@@ -1,6 +1,7 @@
 // Learning to classify pictures.
 #pragma once
 
+#include <joist/tools/report/classification_report.h>
 #include <joist/tools/training/task.h>
 #include <joist/tools/training/training_data.h>
 
@@ -10,12 +11,15 @@
 
 namespace joist {
 
-/// `options` are resolved (see resolve()).
+/// `options` are resolved (see resolve()); `part`: what this rank sees of each batch.
 std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
-                                                  const ModelEntry& entry);
+                                                  const ModelEntry& entry, const BatchPart& part = {});
 
 /// Mean cross entropy of a batch, times `weight` for backward: 1 / batches of a step. Parts: loss.
 BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
+
+/// The same of a part of a batch: nothing is divided yet.
+PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
 
 /// Pictures [batch, channel, height, width], normalized -> logits [batch, class].
 using ClassifyForward = std::function<Array(const Array& pictures)>;
@@ -27,7 +31,15 @@ CropOptions classifier_cropping(const ModelDescription& description);
 /// done or pictures in memory have another size than the model's.
 PictureSet fitted(PictureSet set, const ModelDescription& description, const std::string& where);
 
-/// top1, top5 and the share found per class. Nothing when a signal came.
+/// What the model says of each picture. Nothing when a signal came.
+std::optional<ClassificationResults> classify_all(const ClassifiedPictures& pictures,
+                                                  const ModelDescription& description, const ClassifyForward& forward,
+                                                  std::int64_t batch, int threads);
+
+/// top1, top5 and the share found per class.
+Evaluation evaluation_of(const ClassificationResults& results);
+
+/// The same of a model. Nothing when a signal came.
 std::optional<Evaluation> evaluate_classifier(const ClassifiedPictures& pictures, const ModelDescription& description,
                                               const ClassifyForward& forward, std::int64_t batch, int threads);
 

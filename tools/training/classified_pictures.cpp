@@ -1,4 +1,5 @@
 #include <joist/core/error.h>
+#include <joist/data/classified.h>
 #include <joist/data/files.h>
 #include <joist/data/idx.h>
 #include <joist/tools/training/training_data.h>
@@ -61,11 +62,42 @@ ClassifiedPictures read_idx_pictures(const std::string& path, bool training) {
   return pictures;
 }
 
+ClassifiedPictures read_cifar_pictures(const std::string& path, bool training) {
+  CifarSet cifar = read_cifar(path, training);
+  ClassifiedPictures pictures{.classes = std::move(cifar.classes), .source = path};
+  pictures.set = {
+      .labels = std::move(cifar.labels), .pixels = std::move(cifar.pixels), .height = 32, .width = 32, .channels = 3};
+  return pictures;
+}
+
+/// The list of a part: the file itself, or in a folder train.csv, val.csv, … or the only such file. Empty: none.
+fs::path list_of(const fs::path& path, bool training) {
+  if (is_classification_csv(path.string())) return path;
+  if (!fs::is_directory(path)) return {};
+  for (const char* name :
+       training ? std::vector<const char*>{"train.csv"} : std::vector<const char*>{"val.csv", "valid.csv", "test.csv"})
+    if (is_classification_csv((path / name).string())) return path / name;
+  std::vector<fs::path> lists;
+  for (const auto& entry : fs::directory_iterator(path))
+    if (is_classification_csv(entry.path().string())) lists.push_back(entry.path());
+  return lists.size() == 1 ? lists[0] : fs::path();
+}
+
+ClassifiedPictures read_listed_pictures(const fs::path& file, bool training, const std::vector<std::string>& classes) {
+  ClassifiedList list = read_classification_csv(file.string(), training ? "train" : "val", classes);
+  ClassifiedPictures pictures{.classes = std::move(list.classes), .source = utf8(file)};
+  pictures.set.paths = std::move(list.paths);
+  pictures.set.labels = std::move(list.labels);
+  pictures.set.channels = 3;
+  return pictures;
+}
+
 }  // namespace
 
 bool is_classification_data(const std::string& path) {
+  if (!list_of(path, true).empty()) return true;
   if (!fs::is_directory(path)) return false;
-  if (has_idx(path, "train") || has_idx(path, "t10k")) return true;
+  if (has_idx(path, "train") || has_idx(path, "t10k") || is_cifar(path)) return true;
   for (const auto& entry : fs::directory_iterator(path))  // annotation files mean boxes
     if (const std::string kind = entry.path().extension().string(); kind == ".json" || kind == ".csv" || kind == ".xml")
       return false;
@@ -79,16 +111,28 @@ bool is_classification_data(const std::string& path) {
 }
 
 bool has_own_validation(const std::string& path) {
+  if (is_cifar(path)) return true;
+  if (const fs::path list = list_of(path, false); !list.empty())
+    return list != list_of(path, true) || has_parts(list.string());
   return has_idx(path, "t10k") || (fs::is_directory(path) && part_of(path, false) != fs::path(path));
 }
 
 ClassifiedPictures read_classified_pictures(const std::string& path, bool training,
                                             const std::vector<std::string>& classes) {
+  if (const fs::path list = list_of(path, training); !list.empty())
+    return read_listed_pictures(list, training, classes);
   if (!fs::is_directory(path))
-    throw DataError(
-        {.where = path,
-         .what = "no such folder",
-         .expected = "a folder with IDX files (train-images-idx3-ubyte.gz, …) or with one folder per class"});
+    throw DataError({.where = path,
+                     .what = "no such folder",
+                     .expected = "a folder with IDX or CIFAR files or with one folder per class, or a CSV list"});
+  if (is_cifar(path)) {
+    ClassifiedPictures pictures = read_cifar_pictures(path, training);
+    if (!classes.empty() && pictures.classes != classes)
+      throw DataError({.where = path,
+                       .what = "other classes than the model's",
+                       .expected = fmt::format("{}", fmt::join(classes, ", "))});
+    return pictures;
+  }
   if (has_idx(path, training ? "train" : "t10k")) {
     ClassifiedPictures pictures = read_idx_pictures(path, training);
     if (!classes.empty() && pictures.classes.size() > classes.size())

@@ -40,7 +40,7 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-Console::Console() : terminal_(::isatty(STDERR_FILENO) != 0) {}
+Console::Console(bool quiet) : quiet_(quiet), terminal_(!quiet && ::isatty(STDERR_FILENO) != 0) {}
 Console::~Console() { clear(); }
 
 void Console::clear() {
@@ -50,11 +50,13 @@ void Console::clear() {
 }
 
 void Console::line(const std::string& text) {
+  if (quiet_) return;
   clear();
   put(stdout, text + "\n");
 }
 
 void Console::warn(const std::string& text) {
+  if (quiet_) return;
   clear();
   std::fflush(stdout);
   put(stderr, "joist: " + text + "\n");

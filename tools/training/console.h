@@ -9,8 +9,8 @@ namespace joist {
 
 class Console {
  public:
-  /// The moving line goes to standard error and only where that is a terminal.
-  Console();
+  /// The moving line goes to standard error and only where that is a terminal. A quiet one says nothing.
+  explicit Console(bool quiet = false);
   ~Console();
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
@@ -27,7 +27,7 @@ class Console {
   void clear();
 
  private:
-  bool terminal_;
+  bool quiet_, terminal_;
   bool shown_ = false;
   std::chrono::steady_clock::time_point last_{};
 };

@@ -1,6 +1,7 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/data/decode.h>
+#include <joist/tools/report/detection_report.h>
 #include <joist/tools/report/draw.h>
 #include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/balance.h>
@@ -17,9 +18,10 @@ namespace {
 
 class DetectionTask final : public TrainingTask {
  public:
-  DetectionTask(DetectionData data, const TrainOptions& options, const ModelEntry& entry)
+  DetectionTask(DetectionData data, const TrainOptions& options, const ModelEntry& entry, const BatchPart& part)
       : data_(std::move(data)),
         options_(options),
+        part_(part),
         model_(entry.make({.classes = static_cast<std::int64_t>(data_.train.categories.size()), .size = options.size})),
         loader_(loader()) {
     loss_.class_weights = class_weights(data_.train, options.class_weights);
@@ -46,28 +48,29 @@ class DetectionTask final : public TrainingTask {
   }
 
   BatchLoss next() override {
+    load();
+    return repeat();
+  }
+
+  BatchLoss repeat() override {
+    const auto [pictures, truth] = seen(0, loaded());
+    return detection_batch_loss(*model_, pictures, truth, static_cast<double>(batch_->size()), loss_);
+  }
+
+  std::int64_t load() override {
     batch_ = loader_.next();
     if (!batch_) {
       loader_.start(++epoch_);
       batch_ = loader_.next();
     }
     side_ = next_side();
-    return repeat();
+    return batch_->whole;
   }
-
-  BatchLoss repeat() override {
-    Tensor pictures(batch_->pictures);
-    const auto zoom = static_cast<float>(side_) / static_cast<float>(options_.size);
-    if (side_ != options_.size)
-      pictures = interpolate(
-          pictures, {.size = {side_, side_}, .mode = InterpolateMode::bilinear, .antialias = side_ < options_.size});
-    std::vector<std::vector<TrueBox>> truth;
-    for (const auto& boxes : batch_->boxes) {
-      auto& objects = truth.emplace_back();
-      for (const LabelledBox& box : boxes)
-        objects.push_back({box.x1 * zoom, box.y1 * zoom, box.x2 * zoom, box.y2 * zoom, box.category});
-    }
-    return detection_batch_loss(*model_, pictures.value(), truth, static_cast<double>(batch_->size()), loss_);
+  std::int64_t loaded() const override { return batch_->size(); }
+  bool counts_pictures() const override { return false; }
+  PartLoss part_loss(std::int64_t first, std::int64_t last) override {
+    const auto [pictures, truth] = seen(first, last);
+    return detection_part_loss(*model_, pictures, truth, static_cast<double>(batch_->whole), loss_);
   }
 
   std::string last_pictures() const override {
@@ -93,11 +96,13 @@ class DetectionTask final : public TrainingTask {
   bool can_evaluate() const override { return data_.val.has_value(); }
 
   std::optional<Evaluation> evaluate() override {
-    const auto found =
-        detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
-                   evaluation_thresholds(), tiles_of(description_));
+    auto found = find();
     if (!found) return std::nullopt;
     const CocoResult result = joist::evaluate(coco_truth(*data_.val), *found);
+    if (!best_found_ || result.AP > best_AP_) {
+      best_AP_ = result.AP;
+      best_found_ = std::move(*found);
+    }
     return Evaluation{.values = {result.AP, result.AP50, result.AP75, result.AR100}, .json = coco_json(result)};
   }
 
@@ -126,14 +131,47 @@ class DetectionTask final : public TrainingTask {
     return examples;
   }
 
+  std::optional<TaskReport> report(double best_value) override {
+    if (!data_.val) return std::nullopt;
+    // What the best weights found is known, unless that was before the run was gone on with.
+    if (!best_found_ || best_AP_ != best_value) best_found_ = find();
+    if (!best_found_) return std::nullopt;
+    AnalysisOptions how;
+    how.draws = 400;  // within the time of the run
+    how.group = options_.group;
+    auto analysis = std::make_shared<DetectionAnalysis>(analyse(*data_.val, *best_found_, how));
+    return TaskReport{[this, analysis](Page& page) { add_detection_report(page, *analysis, *data_.val); },
+                      to_json(*analysis, *data_.val)};
+  }
+
   std::string data_digest() const override { return digest_of(data_); }
 
  private:
+  std::optional<std::vector<Detection>> find() const {
+    return detect_all(*data_.val, forward(), options_.size, options_.batch, static_cast<int>(options_.loader_threads),
+                      evaluation_thresholds(), tiles_of(description_));
+  }
   DetectForward forward() const {
     return [this](const Array& pictures) {
       const Inference inference;
       return decode(model_->detect(Tensor(pictures))).value();
     };
+  }
+  // Some pictures of the last batch at the side that they are shown at, with their objects.
+  std::pair<Array, std::vector<std::vector<TrueBox>>> seen(std::int64_t first, std::int64_t last) const {
+    const bool all = first == 0 && last == batch_->size();
+    Tensor pictures(all ? batch_->pictures : batch_->pictures.sliced(0, first, last));
+    const auto zoom = static_cast<float>(side_) / static_cast<float>(options_.size);
+    if (side_ != options_.size)
+      pictures = interpolate(
+          pictures, {.size = {side_, side_}, .mode = InterpolateMode::bilinear, .antialias = side_ < options_.size});
+    std::vector<std::vector<TrueBox>> truth;
+    for (std::int64_t i = first; i < last; ++i) {
+      auto& objects = truth.emplace_back();
+      for (const LabelledBox& box : batch_->boxes[static_cast<std::size_t>(i)])
+        objects.push_back({box.x1 * zoom, box.y1 * zoom, box.x2 * zoom, box.y2 * zoom, box.category});
+    }
+    return {pictures.value(), truth};
   }
   // The side of the last batch that came, a multiple of the coarsest stride.
   std::int64_t next_side() const {
@@ -165,7 +203,8 @@ class DetectionTask final : public TrainingTask {
             .threads = static_cast<int>(options_.loader_threads),
             .cache_folder = options_.cache_folder,
             .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail,
-            .weights = repeat_factors(shown, options_.balance)};
+            .weights = repeat_factors(shown, options_.balance),
+            .part = part_};
   }
   Augmentation augment(bool closing) const {
     if (!options_.augment.is_default()) return pipeline_options(options_, closing);
@@ -175,12 +214,15 @@ class DetectionTask final : public TrainingTask {
 
   DetectionData data_;
   TrainOptions options_;
+  BatchPart part_;
   std::unique_ptr<Model> model_;
   std::vector<std::size_t> tile_pictures_{};  // before the loader, which fills it in
   DetectionLoader loader_;
   ModelDescription description_{};
   DetectionLossOptions loss_{};
   const DetectionBatch* batch_ = nullptr;
+  double best_AP_ = 0;
+  std::optional<std::vector<Detection>> best_found_{};  // with the best weights so far, for the report
   std::int64_t epoch_ = 0;
   std::int64_t unreadable_ = 0;
   std::int64_t side_ = 0;
@@ -202,8 +244,25 @@ BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
           .overlap = loss.mean_overlap};
 }
 
-std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry) {
-  return std::make_unique<DetectionTask>(std::move(data), options, entry);
+PartLoss detection_part_loss(const Model& model, const Array& pictures, const std::vector<std::vector<TrueBox>>& truth,
+                             double weight, const DetectionLossOptions& options) {
+  const Detections predicted = model.detect(Tensor(pictures));
+  DetectionLoss loss = detection_loss(predicted, truth, options);
+  // Without an object the boxes are not part of the loss; but every rank has to go through all layers.
+  if (loss.positives == 0) loss.sum = loss.sum + sum(predicted.box_logits) * 0.0;
+  PartLoss part{.sum = loss.sum,
+                .count = loss.total,
+                .weight = weight,
+                .parts = {loss.box * loss.count, loss.classification * loss.count, loss.distribution * loss.count},
+                .positives = loss.positives,
+                .overlap = loss.mean_overlap * static_cast<double>(loss.positives)};
+  for (const auto& boxes : truth) part.objects += static_cast<std::int64_t>(boxes.size());
+  return part;
+}
+
+std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry,
+                                             const BatchPart& part) {
+  return std::make_unique<DetectionTask>(std::move(data), options, entry, part);
 }
 
 }  // namespace joist

@@ -211,8 +211,17 @@ void add_nodes(OnnxBuilder& b, const Operation& operation, std::span<const Tenso
     case Op::log_softmax:
       return b.add("LogSoftmax", from, to, {{"axis", std::int64_t{attributes.as<AxisAttribute>()->axis}}});
     case Op::resize_nearest: {
-      const std::string sizes = b.constant(list(outputs[0].shape()));
-      return b.add("Resize", {from[0], "", "", sizes}, to,
+      // Whole factors say nothing of the batch.
+      std::vector<std::string> operands{from[0], "", ""};
+      std::vector<float> scales;
+      for (int axis = 0; axis < inputs[0].rank(); ++axis)
+        if (outputs[0].shape(axis) % inputs[0].shape(axis) == 0)
+          scales.push_back(static_cast<float>(outputs[0].shape(axis) / inputs[0].shape(axis)));
+      if (std::ssize(scales) == inputs[0].rank())
+        operands[2] = b.constant(Array::from(scales, {std::ssize(scales)}));
+      else
+        operands.push_back(b.constant(list(outputs[0].shape())));
+      return b.add("Resize", operands, to,
                    {{"mode", std::string("nearest")},
                     {"nearest_mode", std::string("floor")},
                     {"coordinate_transformation_mode", std::string("asymmetric")}});

@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/core/text.h>
+#include <joist/optim/named_schedule.h>
 #include <joist/optim/registry.h>
 #include <joist/tools/training/options.h>
 
@@ -259,6 +260,15 @@ const char* optimizer_help() {
       if (!optimizer_needs_closure(name)) text += " " + name;
     text += "; lookahead:NAME, cautious:NAME, centralized:NAME around one of them";
     return text;
+  }();
+  return help.c_str();
+}
+
+const char* schedule_help() {
+  static const std::string help = [] {
+    std::string text = "how the rate changes over the run, down to --final-lr:";
+    for (const schedule::ShapeInfo& one : schedule::shapes()) text += " " + one.name;
+    return text + "; joist lab list describes them";
   }();
   return help.c_str();
 }

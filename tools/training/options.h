@@ -43,9 +43,11 @@ struct TrainOptions {
   std::string task = "auto";
   std::string model = "auto";
   std::string from{};
-  std::string map{};     ///< how names of --from become the model's, see MappingOptions
-  std::string fresh{};   ///< patterns of fields that do not come from --from
-  std::string rates{};   ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string map{};        ///< how names of --from become the model's, see MappingOptions
+  std::string fresh{};      ///< patterns of fields that do not come from --from
+  std::string rates{};      ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string leave_out{};  ///< groups of pictures that are evaluated on instead
+  std::string group = "auto";
   std::string out{};
   std::string labels = "repair";
   double max_loss = 0.01;
@@ -59,6 +61,11 @@ struct TrainOptions {
   std::int64_t threads = 0;
   std::int64_t loader_threads = 0;
   std::string deterministic{};
+  std::int64_t micro_shards = 8;
+  std::string batch_norm = "sync";
+  std::string optimizer_state = "whole";
+  double bucket_mb = 25;
+  Duration rank_timeout{120};
   bool resume = false;
   std::string profile{};                    ///< a Chrome trace of a few steps goes here; of this call, not of the run
   bool find_rate = false, overfit = false;  ///< tests before a training, see trial.h; of this call as well
@@ -71,7 +78,7 @@ struct TrainOptions {
   double final_lr = 0.01;
   double momentum = 0;
   double weight_decay = -1;
-  std::int64_t warmup = 100;
+  std::int64_t warmup = -1;
   std::int64_t nominal_batch = 0;
   double clip = 10;
   double average_decay = 0.9999;
@@ -112,6 +119,8 @@ struct OptionInfo {
 
 /// Which optimizers there are.
 const char* optimizer_help();
+/// Which schedules there are.
+const char* schedule_help();
 
 /// Calls visit(OptionInfo, member) for each option, in the order of help and files.
 template <class Options, class Visit>
@@ -121,6 +130,14 @@ void visit_options(Options& o, Visit&& visit) {
       OptionInfo{"data", "PATH", "training data: a folder or one annotation file; the format is detected", run, false},
       o.data);
   visit(OptionInfo{"val", "PATH", "data held apart for evaluation", run, false}, o.val);
+  visit(OptionInfo{"leave-out", "NAME,…",
+                   "cameras or videos (groups of pictures) to evaluate on instead of learning from them: what a new "
+                   "camera will give",
+                   run, true},
+        o.leave_out);
+  visit(OptionInfo{"group", "auto|prefix|folder|REGEX", "how pictures belong to cameras, as in joist data split", run,
+                   true},
+        o.group);
   visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
   visit(
@@ -150,7 +167,9 @@ void visit_options(Options& o, Visit&& visit) {
                    "side of the model's input; 0: 320 for detectors, the data's own for small grey pictures, 224", run,
                    true},
         o.size);
-  visit(OptionInfo{"batch", "N", "pictures per batch; 0: as many as memory and data allow, at most 64", run, true},
+  visit(OptionInfo{"batch", "N",
+                   "pictures per batch, of all processes together; 0: as many as memory and data allow, at most 64",
+                   run, true},
         o.batch);
   visit(OptionInfo{"epochs", "N", "how often each picture is seen", run, true}, o.epochs);
   visit(OptionInfo{"time", "DURATION", "wall-clock budget of the whole run, such as 20m; the schedule is fitted to it",
@@ -170,9 +189,32 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"unreadable", "fail|skip",
                    "a training picture that cannot be read ends the run, or another takes its place", machine, true},
         o.unreadable);
-  visit(OptionInfo{"deterministic", "world-size",
-                   "same bits whatever the number of processes; on one CPU runs always repeat", machine, true},
-        o.deterministic);
+  visit(
+      OptionInfo{
+          "deterministic", "world-size",
+          "same bits on 1, 2, 4 or 8 processes: each batch in --micro-shards parts, of which batch normalization sees "
+          "one at a time; one process always repeats anyway",
+          machine, true},
+      o.deterministic);
+
+  constexpr const char* several = "Several processes (mpirun -np 4 joist train …, torchrun's variables, srun)";
+  visit(
+      OptionInfo{"micro-shards", "N",
+                 "parts of a batch for --deterministic=world-size, a power of two; more than processes", several, true},
+      o.micro_shards);
+  visit(OptionInfo{"batch-norm", "sync|local",
+                   "batch normalization over the pictures of all processes, as one process would, or of each", several,
+                   true},
+        o.batch_norm);
+  visit(OptionInfo{"optimizer-state", "whole|sharded",
+                   "the optimizer's memory on every process, or each its part (ZeRO-1); results are the same", several,
+                   false},
+        o.optimizer_state);
+  visit(OptionInfo{"bucket-mb", "MB", "gradients that travel together while backward goes on", several, false},
+        o.bucket_mb);
+  visit(
+      OptionInfo{"rank-timeout", "DURATION", "how long processes wait for a silent one before all end", several, false},
+      o.rank_timeout);
 
   constexpr const char* saving = "Saving and resuming";
   visit(OptionInfo{"resume", "", "go on with the run in DIR; options left out are those of that run", saving, false},
@@ -187,12 +229,13 @@ void visit_options(Options& o, Visit&& visit) {
   constexpr const char* recipe = "Recipe";
   visit(OptionInfo{"optimizer", "auto|NAME", optimizer_help(), recipe, true}, o.optimizer);
   visit(OptionInfo{"lr", "R", "learning rate; 0: chosen", recipe, true}, o.lr);
-  visit(OptionInfo{"schedule", "linear|cosine", "how the rate falls", recipe, true}, o.schedule);
+  visit(OptionInfo{"schedule", "NAME", schedule_help(), recipe, true}, o.schedule);
   visit(OptionInfo{"final-lr", "F", "rate at the end, as a fraction of --lr", recipe, true}, o.final_lr);
   visit(OptionInfo{"momentum", "M", "momentum or beta1 of the optimizer; 0: chosen", recipe, true}, o.momentum);
   visit(OptionInfo{"weight-decay", "D", "on weights, not on biases and norms; -1: chosen", recipe, true},
         o.weight_decay);
-  visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run", recipe, true},
+  visit(OptionInfo{"warmup", "STEPS", "steps over which the rate rises, at most a third of the run; -1: chosen", recipe,
+                   true},
         o.warmup);
   visit(OptionInfo{"nominal-batch", "N", "accumulate batches up to about N pictures per step; 0: one batch", recipe,
                    true},

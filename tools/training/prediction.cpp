@@ -51,6 +51,18 @@ Dataset pictures_at(const std::string& source, const ModelDescription& model) {
   return pictures;
 }
 
+bool holds_only_pictures(const std::string& path) {
+  if (fs::is_regular_file(path)) return names_a_picture(path);
+  if (!fs::is_directory(path)) return false;
+  bool any = false;
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (!entry.is_regular_file()) continue;
+    if (!names_a_picture(entry.path())) return false;
+    any = true;
+  }
+  return any;
+}
+
 std::optional<std::vector<Detection>> predict(const Model& model, const ModelDescription& description,
                                               const Dataset& pictures, const SuppressOptions& options,
                                               std::int64_t batch, int threads, bool mirror) {
@@ -60,6 +72,52 @@ std::optional<std::vector<Detection>> predict(const Model& model, const ModelDes
   };
   if (mirror) forward = with_mirror_image(std::move(forward));
   return detect_all(pictures, forward, description.size, batch, threads, options, tiles_of(description));
+}
+
+Dataset labelled(const Dataset& pictures, const std::vector<Detection>& found) {
+  Dataset labels = pictures;
+  std::map<std::int64_t, Sample*> samples;
+  for (Sample& sample : labels.samples) samples[sample.id] = &sample;
+  std::int64_t id = 0;
+  for (const Detection& one : found) {
+    const auto category = std::find(labels.category_ids.begin(), labels.category_ids.end(), one.category_id);
+    samples.at(one.image_id)
+        ->annotations.push_back({.box = one.box,
+                                 .category = static_cast<int>(category - labels.category_ids.begin()),
+                                 .area = one.box.area(),
+                                 .id = ++id,
+                                 .where = samples.at(one.image_id)->where});
+  }
+  return labels;
+}
+
+std::vector<PictureDoubt> ranked_by_doubt(const Dataset& pictures, const std::vector<Detection>& found,
+                                          double confidence) {
+  std::map<std::int64_t, std::size_t> places;
+  std::vector<PictureDoubt> doubts;
+  for (const Sample& sample : pictures.samples) {
+    places[sample.id] = doubts.size();
+    doubts.push_back({.sample = doubts.size()});
+  }
+  for (const Detection& one : found) {
+    PictureDoubt& doubt = doubts[places.at(one.image_id)];
+    doubt.mistakes += std::min(one.score, 1 - one.score);
+    doubt.boxes += one.score >= confidence ? 1 : 0;
+    doubt.unsure += one.score >= 0.2 && one.score <= 0.8 ? 1 : 0;
+  }
+  std::stable_sort(doubts.begin(), doubts.end(),
+                   [](const PictureDoubt& a, const PictureDoubt& b) { return a.mistakes > b.mistakes; });
+  return doubts;
+}
+
+std::string doubts_json(const Dataset& pictures, const std::vector<PictureDoubt>& doubts) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const PictureDoubt& doubt : doubts)
+    list.push_back({{"file_name", pictures.samples[doubt.sample].path},
+                    {"expected_mistakes", doubt.mistakes},
+                    {"boxes", doubt.boxes},
+                    {"unsure", doubt.unsure}});
+  return list.dump(1) + "\n";
 }
 
 std::string predictions_json(const Dataset& pictures, const std::vector<Detection>& found) {

@@ -2,9 +2,12 @@
 #include <joist/core/threads.h>
 #include <joist/layers/freeze.h>
 #include <joist/optim/clip.h>
+#include <joist/optim/named_schedule.h>
+#include <joist/optim/parallel/sharded.h>
 #include <joist/optim/registry.h>
 #include <joist/optim/schedule.h>
 #include <joist/tools/training/augmentation.h>
+#include <joist/tools/training/rates.h>
 #include <joist/tools/training/recipe.h>
 
 #include <algorithm>
@@ -51,63 +54,22 @@ void require_trainable_by(const std::string& optimizer) {
                       .remedy = "--optimizer adamw; the library has the others"});
 }
 
-std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const TrainOptions& options) {
+std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const TrainOptions& options,
+                                         parallel::Communicator* world) {
   std::vector<OptimizerOption> settings{{"lr", fmt::format("{}", options.lr)}};
   if (const std::string name = momentum_name(options.optimizer); !name.empty())
     settings.push_back({name, fmt::format("{}", options.momentum)});
   if (default_of(options.optimizer, "weight_decay"))
     settings.push_back({"weight_decay", fmt::format("{}", options.weight_decay)});
   if (options.optimizer == "sgd") settings.push_back({"nesterov", options.momentum > 0 ? "true" : "false"});
-  std::unique_ptr<Optimizer> optimizer = make_optimizer(options.optimizer, parameters, settings);
+  const auto make = [&](FlatParameters& part) { return make_optimizer(options.optimizer, part, settings); };
+  std::unique_ptr<Optimizer> optimizer;
+  if (world != nullptr && options.optimizer_state == "sharded")
+    optimizer = std::make_unique<parallel::ShardedOptimizer>(*world, parameters, make);
+  else
+    optimizer = make(parameters);
   optimizer->train();
   return optimizer;
-}
-
-struct PartRate {
-  std::string pattern;
-  double factor;
-};
-
-std::vector<PartRate> part_rates(const std::string& text) {
-  std::vector<PartRate> rates;
-  for (const std::string& part : split_list(text)) {
-    const std::size_t equals = part.rfind('=');
-    char* end = nullptr;
-    const double factor = equals == part.npos ? -1 : std::strtod(part.c_str() + equals + 1, &end);
-    if (equals == part.npos || equals + 1 == part.size() || *end != '\0' || !(factor >= 0 && factor <= 1000))
-      throw UsageError(
-          {.where = "--rates", .what = "\"" + part + "\"", .expected = "PATTERN=FACTOR, such as backbone=0.1"});
-    rates.push_back({part.substr(0, equals), factor});
-  }
-  return rates;
-}
-
-bool names_part(const std::string& pattern, const std::string& name) {
-  return matches(pattern, name) || matches(pattern + ".**", name);
-}
-
-// The usual groups, each once per factor: "weight", "weight * 0.1".
-Grouping grouping_for(const std::string& text, std::span<const Field> fields) {
-  const std::vector<PartRate> rates = part_rates(text);
-  for (const PartRate& rate : rates)
-    if (std::none_of(fields.begin(), fields.end(),
-                     [&](const Field& field) { return field.trainable && names_part(rate.pattern, field.name); }))
-      throw UsageError({.where = "--rates", .what = "no parameter fits \"" + rate.pattern + "\""});
-  if (rates.empty()) return by_kind;
-  return [rates](const Field& field) {
-    ParameterGroup group = by_kind(field);
-    for (const PartRate& rate : rates)
-      if (names_part(rate.pattern, field.name)) {
-        group.name += fmt::format(" * {}", rate.factor);
-        break;
-      }
-    return group;
-  };
-}
-
-double factor_of(const std::string& group) {
-  const std::size_t star = group.find(" * ");
-  return star == group.npos ? 1 : std::stod(group.substr(star + 3));
 }
 
 }  // namespace
@@ -115,7 +77,7 @@ double factor_of(const std::string& group) {
 TrainOptions resolve(TrainOptions options) {
   if (options.optimizer == "auto") options.optimizer = "adamw";
   require_trainable_by(options.optimizer);
-  require_choice("--schedule", options.schedule, {"linear", "cosine"});
+  options.schedule = schedule::shape_named(options.schedule, "--schedule");
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
   require_choice("--unreadable", options.unreadable, {"fail", "skip"});
@@ -127,7 +89,8 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--threads", static_cast<double>(options.threads), 0, 4096);
   require_range("--loader-threads", static_cast<double>(options.loader_threads), 0, 256);
   require_range("--evaluate-every", static_cast<double>(options.evaluate_every), 0, 1e9);
-  require_range("--warmup", static_cast<double>(options.warmup), 0, 1e9);
+  require_range("--warmup", static_cast<double>(options.warmup), -1, 1e9);
+  if (options.warmup < 0) options.warmup = schedule::begins_low(options.schedule) ? 0 : 100;
   require_range("--lr", options.lr, 0, 1e3);
   require_range("--final-lr", options.final_lr, 0, 1);
   require_range("--momentum", options.momentum, 0, 0.9999);
@@ -147,10 +110,16 @@ TrainOptions resolve(TrainOptions options) {
   if (options.plan.empty() && options.epochs == 0 && options.time.seconds == 0) options.time = {20 * 60};
   if (!options.deterministic.empty() && options.deterministic != "true" && options.deterministic != "world-size")
     require_choice("--deterministic", options.deterministic, {"world-size"});
-  if (options.deterministic == "world-size")
-    throw UnsupportedError({.where = "--deterministic=world-size",
-                            .what = "unsupported: training with several processes",
-                            .remedy = "leave it out: a run in one process always repeats"});
+  require_choice("--batch-norm", options.batch_norm, {"sync", "local"});
+  require_choice("--optimizer-state", options.optimizer_state, {"whole", "sharded"});
+  require_range("--bucket-mb", options.bucket_mb, 0.001, 65536);
+  require_range("--micro-shards", static_cast<double>(options.micro_shards), 1, 4096);
+  if ((options.micro_shards & (options.micro_shards - 1)) != 0)
+    throw UsageError({.where = "--micro-shards",
+                      .what = fmt::format("{}", options.micro_shards),
+                      .expected = "a power of two, such as 8"});
+  // Sums depend on the threads: their number may not follow from the machine.
+  if (options.deterministic == "world-size" && options.threads == 0) options.threads = 1;
 
   if (options.device == "cuda")
     static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));  // throws where there is none
@@ -247,12 +216,12 @@ std::vector<Field> freeze_fields(const std::vector<Field>& fields, const std::st
 
 }  // namespace
 
-Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
+Learner::Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world)
     : options_(options),
       fields_(std::move(fields)),
       frozen_buffers_(freeze_fields(fields_, options.freeze)),
       parameters_(fields_, grouping_for(options.rates, fields_)),
-      optimizer_(optimizer_for(parameters_, options)) {
+      optimizer_(optimizer_for(parameters_, options, world)) {
   for (const FlatParameters::Group& group : parameters_.groups()) factors_.push_back(factor_of(group.name));
   if (options.average_decay > 0)
     average_ = std::make_unique<MovingAverage>(
@@ -260,21 +229,19 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options)
 }
 
 double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
-  const double progress = plan.progress(step);
-  const double falling = options_.schedule == "cosine" ? schedule::cosine(progress, 1, options_.final_lr)
-                                                       : schedule::linear(progress, 1, options_.final_lr);
-  // Of a short run the warm-up takes a third. While the total is not known, it is taken to be long.
-  const std::int64_t total = plan.total(step);
-  const std::int64_t warmup = total > 0 ? std::min(options_.warmup, total / 3) : options_.warmup;
-  return falling * schedule::warmed_up(step, warmup);
+  return plateau_ * scheduled_factor(options_, step, plan);
+}
+
+// False, and the gradients dropped, where they are not finite.
+bool Learner::clip() {
+  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
+  if (std::isfinite(clip_ ? clip_(limit) : clip_gradient_norm(parameters_, limit))) return true;
+  parameters_.clear_gradients();
+  return false;
 }
 
 bool Learner::step_at(double rate) {
-  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
-  if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
-    parameters_.clear_gradients();
-    return false;
-  }
+  if (!clip()) return false;
   std::size_t index = 0;
   for (GroupSettings& group : optimizer_->groups()) group.lr = rate * factors_[index++ % factors_.size()];
   optimizer_->step();
@@ -283,11 +250,7 @@ bool Learner::step_at(double rate) {
 }
 
 bool Learner::step(std::int64_t step, const Plan& plan) {
-  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
-  if (!std::isfinite(clip_gradient_norm(parameters_, limit))) {
-    parameters_.clear_gradients();
-    return false;
-  }
+  if (!clip()) return false;
   const double rate = options_.lr * rate_factor(step, plan);
   const double warm = schedule::warmed_up(step, options_.warmup);
   std::size_t index = 0;

@@ -1,6 +1,7 @@
 // From what the user said to figures: defaults by task, and the rates of each step.
 #pragma once
 
+#include <joist/core/parallel/communicator.h>
 #include <joist/optim/average.h>
 #include <joist/optim/optimizer.h>
 #include <joist/tools/training/model.h>
@@ -8,6 +9,7 @@
 #include <joist/tools/training/plan.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -27,12 +29,17 @@ std::int64_t accumulated_batches(const TrainOptions& options);
 /// A model under training: flat parameters, optimizer, moving average, and the rates of each step.
 class Learner {
  public:
-  Learner(std::vector<Field> fields, const TrainOptions& options);
+  /// `world`: the ranks that share the optimizer's memory, with --optimizer-state sharded.
+  Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world = nullptr);
 
   /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient
   /// is not finite. Rates depend on the step and the plan only.
   bool step(std::int64_t step, const Plan& plan);
+  /// Another way than clip_gradient_norm() to limit the gradient's norm; returns what it was.
+  void clip_with(std::function<double(double limit)> clip) { clip_ = std::move(clip); }
   void set_rate(double rate) { options_.lr = rate; }
+  /// Of --schedule plateau, which falls by results.
+  void set_plateau(double factor) { plateau_ = factor; }
   /// A step at a rate of one's own, without the average: for tests before a training.
   bool step_at(double rate);
   /// Remembers the statistics of frozen normalizations, which each step then restores; call it once the weights are
@@ -52,16 +59,20 @@ class Learner {
   /// The average of every field, of frozen ones the field itself; empty where there is no average.
   std::vector<NamedState> averaged() const;
   const FlatParameters& parameters() const noexcept { return parameters_; }
+  FlatParameters& parameters() noexcept { return parameters_; }
 
  private:
   TrainOptions options_;
   void restore_buffers();
+  bool clip();
 
   std::vector<Field> fields_;
   std::vector<Field> frozen_buffers_;
   std::vector<Array> kept_buffers_{};
   FlatParameters parameters_;
+  std::function<double(double)> clip_{};
   std::vector<double> factors_{};  // of the rate, per group
+  double plateau_ = 1;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
 };

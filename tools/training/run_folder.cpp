@@ -37,7 +37,8 @@ void RunFolder::require_writable() const {
 fs::path RunFolder::begin(bool resume) {
   made_ = !fs::exists(path_);
   ensure_folder(path_);
-  const std::array<fs::path, 7> files{best(), last(), log(), metrics(), report(), configuration(), labels()};
+  const std::array<fs::path, 8> files{best(),   last(),          log(),    metrics(),
+                                      report(), configuration(), labels(), evaluation()};
   for (const fs::path& file : files) remove_stale_temporaries(file);
   if (resume || made_) return {};
   fs::path earlier;

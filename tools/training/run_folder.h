@@ -16,6 +16,7 @@ class RunFolder {
   std::filesystem::path log() const { return path_ / "log.csv"; }
   std::filesystem::path metrics() const { return path_ / "metrics.json"; }
   std::filesystem::path report() const { return path_ / "report.html"; }
+  std::filesystem::path evaluation() const { return path_ / "evaluation.json"; }
   std::filesystem::path configuration() const { return path_ / "config.toml"; }
   std::filesystem::path labels() const { return path_ / "labels.json"; }
   const std::filesystem::path& path() const noexcept { return path_; }

@@ -6,7 +6,7 @@
 
 namespace joist {
 
-std::string run_report(const TrainingState& state, TrainingTask& task) {
+RunReport run_report(const TrainingState& state, TrainingTask& task) {
   const ModelDescription& description = task.description();
   TrainingReport report{.title = fmt::format("{} · {}", description.model, fmt::join(description.classes, ", ")),
                         .summary = fmt::format("{} steps in {}; trained on {}.", state.step, clock_text(state.elapsed),
@@ -16,7 +16,13 @@ std::string run_report(const TrainingState& state, TrainingTask& task) {
                         .config_toml = to_toml(state.options)};
   for (TaskExample& example : task.examples())
     report.examples.push_back({std::move(example.picture), std::move(example.caption)});
-  return training_report(report);
+  RunReport result;
+  if (std::optional<TaskReport> evaluation = task.report(state.best_value)) {
+    report.evaluation = std::move(evaluation->add);
+    result.evaluation_json = std::move(evaluation->json);
+  }
+  result.html = training_report(report);
+  return result;
 }
 
 }  // namespace joist

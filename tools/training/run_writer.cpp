@@ -16,10 +16,11 @@ SaveEvery SaveEvery::parse(const std::string& text) {
   return {.seconds = Duration::parse(text, "--save-every").seconds};
 }
 
-RunWriter::RunWriter(RunFolder folder, Console& console, const SaveEvery& every)
-    : folder_(std::move(folder)), console_(console), every_(every) {}
+RunWriter::RunWriter(RunFolder folder, Console& console, const SaveEvery& every, bool writes)
+    : folder_(std::move(folder)), console_(console), every_(every), writes_(writes) {}
 
 void RunWriter::begin(const Checkpoint& first, bool resumed) {
+  if (!writes_) return;
   const std::filesystem::path earlier = folder_.begin(resumed);
   if (!earlier.empty()) console_.line("an earlier run is kept in " + earlier.string());
   saved_at_ = Clock::now();
@@ -59,6 +60,7 @@ bool RunWriter::best(const Checkpoint& checkpoint) {
 }
 
 void RunWriter::tables(const TrainingState& state) {
+  if (!writes_) return;
   auto metrics = nlohmann::ordered_json::parse(state.best_metrics.empty() ? "{}" : state.best_metrics);
   metrics["epoch"] = state.best_epoch;
   metrics["epochs"] = state.log.rows();

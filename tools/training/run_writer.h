@@ -21,7 +21,8 @@ struct SaveEvery {
 
 class RunWriter {
  public:
-  RunWriter(RunFolder folder, Console& console, const SaveEvery& every);
+  /// `writes`: false for ranks beside the first one, whose files stay unwritten.
+  RunWriter(RunFolder folder, Console& console, const SaveEvery& every, bool writes = true);
 
   const RunFolder& folder() const noexcept { return folder_; }
   /// Makes the folder. A new run writes its first checkpoint and tables now: that this disk takes them is better known
@@ -47,6 +48,7 @@ class RunWriter {
   RunFolder folder_;
   Console& console_;
   SaveEvery every_;
+  bool writes_;
   std::string label_check_{};
   std::int64_t saved_step_ = 0;
   Clock::time_point saved_at_{};

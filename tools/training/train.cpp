@@ -2,16 +2,21 @@
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
+#include <joist/core/parallel/launch.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/run_report.h>
+#include <joist/tools/training/team.h>
 #include <joist/tools/training/train.h>
 #include <joist/tools/training/trainer.h>
 #include <joist/tools/training/trial.h>
 #include <joist/tools/training/weight_mapping.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -22,8 +27,8 @@ namespace {
 std::string absolute(const std::string& path) { return path.empty() ? "" : std::filesystem::absolute(path).string(); }
 
 /// The run that stands in the folder, if one is to be gone on with.
-std::optional<Checkpoint> earlier_run(const TrainOptions& options, const RunFolder& folder) {
-  if (!options.resume || !folder.has_run()) return std::nullopt;
+std::optional<Checkpoint> earlier_run(const TrainOptions& options, const RunFolder& folder, const Team& team) {
+  if (!team.leads() || !options.resume || !folder.has_run()) return std::nullopt;
   Checkpoint checkpoint = read_checkpoint(folder.last());
   if (!checkpoint.training)
     throw DataError(
@@ -42,26 +47,30 @@ TrainOptions fresh(TrainOptions options) {
 }
 
 // --batch 0. What is chosen stands in the record of the run.
-void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t classes, std::size_t pictures) {
+void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t classes, std::size_t pictures,
+                  const Team& team) {
   if (options.batch > 0) return;
-  options.batch = fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures));
+  options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
+    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures));
+  }));
   manual_seed(static_cast<std::uint64_t>(options.seed));
 }
 
-std::unique_ptr<TrainingTask> task_for(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
+std::unique_ptr<TrainingTask> task_for(TrainingData data, TrainOptions& options, const ModelRegistry& registry,
+                                       const Team& team) {
   manual_seed(static_cast<std::uint64_t>(options.seed));
   if (auto* detection = std::get_if<DetectionData>(&data)) {
     const auto classes = static_cast<std::int64_t>(detection->train.categories.size());
     const ModelEntry& entry = resolve_model(options, registry, TaskKind::detect, classes, 0, 3);
-    choose_batch(options, entry, classes, detection->train.samples.size());
-    return detection_task(std::move(*detection), options, entry);
+    choose_batch(options, entry, classes, detection->train.samples.size(), team);
+    return detection_task(std::move(*detection), options, entry, team.part(options));
   }
   auto& classification = std::get<ClassificationData>(data);
   const PictureSet& set = classification.train.set;
   const auto classes = static_cast<std::int64_t>(classification.train.classes.size());
   const ModelEntry& entry = resolve_model(options, registry, TaskKind::classify, classes, set.width, set.channels);
-  choose_batch(options, entry, classes, set.labels.size());
-  return classification_task(std::move(classification), options, entry);
+  choose_batch(options, entry, classes, set.labels.size(), team);
+  return classification_task(std::move(classification), options, entry, team.part(options));
 }
 
 void require_same_run(const Checkpoint& before, const TrainingTask& task, const std::string& where) {
@@ -103,58 +112,112 @@ void start_from(const TrainOptions& options, TrainingTask& task, Console& consol
     console.line(line);
 }
 
-void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console) {
+void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
   console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads", options.model,
                            parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
                            options.threads));
+  if (team.size() > 1)
+    console.line(
+        fmt::format("{} processes share each batch: {} pictures each{}", team.size(),
+                    options.batch % team.size() == 0
+                        ? fmt::format("{}", options.batch / team.size())
+                        : fmt::format("{} or {}", options.batch / team.size(), options.batch / team.size() + 1),
+                    micro_shards(options) > 0 ? fmt::format(", in {} parts of the batch", options.micro_shards) : ""));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
 
-}  // namespace
+// Ranks beside the first one train and keep quiet, also where a function below writes to standard output by itself.
+void silence(const Team& team) {
+  if (!team.leads() && std::freopen("/dev/null", "w", stdout) == nullptr) std::fclose(stdout);
+}
 
-int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
-  const Interruptible interruptible;
-  Console console;
+void require_alone(const Team& team, const TrainOptions& options) {
+  if (team.size() == 1 || (!options.find_rate && !options.overfit)) return;
+  throw UsageError({.where = options.find_rate ? "--find-rate" : "--overfit-one-batch",
+                    .what = fmt::format("{} processes", team.size()),
+                    .expected = "one",
+                    .remedy = "the same command without mpirun or torchrun"});
+}
+
+int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began,
+          Team& team) {
+  Console console(!team.leads());
   RunFolder folder(options.out);
-  const std::optional<Checkpoint> before = earlier_run(options, folder);
+  const std::optional<Checkpoint> before = team.shared(earlier_run(options, folder, team));
   const std::string profile = options.profile;
   const bool find_rate = options.find_rate, overfit = options.overfit;
+  require_alone(team, options);
   if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
+  if (options.threads == 0 && options.deterministic != "world-size") options.threads = team.fair_threads();
   options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
   options.profile = profile;
-  folder.require_writable();
+  if (team.leads()) folder.require_writable();
   require_hdf5();
 
   TrainingData data = read_training_data(options, task_of(options));
   std::string label_check;
   if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
-  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry);
+  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry, team);
   options.task = name_of(task->description().task);
+  team.require_same("training data", task->data_digest(), "the same files under --data and --val on every machine");
   if (before) {
     require_same_run(*before, *task, folder.last().string());
-  } else if (!options.from.empty()) {
-    start_from(options, *task, console);
+  } else if (!options.from.empty() && team.leads()) {
+    start_from(options, *task, console);  // the other ranks get these weights
   }
-  say_what_runs(options, *task, console);
+  say_what_runs(options, *task, console, team);
   if (find_rate) return find_learning_rate(options, *task, console, folder.path().string());
   if (overfit) return overfit_one_batch(options, *task, console, folder.path().string());
 
-  RunWriter writer(folder, console, SaveEvery::parse(options.save_every));
+  RunWriter writer(folder, console, SaveEvery::parse(options.save_every), team.leads());
   writer.set_label_check(std::move(label_check));
-  Trainer trainer(options, *task, writer, console, began);
+  Trainer trainer(options, *task, writer, console, began, &team);
   if (before) trainer.resume(*before);
   // The report is written last: without it, a run that was killed at its very end still has files to write.
-  if (before && trainer.is_finished() && std::filesystem::exists(folder.report())) {
+  if (before && trainer.is_finished() &&
+      team.decided("report", team.leads() && std::filesystem::exists(folder.report())) != 0) {
     console.line("this run is finished already");
     return 0;
   }
   if (const int signal = trainer.run()) return signal;
-  load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());
-  store_file(folder.report(), run_report(trainer.state(), *task));
+  const TrainingState state = trainer.state();
+  team.lead("report", [&] {
+    load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());
+    const RunReport report = run_report(state, *task);
+    if (!report.evaluation_json.empty()) store_file(folder.evaluation(), report.evaluation_json + "\n");
+    store_file(folder.report(), report.html);
+    return 1;
+  });
   console.line("results: " + folder.path().string());
   return 0;
+}
+
+}  // namespace
+
+std::unique_ptr<TrainingTask> training_task(TrainingData data, TrainOptions& options, const ModelRegistry& registry) {
+  return task_for(std::move(data), options, registry, Team());
+}
+
+int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
+  const Interruptible interruptible;
+  const parallel::Launch launch = parallel::detect_launch(parallel::process_environment());
+  const auto timeout = std::chrono::milliseconds(std::llround(1000 * std::max(options.rank_timeout.seconds, 1.0)));
+  const std::unique_ptr<parallel::Communicator> world = parallel::join(launch, {.timeout = timeout});
+  Team team(*world);
+  silence(team);
+  Console console(!team.leads());
+  if (team.size() > 1) console.line(launch.text());
+  if (!launch.hint.empty()) console.warn(launch.hint);
+  try {
+    return train(std::move(options), registry, began, team);
+  } catch (const parallel::CommunicatorError&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (team.size() > 1) world->abort(fmt::format("rank {} ended: {}", team.rank(), error.what()));
+    throw;
+  }
 }
 
 }  // namespace joist

@@ -3,8 +3,11 @@
 
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/options.h>
+#include <joist/tools/training/task.h>
+#include <joist/tools/training/training_data.h>
 
 #include <chrono>
+#include <memory>
 
 namespace joist {
 
@@ -13,5 +16,9 @@ namespace joist {
 /// leaves nothing behind.
 int train(TrainOptions options, const ModelRegistry& registry,
           std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now());
+
+/// The model that `options` (resolved, see resolve()) name, with initial weights by their seed, and its batches; what
+/// they leave open is filled in. Throws UsageError.
+std::unique_ptr<TrainingTask> training_task(TrainingData data, TrainOptions& options, const ModelRegistry& registry);
 
 }  // namespace joist

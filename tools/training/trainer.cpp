@@ -35,13 +35,14 @@ Plan first_plan(const TrainOptions& options, std::int64_t batches_per_epoch) {
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console,
-                 Clock::time_point began)
+                 Clock::time_point began, Team* team)
     : options_(options),
       task_(task),
       writer_(writer),
       console_(console),
       began_(began),
-      learner_(task.model().fields(), options),
+      team_(team ? *team : alone_),
+      learner_(task.model().fields(), options, &team_.world()),
       plan_(first_plan(options, task.batches_per_epoch())),
       budget_(options.time.seconds, 0, began),
       accumulated_(accumulated_batches(options)),
@@ -49,6 +50,13 @@ Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& wri
   state_.data_digest = task.data_digest();
   state_.loss_sums.assign(task.loss_names().size(), 0);
   state_.log = TrainingLog(columns_of(task));
+  if (team_.size() > 1 || micro_shards(options) > 0) parallel_.emplace(team_, task_, learner_, options_);
+  if (!team_.leads()) options_.profile.clear();
+  if (options.schedule == "plateau" && !task.can_evaluate())
+    throw UsageError({.where = "--schedule plateau",
+                      .what = "the rate falls by results, and there are none",
+                      .expected = "--val PATH",
+                      .remedy = "another --schedule, such as cosine"});
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -59,6 +67,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   budget_ = TimeBudget(options_.time.seconds, state_.elapsed, began_);
   resumed_ = true;
   check_patience();
+  follow_results();
 }
 
 TrainingState Trainer::state() const {
@@ -94,9 +103,9 @@ int Trainer::run() {
   row_began_ = Clock::now();
   row_began_step_ = state_.step;
   while (!is_finished()) {
-    if (const int signal = interrupted()) return stop(signal);
+    if (const int signal = team_.signal()) return stop(signal);
     if (rows() < rows_due()) {
-      if (!finish_epoch()) return stop(interrupted());
+      if (!finish_epoch()) return stop(team_.signal());
       replan();
       if (!is_finished()) save(false);
       continue;
@@ -106,7 +115,7 @@ int Trainer::run() {
     budget_.note_step(seconds_since(start));
     replan();
     show_progress();
-    if (writer_.is_due(state_.step)) save(false);
+    if (team_.decided("save", writer_.is_due(state_.step)) != 0) save(false);
   }
   profile(true);
   save(true);
@@ -147,6 +156,7 @@ void Trainer::profile(bool last) {
 }
 
 bool Trainer::accumulate_gradients() {
+  if (parallel_) return accumulate_with_others();
   for (std::int64_t i = 0; i < accumulated_; ++i) {
     set_random_step(static_cast<std::uint32_t>(state_.step), static_cast<std::uint32_t>(i));
     Profiler* const profiler = profiler_ ? &*profiler_ : nullptr;
@@ -174,12 +184,14 @@ bool Trainer::accumulate_gradients() {
 }
 
 void Trainer::replan() {
-  if (!budget_.limited() || !budget_.knows_speed()) return;
+  if (!budget_.limited()) return;
   const std::int64_t total = plan_.total(), left = total - state_.step;
   if (total > 0 && (left <= 0 || (left > replan_every && state_.step % replan_every != 0))) return;
   // A run ends with an evaluation: after a row without one there is another step.
   const std::int64_t least = state_.step + (row_lacks_evaluation_ ? 1 : 0);
-  const std::int64_t better = std::max(budget_.total_from(state_.step), least);
+  const double own = budget_.knows_speed() ? static_cast<double>(std::max(budget_.total_from(state_.step), least)) : -1;
+  const auto better = static_cast<std::int64_t>(team_.decided("plan", own));
+  if (better < 0) return;
   if (total > 0 && std::abs(better - total) <= std::max<std::int64_t>(left / 50, 1)) return;
   plan_.replan(state_.step, better);
   if (total == 0) console_.line(fmt::format("{} steps fit into {}", better, options_.time.text()));
@@ -191,7 +203,8 @@ bool Trainer::wants_evaluation(std::int64_t epoch) const {
   if (replayed_)
     return std::find(options_.evaluated.begin(), options_.evaluated.end(), epoch) != options_.evaluated.end();
   const std::int64_t every = std::max<std::int64_t>(options_.evaluate_every, 1);
-  return epoch % every == 0 && (options_.evaluate_every > 0 || budget_.affords_evaluation());
+  return epoch % every == 0 &&
+         (options_.evaluate_every > 0 || team_.decided("evaluate", budget_.affords_evaluation()) != 0);
 }
 
 bool Trainer::finish_epoch() {
@@ -200,19 +213,21 @@ bool Trainer::finish_epoch() {
   if (wants_evaluation(epoch)) {
     console_.progress("evaluating", state_.step, plan_.total(), std::nan(""), "");
     const Clock::time_point start = Clock::now();
-    const Evaluated evaluated(learner_.optimizer());
-    const Averaged averaged(learner_.average());
-    evaluation = task_.evaluate();
+    evaluation = evaluated();
     if (!evaluation) return false;
     budget_.note_evaluation(seconds_since(start));
     if (budget_.limited()) options_.evaluated.push_back(epoch);
   }
   row_lacks_evaluation_ = task_.can_evaluate() && !evaluation;
-  if (evaluation) diagnose(*evaluation);
+  if (evaluation && team_.leads()) {
+    const parallel::LongSection section(team_.world(), "looking for what is wrong");
+    diagnose(*evaluation);
+  }
   for (const std::string& warning : task_.warnings()) console_.warn(warning);
   add_row(epoch, evaluation);
   keep_best(epoch, evaluation);
   check_patience();
+  follow_results();
   if (exhausted_)
     console_.line(fmt::format("{} evaluations without a better one than epoch {}'s: the run ends here",
                               options_.patience, state_.best_epoch));
@@ -250,10 +265,11 @@ void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& eva
   // Without data to evaluate on, the last weights are taken to be the best.
   if (task_.can_evaluate() && !(evaluation && (state_.best_epoch == 0 || evaluation->values[0] > state_.best_value)))
     return;
-  const Evaluated evaluated(learner_.optimizer());
+  const Evaluated weights(learner_.optimizer());
   const Checkpoint best{.description = task_.description(),
                         .model = learner_.average() ? learner_.averaged() : weights_of(learner_.fields())};
-  if (!writer_.best(best)) return;  // the next one that is better than what stands there tries again
+  if (team_.lead("saving the best weights", [&] { return writer_.best(best); }) == 0)
+    return;  // the next one that is better than what stands there tries again
   state_.best_epoch = epoch;
   state_.best_value = evaluation ? evaluation->values[0] : 0;
   state_.best_metrics = evaluation ? evaluation->json : "{}";
@@ -261,7 +277,11 @@ void Trainer::keep_best(std::int64_t epoch, const std::optional<Evaluation>& eva
 
 void Trainer::save(bool required) {
   if (!required && skipped_in_a_row_ > 0) return;  // the last checkpoint is from before the trouble
-  writer_.last(whole_checkpoint(), required);
+  const Checkpoint checkpoint = whole_checkpoint();
+  team_.lead("saving", [&] {
+    writer_.last(checkpoint, required);
+    return 1;
+  });
   budget_.note_save(writer_.save_seconds());
 }
 

@@ -5,9 +5,11 @@
 #include <joist/core/profile.h>
 #include <joist/tools/training/budget.h>
 #include <joist/tools/training/console.h>
+#include <joist/tools/training/parallel_step.h>
 #include <joist/tools/training/recipe.h>
 #include <joist/tools/training/run_writer.h>
 #include <joist/tools/training/task.h>
+#include <joist/tools/training/team.h>
 
 #include <chrono>
 #include <cstdint>
@@ -20,9 +22,10 @@ class Trainer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `options` are resolved. `began`: when the process began, for the time budget.
-  Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console,
-          Clock::time_point began);
+  /// `options` are resolved. `began`: when the process began, for the time budget. `team`: the ranks that train
+  /// together, each with a Trainer of its own; only rank 0's writes. Copies rank 0's weights to all.
+  Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began,
+          Team* team = nullptr);
 
   /// Goes on where a checkpoint stands. Throws DataError when it is not of this model and optimizer.
   void resume(const Checkpoint& checkpoint);
@@ -30,13 +33,15 @@ class Trainer {
   /// diverges; EnvironmentError when the first or the last save fails: those between are warned of and tried again.
   int run();
   bool is_finished() const;
-  /// As it would be saved now.
+  /// As it would be saved now. Every rank calls it.
   TrainingState state() const;
 
  private:
   void train_step();
   /// Runs the batches of a step. False where a loss is not finite.
   bool accumulate_gradients();
+  bool accumulate_with_others();
+  std::optional<Evaluation> evaluated();
   void skip_step(const std::string& why);
   /// Starts the profile after a few steps and writes it a few steps later, or, with `last`, now.
   void profile(bool last);
@@ -50,6 +55,8 @@ class Trainer {
   /// Evaluations since the best one; those of the log.
   std::int64_t evaluations_since_best() const;
   void check_patience();
+  /// Lets the rate fall where the schedule says so by results.
+  void follow_results();
   /// Says what may be wrong where evaluations stay at 0.
   void diagnose(const Evaluation& evaluation);
   /// Back to the last checkpoint with half the rate. False where there were too many of them already.
@@ -68,7 +75,10 @@ class Trainer {
   RunWriter& writer_;
   Console& console_;
   Clock::time_point began_;
+  Team alone_{};
+  Team& team_;
   Learner learner_;
+  std::optional<ParallelStep> parallel_{};  // several ranks, or micro-shards
   Plan plan_;
   TimeBudget budget_;
   std::int64_t accumulated_;  // batches per step

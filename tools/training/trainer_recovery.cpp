@@ -1,6 +1,7 @@
 // What the trainer does when numbers stop being finite, when nothing gets better, and when nothing is found.
 #include <joist/core/anomaly.h>
 #include <joist/core/kernels.h>
+#include <joist/tools/training/rates.h>
 #include <joist/tools/training/trainer.h>
 
 #include <algorithm>
@@ -47,14 +48,16 @@ void Trainer::skip_step(const std::string& why) {
                                            writer_.folder().last().string())});
   console_.warn(fmt::format("step {} is left out: {}; pictures: {}", state_.step + 1, why, pictures));
   if (skipped_in_a_row_ > 1) return;
-  console_.warn("  " + origin_of_nan(task_));
+  if (team_.size() == 1)
+    console_.warn("  " + origin_of_nan(task_));  // layers that talk to other ranks run together only
   learner_.forget_gradients();
 }
 
 bool Trainer::roll_back(const std::string& why) {
   if (rolled_back_ >= most_rolled_back) return false;
   ++rolled_back_;
-  const Checkpoint last = read_checkpoint(writer_.folder().last());
+  const Checkpoint last =
+      *team_.shared(team_.leads() ? std::optional(read_checkpoint(writer_.folder().last())) : std::nullopt);
   const std::int64_t from = state_.step;
   const bool was_resumed = resumed_;
   const TimeBudget budget = budget_;  // time does not go back
@@ -85,6 +88,11 @@ std::int64_t Trainer::evaluations_since_best() const {
 void Trainer::check_patience() {
   exhausted_ = options_.patience > 0 && task_.can_evaluate() && state_.best_epoch > 0 &&
                evaluations_since_best() >= options_.patience;
+}
+
+void Trainer::follow_results() {
+  if (!task_.can_evaluate() || task_.metric_names().empty()) return;
+  learner_.set_plateau(plateau_factor(options_, state_.log, task_.metric_names()[0]));
 }
 
 void Trainer::diagnose(const Evaluation& evaluation) {

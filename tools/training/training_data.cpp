@@ -1,11 +1,14 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/sha256.h>
 #include <joist/data/check.h>
+#include <joist/data/classified.h>
+#include <joist/data/split.h>
 #include <joist/tools/training/training_data.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -36,6 +39,47 @@ bool has_own_part(const Dataset& train, const std::string& path) {
   return std::any_of(all.samples.begin(), all.samples.end(), [](const Sample& s) { return s.split == "val"; });
 }
 
+/// Takes the groups that --leave-out names out of the training pictures.
+Dataset left_out(Dataset& train, const TrainOptions& options) {
+  const std::vector<std::string> names = group_names(train, options.group);
+  const std::set<std::string> known(names.begin(), names.end());
+  std::vector<std::string> some(known.begin(), known.end());
+  constexpr std::size_t few = 20;
+  if (some.size() > few) some.resize(few), some.emplace_back("…");
+  const std::vector<std::string> wanted = split_list(options.leave_out);
+  for (const std::string& name : wanted)
+    if (!known.contains(name))
+      throw UsageError(
+          {.where = "--leave-out",
+           .what = known.empty() ? "no groups of pictures are seen in their names" : "no group \"" + name + "\"",
+           .expected = known.empty() ? "names such as gate_0001.jpg, gate_0002.jpg, yard_0001.jpg, …"
+                                     : fmt::format("{}", fmt::join(some, ", ")),
+           .remedy = "--group folder, or --group REGEX whose first group names the camera"});
+  Dataset val = train;
+  std::size_t i = 0, j = 0;
+  const auto is_left_out = [&](std::size_t at) {
+    return std::find(wanted.begin(), wanted.end(), names[at]) != wanted.end();
+  };
+  std::erase_if(val.samples, [&](const Sample&) { return !is_left_out(i++); });
+  std::erase_if(train.samples, [&](const Sample&) { return is_left_out(j++); });
+  if (train.samples.empty())
+    throw UsageError({.where = "--leave-out", .what = "nothing is left to learn from", .expected = "some groups only"});
+  say(fmt::format("left out of training: {}: {} pictures; evaluated on them\n", options.leave_out, val.samples.size()));
+  return val;
+}
+
+void warn_of_leaks(const DetectionData& data, CheckReport& report) {
+  constexpr std::size_t few = 20'000;  // pictures that are compared before each run; `joist data check` compares all
+  if (data.train.samples.size() + data.val->samples.size() > few) return;
+  const std::vector<Finding> found = leaks(data.train, *data.val);
+  if (!found.empty())
+    say(
+        fmt::format("warning: {} of {} validation pictures are in the training data too, or look as if; what is "
+                    "measured on them is too good (first: {})\n",
+                    found.size(), data.val->samples.size(), found.front().what));
+  add(report, found);
+}
+
 DetectionData read_detection(const TrainOptions& options) {
   const int size = options.size > 0 ? static_cast<int>(options.size) : 320;
   CheckReport report;
@@ -44,21 +88,19 @@ DetectionData read_detection(const TrainOptions& options) {
                          {.labels = options.labels, .training = true, .max_loss = options.max_loss, .size = size},
                          &report)};
   data.check_json = "{\"train\": " + to_json(report);
-  const bool has_own_val = options.val.empty() && has_own_part(data.train, options.data);
+  CheckReport val_report;
+  if (!options.leave_out.empty()) {
+    if (!options.val.empty())
+      throw UsageError({.where = "--leave-out", .what = "together with --val", .expected = "one of them"});
+    data.val = left_out(data.train, options);
+  }
+  const bool has_own_val = options.leave_out.empty() && options.val.empty() && has_own_part(data.train, options.data);
   if (!options.val.empty() || has_own_val) {
-    CheckReport val_report;
     data.val = read_checked_detection(has_own_val ? options.data : options.val,
                                       {.labels = options.labels, .classes = data.train.categories}, &val_report);
-    constexpr std::size_t few = 20'000;  // pictures that are compared before each run; `joist data check` compares all
-    if (data.train.samples.size() + data.val->samples.size() <= few) {
-      const std::vector<Finding> found = leaks(data.train, *data.val);
-      if (!found.empty())
-        say(
-            fmt::format("warning: {} of {} validation pictures are in the training data too, or look as if; what is "
-                        "measured on them is too good (first: {})\n",
-                        found.size(), data.val->samples.size(), found.front().what));
-      add(val_report, found);
-    }
+  }
+  if (data.val) {
+    warn_of_leaks(data, val_report);
     data.check_json += ",\n\"val\": " + to_json(val_report);
   }
   data.check_json += "}\n";
@@ -125,6 +167,13 @@ TaskKind task_of(const TrainOptions& options) {
     throw UsageError({.where = "--task", .what = "\"" + options.task + "\"", .expected = "auto, detect or classify"});
   if (options.data.empty())
     throw UsageError({.where = "--data", .what = "no training data", .expected = "--data PATH"});
+  if (is_clip_data(options.data)) {
+    const ClipList clips = read_clips(options.data);
+    throw UnsupportedError({.where = options.data,
+                            .what = fmt::format("learning from clips: {} of {} classes were found", clips.clips.size(),
+                                                clips.classes.size()),
+                            .remedy = "pictures of the clips, in one folder per class"});
+  }
   return is_classification_data(options.data) ? TaskKind::classify : TaskKind::detect;
 }
 

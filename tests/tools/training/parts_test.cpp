@@ -1,5 +1,6 @@
 // Plan, budget, options, checkpoint: the parts that training is made of.
 #include <joist/core/kernels.h>
+#include <joist/optim/named_schedule.h>
 #include <joist/optim/registry.h>
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/budget.h>
@@ -7,8 +8,10 @@
 #include <joist/tools/training/log.h>
 #include <joist/tools/training/options.h>
 #include <joist/tools/training/plan.h>
+#include <joist/tools/training/rates.h>
 #include <joist/tools/training/recipe.h>
 #include <joist/tools/training/run_folder.h>
+#include <joist/tools/training/trainer.h>
 
 #include <fstream>
 
@@ -146,7 +149,7 @@ TEST(Recipe, RefusesWhatMakesNoSense) {
   EXPECT_THROW(resolve({.batch = -1}), UsageError);
   EXPECT_THROW(resolve({.optimizer = "adm"}), UsageError);
   EXPECT_THROW(resolve({.device = "cuda"}), EnvironmentError);
-  EXPECT_THROW(resolve({.deterministic = "world-size"}), UnsupportedError);
+  EXPECT_THROW(resolve({.deterministic = "world"}), UsageError);
   TrainOptions options = resolve({.size = 100});
   EXPECT_EQ(options.optimizer, "adamw");
   const ModelRegistry registry;
@@ -193,6 +196,43 @@ TEST(Recipe, TheRateRisesAndFalls) {
   EXPECT_NEAR(learner.rate_factor(100, plan), 0.01, 1e-9);
   EXPECT_NEAR(learner.rate_factor(0, Plan({{0, 12}})), 0.25, 1e-9);  // at most a third of the run
   EXPECT_NEAR(learner.rate_factor(4, Plan()), 0.5, 1e-9);            // total not known
+}
+
+TEST(Recipe, SchedulesHaveNames) {
+  testing::TinyTask task;
+  for (const schedule::ShapeInfo& one : schedule::shapes()) {
+    const TrainOptions options =
+        resolve({.epochs = 1, .lr = 1, .schedule = one.name, .final_lr = 0.1, .weight_decay = 0});
+    const Learner learner(task.model().fields(), options);
+    const Plan plan({{0, 1000}});
+    EXPECT_NEAR(learner.rate_factor(700, plan), schedule::shape(one.name, 0.7, 0.1), 1e-12) << one.name;
+    EXPECT_EQ(options.warmup, one.name == "one_cycle" || one.name == "cyclic" ? 0 : 100) << one.name;
+  }
+  EXPECT_EQ(resolve({.schedule = "one-cycle", .warmup = 5}).warmup, 5);
+  EXPECT_THROW(resolve({.schedule = "cosin"}), UsageError);
+}
+
+TEST(Recipe, APlateauFollowsTheLog) {
+  TrainingLog log({"epoch", "AP"});
+  const TrainOptions options{.schedule = "plateau", .final_lr = 0.002};
+  std::vector<double> factors;
+  double epoch = 0;
+  for (const double result : {0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.2, 0.3, 0.1, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4, 0.1}) {
+    log.add({++epoch, result});
+    factors.push_back(plateau_factor(options, log, "AP"));
+  }
+  // Three results without a better one are borne, the fourth lets the rate fall; nothing found yet is no plateau.
+  EXPECT_EQ(factors, (std::vector<double>{1, 1, 1, 1, 1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01}));
+  for (int i = 0; i < 8; ++i) log.add({++epoch, 0.2});
+  EXPECT_EQ(plateau_factor(options, log, "AP"), 0.002);
+  EXPECT_EQ(plateau_factor({}, log, "AP"), 1);
+  const TemporaryFolder folder;
+  testing::TinyTask task(3, false);
+  Console console;
+  RunWriter writer(RunFolder((folder / "run").string()), console, SaveEvery{});
+  EXPECT_THROW(
+      Trainer(resolve({.epochs = 1, .lr = 1, .schedule = "plateau", .weight_decay = 0}), task, writer, console, {}),
+      UsageError);
 }
 
 TEST(TrainingLog, ComesBackFromItsText) {

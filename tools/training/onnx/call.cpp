@@ -29,6 +29,12 @@ double Call::number(std::size_t input) const {
   return all[0];
 }
 
+std::int64_t Call::whole(std::size_t input) const {
+  const std::vector<std::int64_t> all = integers(input);
+  if (all.size() != 1) refuse("input " + std::to_string(input) + " is not one whole number");
+  return all[0];
+}
+
 template <class T>
 const T* Call::find(const std::string& attribute) const {
   const auto found = operation_.attributes.find(attribute);

@@ -39,6 +39,8 @@ class Call {
   std::vector<std::int64_t> integers(std::size_t input) const;
   std::vector<double> numbers(std::size_t input) const;
   double number(std::size_t input) const;
+  /// One whole number: a count, an axis.
+  std::int64_t whole(std::size_t input) const;
 
   bool has(const std::string& attribute) const { return operation_.attributes.contains(attribute); }
   std::int64_t integer(const std::string& attribute, std::int64_t usual) const;

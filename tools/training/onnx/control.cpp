@@ -13,12 +13,13 @@ Outputs branch(const Call& c) {
 
 Outputs loop(const Call& c) {
   constexpr std::int64_t most = 10'000'000;
-  const std::int64_t count = c.has(0) ? c.integers(0).at(0) : most + 1;
+  const std::int64_t count = c.has(0) ? c.whole(0) : most + 1;
   bool go_on = !c.has(1) || c.number(1) != 0;
   std::vector<Tensor> carried(c.all().begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(c.inputs())),
                               c.all().end());
-  const std::size_t scans =
-      c.body("body").outputs.size() - 1 - std::min(carried.size(), c.body("body").outputs.size() - 1);
+  const std::size_t results_of_body = c.body("body").outputs.size();
+  if (results_of_body < 1 + carried.size()) c.refuse("a body with too few outputs");
+  const std::size_t scans = results_of_body - 1 - carried.size();
   std::vector<std::vector<Tensor>> collected(scans);
   for (std::int64_t i = 0; i < count && go_on; ++i) {
     if (i >= most) c.refuse("more than ten million rounds");

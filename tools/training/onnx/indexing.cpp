@@ -93,7 +93,7 @@ Outputs compress(const Call& c) {
 }
 
 Outputs one_hot_of(const Call& c) {
-  const auto depth = static_cast<std::int64_t>(c.number(1));
+  const auto depth = c.whole(1);
   std::int64_t axis = c.integer("axis", -1);
   if (axis < 0) axis += c[0].rank() + 1;
   if (depth < 1 || axis < 0 || axis > c[0].rank()) c.refuse("a depth or axis out of range");
@@ -109,10 +109,12 @@ Outputs one_hot_of(const Call& c) {
 Outputs reverse_sequence(const Call& c) {
   const int time = c.axis("time_axis", 0, c[0].rank()), batch = c.axis("batch_axis", 1, c[0].rank());
   const std::vector<std::int64_t> lengths = c.integers(1);
+  if (static_cast<std::int64_t>(lengths.size()) != c[0].shape(batch))
+    c.refuse("another number of lengths than sequences");
   std::vector<Tensor> rows;
   for (std::int64_t i = 0; i < c[0].shape(batch); ++i) {
     const Tensor row = narrow(c[0], batch, i, 1);
-    const std::int64_t length = std::clamp<std::int64_t>(lengths.at(static_cast<std::size_t>(i)), 0, row.shape(time));
+    const std::int64_t length = std::clamp<std::int64_t>(lengths[static_cast<std::size_t>(i)], 0, row.shape(time));
     rows.push_back(concat(
         {flip(narrow(row, time, 0, length), {time}), narrow(row, time, length, row.shape(time) - length)}, time));
   }

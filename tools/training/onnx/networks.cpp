@@ -63,6 +63,10 @@ Outputs transposed_convolution(const Call& c) {
   const std::string automatic = c.text("auto_pad", "NOTSET");
   if (stride.size() != axes || dilation.size() != axes || extra.size() != axes || pads.size() != 2 * axes)
     c.refuse("options of another length than there are axes");
+  if (!wanted.empty() && wanted.size() < axes) c.refuse("output_shape of another length than there are axes");
+  shape_of(c, wanted);
+  for (const auto* each : std::initializer_list<const std::vector<std::int64_t>*>{&stride, &dilation, &extra, &pads})
+    if (!are_small(*each)) c.refuse("a size beyond a million");
   TransposedConvolutionOptions options{.stride = shape_of(c, stride),
                                        .padding = Shape::filled(spatial, 0),
                                        .output_padding = Shape::filled(spatial, 0),

@@ -135,7 +135,8 @@ Outputs resize(const Call& c) {
       common = policy == "not_larger" ? std::min(common, scale) : std::max(common, scale);
     }
     for (std::size_t i = 0; i < which.size(); ++i)
-      sizes[i] = static_cast<std::int64_t>(std::floor(common * static_cast<double>(x.shape(which[i])) + 0.5));
+      sizes[i] = static_cast<std::int64_t>(
+          std::clamp(std::floor(common * static_cast<double>(x.shape(which[i])) + 0.5), -1.0, 1e9));
     scales.assign(which.size(), common);
   }
   std::vector<double> roi;
@@ -143,9 +144,12 @@ Outputs resize(const Call& c) {
   Tensor y = floating ? x : to(x, Dtype::float64), outside;
   for (std::size_t i = 0; i < which.size(); ++i) {
     AxisResize a{.in = x.shape(which[i])};
-    a.out = !sizes.empty() ? sizes[i] : static_cast<std::int64_t>(std::floor(scales[i] * static_cast<double>(a.in)));
+    const double wanted =
+        !sizes.empty() ? static_cast<double>(sizes[i]) : std::floor(scales[i] * static_cast<double>(a.in));
+    if (!(wanted >= 0 && wanted <= (1 << 24))) c.refuse("an impossible size");  // false for NaN too
+    a.out = static_cast<std::int64_t>(wanted);
     a.scale = !scales.empty() ? scales[i] : static_cast<double>(a.out) / static_cast<double>(a.in);
-    if (a.out < 0 || a.out > (1 << 24) || a.in < 1 || a.scale <= 0) c.refuse("an impossible size");
+    if (a.in < 1 || !(a.scale > 0)) c.refuse("an impossible size");
     if (roi.size() == 2 * which.size()) {
       a.begin = roi[i];
       a.end = roi[i + which.size()];
@@ -184,7 +188,7 @@ Outputs align_regions(const Call& c) {
 }
 
 Outputs suppress(const Call& c) {
-  const std::int64_t most = c.has(2) ? c.integers(2).at(0) : 0;
+  const std::int64_t most = c.has(2) ? c.whole(2) : 0;
   const double overlap = c.has(3) ? c.number(3) : 0,
                least = c.has(4) ? c.number(4) : -std::numeric_limits<double>::infinity();
   const Tensor all_boxes = c[0].detach(), all_scores = c[1].detach();
@@ -212,7 +216,7 @@ Outputs suppress(const Call& c) {
 // a - b cos(2 π n / N) + d cos(4 π n / N)
 Operator window(double a, double b, double d) {
   return [=](const Call& c) -> Outputs {
-    const auto size = static_cast<std::int64_t>(c.number(0));
+    const auto size = c.whole(0);
     if (size < 1 || size > (1 << 24)) c.refuse("an impossible size");
     const bool periodic = c.integer("periodic", 1) != 0;
     const double turn = 2 * std::numbers::pi / static_cast<double>(periodic ? size : size - 1);

@@ -8,6 +8,11 @@
 
 namespace joist::onnx_ops {
 
+bool are_small(std::span<const std::int64_t> numbers) {
+  constexpr std::int64_t most = 1LL << 20;
+  return std::all_of(numbers.begin(), numbers.end(), [](std::int64_t n) { return n >= -most && n <= most; });
+}
+
 Windows windows_of(const Call& c, const Shape& input, std::span<const std::int64_t> kernel) {
   const std::size_t axes = kernel.size();
   if (static_cast<int>(axes) + 2 != input.rank()) c.refuse("a kernel of another number of axes than the input");
@@ -19,6 +24,9 @@ Windows windows_of(const Call& c, const Shape& input, std::span<const std::int64
   const std::vector<std::int64_t> pads = c.list("pads", std::vector<std::int64_t>(2 * axes, 0));
   if (w.stride.size() != axes || w.dilation.size() != axes || pads.size() != 2 * axes)
     c.refuse("options of another length than there are axes");
+  for (const auto* each :
+       std::initializer_list<const std::vector<std::int64_t>*>{&w.stride, &w.dilation, &w.kernel, &pads})
+    if (!are_small(*each)) c.refuse("a size beyond a million");
   const std::string automatic = c.text("auto_pad", "NOTSET");
   for (std::size_t i = 0; i < axes; ++i) {
     if (w.stride[i] < 1 || w.dilation[i] < 1 || kernel[i] < 1) c.refuse("a stride, dilation or kernel below 1");

@@ -76,7 +76,7 @@ Tensor hardmax(const Tensor& x, int axis) {
 }
 
 Outputs cumulative_sum(const Call& c) {
-  const int axis = axes_of(c, c.integers(1), c[0].rank()).at(0);
+  const int axis = axes_of(c, {c.whole(1)}, c[0].rank())[0];
   const bool reverse = c.integer("reverse", 0) != 0, exclusive = c.integer("exclusive", 0) != 0;
   const Tensor x = reverse ? flip(c[0], {axis}) : c[0];
   Tensor y = to(cumsum(x, axis), x.dtype());
@@ -86,7 +86,7 @@ Outputs cumulative_sum(const Call& c) {
 
 Outputs top_k(const Call& c) {
   const int axis = c.axis("axis", -1, c[0].rank());
-  const std::int64_t k = c.operator_set() < 10 ? c.integer("k", 1) : c.integers(1).at(0);
+  const std::int64_t k = c.operator_set() < 10 ? c.integer("k", 1) : c.whole(1);
   const ValuesIndices found = topk(c[0], k, axis, c.integer("largest", 1) != 0, true);
   return {found.values, found.indices};
 }

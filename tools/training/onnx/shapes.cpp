@@ -21,8 +21,8 @@ Outputs reshape_to(const Call& c) {
   for (std::size_t i = 0; i < lengths.size(); ++i)
     if (lengths[i] == -1)
       open = static_cast<std::int64_t>(i);
-    else
-      rest *= lengths[i];
+    else if (__builtin_mul_overflow(rest, lengths[i], &rest))
+      c.refuse("an impossible shape");
   if (open >= 0) lengths[static_cast<std::size_t>(open)] = rest == 0 ? 0 : c[0].value().elements() / rest;
   return {reshape(c[0], shape_of(c, lengths))};
 }
@@ -80,6 +80,7 @@ Outputs split_parts(const Call& c) {
                                     : c.has(1)     ? c.integers(1)
                                                    : std::vector<std::int64_t>();
   if (sizes.empty()) {
+    if (c.outputs() == 0) c.refuse("no outputs");
     const auto count = static_cast<std::int64_t>(c.outputs());
     const std::int64_t each = (length + count - 1) / count;
     for (std::int64_t i = 0, left = length; i < count; ++i, left -= sizes.back()) sizes.push_back(std::min(each, left));
@@ -132,6 +133,8 @@ Outputs pad_edges(const Call& c) {
   std::iota(axes.begin(), axes.end(), 0);
   if (c.has(3)) axes = c.integers(3);
   if (pads.size() != 2 * axes.size()) c.refuse("another number of pads than two per axis");
+  for (const std::int64_t amount : pads)
+    if (amount < -(1LL << 40) || amount > (1LL << 40)) c.refuse("an impossible padding");
   std::vector<std::int64_t> amounts(static_cast<std::size_t>(2 * rank), 0);
   const std::vector<int> which = axes_of(c, axes, rank);
   for (std::size_t i = 0; i < which.size(); ++i) {
@@ -150,7 +153,7 @@ Outputs pad_edges(const Call& c) {
 Outputs constant(const Call& c) {
   if (const Array* value = c.array("value")) return {Tensor(*value)};
   if (c.has("value_float")) return {full({}, c.real("value_float", 0))};
-  if (c.has("value_int")) return {full({}, static_cast<double>(c.integer("value_int", 0)), Dtype::int64)};
+  if (c.has("value_int")) return {reshape(integers_tensor({c.integer("value_int", 0)}), Shape{})};
   if (c.has("value_ints")) return {integers_tensor(c.list("value_ints"))};
   if (c.has("value_floats")) {
     const std::vector<float> values = c.reals("value_floats");
@@ -168,7 +171,7 @@ Outputs constant_of_shape(const Call& c) {
 
 Outputs range(const Call& c) {
   const double start = c.number(0), limit = c.number(1), step = c.number(2);
-  if (step == 0 || (limit - start) / step > 1e9) c.refuse("an impossible range");
+  if (!((limit - start) / step <= 1e9)) c.refuse("an impossible range");  // a step of 0 and NaN too
   if ((limit - start) / step <= 0) return {zeros({0}, c[0].dtype())};
   return {to(arange(start, limit, step, Dtype::float64), c[0].dtype())};
 }
@@ -209,7 +212,7 @@ Outputs eye_like(const Call& c) {
 }
 
 Outputs triangle(const Call& c) {
-  const std::int64_t k = c.has(1) ? c.integers(1).at(0) : 0;
+  const std::int64_t k = c.has(1) ? c.whole(1) : 0;
   const std::int64_t bound = std::clamp<std::int64_t>(k, -(1LL << 40), 1LL << 40);
   return {c.integer("upper", 1) != 0 ? triu(c[0], bound) : tril(c[0], bound)};
 }

@@ -12,6 +12,9 @@ struct Windows {
   std::vector<std::int64_t> kernel{}, stride{}, dilation{}, before{}, after{};
 };
 
+/// At most a million, or -1 million: so the lengths computed from them do not overflow.
+bool are_small(std::span<const std::int64_t> numbers);
+
 Windows windows_of(const Call& call, const Shape& input, std::span<const std::int64_t> kernel);
 
 /// x with `value` around it.
