@@ -90,13 +90,24 @@ def classifier(folder, name, size):
     return good
 
 
+def spread(model):
+    """Convolutions that start near 0 (heads) made as large as others: no two places have nearly the same scores then,
+    among which rounding would choose the hard negatives."""
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.dim() > 1 and tensor.std() < 0.05:
+                tensor.normal_(0, (1.5 / tensor[0].numel()) ** 0.5)
+
+
 def detector(folder, name, classes=4, size=256):
     import torchvision.models.detection as detection
     from torchvision.models.detection.image_list import ImageList
+    from torchvision.ops import box_iou
     torch.manual_seed(1)
     background = name.startswith("ssd")
     model = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes + background).eval()
     shake(model)
+    spread(model)
     torch.save(model.state_dict(), folder / "model.pth")
     model.double()
     pictures = torch.rand(2, 3, size, size)
@@ -107,16 +118,13 @@ def detector(folder, name, classes=4, size=256):
     images = (pictures.double() - mean) / deviation
     features = list(model.backbone(images).values())
     head = model.head(features)
-    anchors = model.anchor_generator(ImageList(images, [(size, size)] * 2), features)
+    # Boxes 2:1 and 3:1 have one area, so they often tie for an object: it is the original's float32 that chooses.
+    anchors = model.anchor_generator(ImageList(pictures, [(size, size)] * 2), [feature.float() for feature in features])
+    matched = [model.proposal_matcher(box_iou(b, a)) for b, a in zip(boxes, anchors)]
+    anchors = [a.double() for a in anchors]
     targets = [{"boxes": b.double(), "labels": l + background} for b, l in zip(boxes, labels)]
-    if background:
-        from torchvision.ops import box_iou
-        matched = [model.proposal_matcher(box_iou(t["boxes"], a)) for t, a in zip(targets, anchors)]
-        losses = model.compute_loss(targets, head, anchors, matched)
-        scores = head["cls_logits"].softmax(2)[..., 1:]
-    else:
-        losses = model.compute_loss(targets, head, anchors)
-        scores = head["cls_logits"].sigmoid()
+    losses = (model if background else model.head).compute_loss(targets, head, anchors, matched)
+    scores = head["cls_logits"].softmax(2)[..., 1:] if background else head["cls_logits"].sigmoid()
     loss = sum(losses.values())
     loss.backward()
     decoded = torch.stack([model.box_coder.decode_single(d, a) for d, a in zip(head["bbox_regression"], anchors)])
@@ -165,7 +173,6 @@ def faces(folder):
 
 
 def main(wanted):
-    torch.set_num_threads(max(1, os.cpu_count() or 1))
     cases = {name: lambda folder, name=name, size=max(size, 64): classifier(folder, name, size)
              for name, size in (CI_CASES | PEER_CASES).items()}
     for name in ("retinanet_resnet50_fpn", "ssdlite320_mobilenet_v3_large"):
