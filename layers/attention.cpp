@@ -2,6 +2,7 @@
 #include <joist/core/mode.h>
 #include <joist/layers/attention.h>
 #include <joist/layers/check.h>
+#include <joist/layers/heads.h>
 
 #include <cmath>
 #include <limits>
@@ -92,11 +93,6 @@ const MultiheadAttentionOptions& checked(const MultiheadAttentionOptions& given)
                       .expected = "widths of 1 or more, or 0 for embed_dim",
                       .remedy = "leave them out where keys and values are as wide as queries"});
   return given;
-}
-
-// [batch, length, heads · width] -> [batch, heads, length, width], a view.
-Tensor split_heads(const Tensor& x, std::int64_t heads) {
-  return transpose(reshape(x, {x.shape(0), x.shape(1), heads, heads > 0 ? x.shape(2) / heads : 0}), 1, 2);
 }
 
 }  // namespace
@@ -217,8 +213,7 @@ AttentionOutput MultiheadAttention::operator()(const Tensor& query, const Tensor
     if (dropped > 0) options.key = next_random_key(Stream::dropout);
     y = scaled_dot_product_attention(q, k, v, options, mask);
   }
-  const Tensor joined = reshape(transpose(y, 1, 2), {batch, queries, embed_dim});
-  result.output = out_proj(joined);
+  result.output = out_proj(join_heads(y));
   if (!batch_first) result.output = transpose(result.output, 0, 1);
   return result;
 }

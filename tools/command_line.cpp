@@ -88,7 +88,8 @@ int command_line(int argc, char** argv, std::vector<ModelEntry> models) {
   for (const auto add :
        {commands::add_train, commands::add_eval, commands::add_runs, commands::add_predict, commands::add_export,
         commands::add_inspect, commands::add_convert, commands::add_onnx, commands::add_data, commands::add_filter,
-        commands::add_metrics, commands::add_bench, commands::add_lab, commands::add_doctor})
+        commands::add_metrics, commands::add_bench, commands::add_lab, commands::add_generate, commands::add_embed,
+        commands::add_tokenize, commands::add_lora, commands::add_doctor})
     add(app, context);
   try {
     app.parse(argc, argv);

@@ -6,16 +6,16 @@
 namespace joist {
 namespace {
 
-// place(index, cells, length): where a cell's boxes have their middle, in pixels.
-template <class Place>
-Array anchors_of(const std::vector<AnchorLevel>& levels, std::int64_t height, std::int64_t width, const Place& place) {
+// corners(row, column, sides): x1, y1, x2, y2.
+template <class Corners>
+Array anchors_of(const std::vector<AnchorLevel>& levels, const Corners& corners_of) {
   std::vector<float> corners;
   for (const AnchorLevel& level : levels)
     for (std::int64_t row = 0; row < level.rows; ++row)
       for (std::int64_t column = 0; column < level.columns; ++column)
-        for (const auto& [wide, high] : level.sides) {
-          const float x = place(column, level.columns, width), y = place(row, level.rows, height);
-          corners.insert(corners.end(), {x - wide / 2, y - high / 2, x + wide / 2, y + high / 2});
+        for (const auto& sides : level.sides) {
+          const std::array<float, 4> box = corners_of(level, row, column, sides);
+          corners.insert(corners.end(), box.begin(), box.end());
         }
   const auto count = static_cast<std::int64_t>(corners.size() / 4);
   return Array::from(corners, {count, 4});
@@ -24,14 +24,24 @@ Array anchors_of(const std::vector<AnchorLevel>& levels, std::int64_t height, st
 }  // namespace
 
 Array anchors_at_corners(const std::vector<AnchorLevel>& levels, std::int64_t height, std::int64_t width) {
-  return anchors_of(levels, height, width, [](std::int64_t index, std::int64_t cells, std::int64_t length) {
-    return static_cast<float>(index * (length / cells));
+  return anchors_of(levels, [&](const AnchorLevel& level, std::int64_t row, std::int64_t column, const auto& sides) {
+    const auto x = static_cast<float>(column * (width / level.columns));
+    const auto y = static_cast<float>(row * (height / level.rows));
+    const auto& [wide, high] = sides;
+    return std::array{x - wide / 2, y - high / 2, x + wide / 2, y + high / 2};
   });
 }
 
 Array anchors_at_centers(const std::vector<AnchorLevel>& levels, std::int64_t height, std::int64_t width) {
-  return anchors_of(levels, height, width, [](std::int64_t index, std::int64_t cells, std::int64_t length) {
-    return (static_cast<float>(index) + 0.5F) / static_cast<float>(cells) * static_cast<float>(length);
+  const auto center = [](std::int64_t index, std::int64_t cells) {
+    return (static_cast<float>(index) + 0.5F) / static_cast<float>(cells);
+  };
+  const auto across = static_cast<float>(width), down = static_cast<float>(height);
+  return anchors_of(levels, [&](const AnchorLevel& level, std::int64_t row, std::int64_t column, const auto& sides) {
+    const float x = center(column, level.columns), y = center(row, level.rows);
+    const auto& [wide, high] = sides;
+    return std::array{(x - 0.5F * wide) * across, (y - 0.5F * high) * down, (x + 0.5F * wide) * across,
+                      (y + 0.5F * high) * down};
   });
 }
 

@@ -22,11 +22,12 @@ struct AnchorBoxes {
 
 /// Width and height of the boxes at each cell of a level, and the level's size.
 struct AnchorLevel {
-  std::vector<std::pair<float, float>> sides{};
+  std::vector<std::pair<float, float>> sides{};  ///< in pixels around corners, in shares of the picture around centers
   std::int64_t rows = 0, columns = 0;
 };
 /// Boxes around the cells' corners at multiples of the whole stride (RetinaNet), or around their centers (SSD);
-/// levels one after the other, rows before columns before boxes of a cell. float32 [anchor, 4].
+/// levels one after the other, rows before columns before boxes of a cell. float32 [anchor, 4], to the last bit
+/// torchvision's: boxes that tie for an object are chosen among as there.
 Array anchors_at_corners(const std::vector<AnchorLevel>& levels, std::int64_t height, std::int64_t width);
 Array anchors_at_centers(const std::vector<AnchorLevel>& levels, std::int64_t height, std::int64_t width);
 

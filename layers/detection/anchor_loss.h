@@ -13,10 +13,9 @@ namespace joist {
 inline constexpr std::int64_t no_object = -1;       ///< the background
 inline constexpr std::int64_t ignored_object = -2;  ///< too near to one for the background, too far to learn it
 
-/// A box learns the object with which it overlaps most, from IoU 0.5 on, and each object has at least one. Of
-/// RetinaNet boxes between 0.4 and 0.5 are ignored, and all that tie as an object's best learn (Lin et al. 2017); of
-/// SSD
-/// (`background`) each object takes its best one (Liu et al. 2016). corners [anchor, 4].
+/// A box learns the object with which it overlaps most, from IoU 0.5 on, and each object that any box touches has at
+/// least one. Of RetinaNet boxes between 0.4 and 0.5 are ignored, and all that tie as an object's best learn (Lin et
+/// al. 2017); of SSD (`background`) each object takes its first best one (Liu et al. 2016). corners [anchor, 4].
 std::vector<std::int64_t> match_boxes(const Array& corners, std::span<const TrueBox> objects, bool background);
 
 /// Without a background: focal loss of the classes and absolute differences of the boxes, both divided by a picture's

@@ -76,10 +76,12 @@ Tensor windows_of(const Tensor& picture, std::vector<Box>& boxes, std::int64_t s
   std::vector<Tensor> windows;
   std::vector<Box> kept;
   for (const Box& box : boxes) {
-    const auto first = [](float at) { return std::max<std::int64_t>(static_cast<std::int64_t>(at), 1) - 1; };
-    const std::int64_t left = first(box.x1), top = first(box.y1);
-    const std::int64_t right = std::min(static_cast<std::int64_t>(box.x2), picture.shape(3));
-    const std::int64_t bottom = std::min(static_cast<std::int64_t>(box.y2), picture.shape(2));
+    const auto whole = [](float at, std::int64_t most) {  // 0 for what is no number
+      return at > 0 ? static_cast<std::int64_t>(std::min(at, static_cast<float>(most))) : 0;
+    };
+    const std::int64_t width = picture.shape(3), height = picture.shape(2);
+    const std::int64_t left = std::max<std::int64_t>(whole(box.x1, width), 1) - 1, right = whole(box.x2, width);
+    const std::int64_t top = std::max<std::int64_t>(whole(box.y1, height), 1) - 1, bottom = whole(box.y2, height);
     if (right <= left || bottom <= top) continue;
     windows.push_back(resampled(slice(slice(picture, 2, top, bottom), 3, left, right), side, side));
     kept.push_back(box);

@@ -40,8 +40,7 @@ struct SsdLite {
     for (std::size_t level = 0; level < maps.size(); ++level) {
       boxes.push_back(per_anchor(regression[level](maps[level]), 4));
       scores.push_back(per_anchor(classification[level](maps[level]), classes + 1));
-      levels.push_back({sides_of(level, static_cast<float>(x.shape(2)), static_cast<float>(x.shape(3))),
-                        maps[level].shape(2), maps[level].shape(3)});
+      levels.push_back({sides_of(level), maps[level].shape(2), maps[level].shape(3)});
     }
     return {.box_logits = concat(boxes, 1),
             .class_logits = concat(scores, 1),
@@ -115,9 +114,9 @@ struct SsdLite {
         conv.bias = init::zeros(conv.bias.shape());
       }
   }
-  // In pixels: squares of this level's share of the picture and of the mean with the next one's, and the first in
+  // Squares of this level's share of the picture and of the mean with the next one's, and the first in
   // shapes 2:1 and 3:1, both ways; none is larger than the picture.
-  static std::vector<std::pair<float, float>> sides_of(std::size_t level, float height, float width) {
+  static std::vector<std::pair<float, float>> sides_of(std::size_t level) {
     const auto share = [](std::size_t i) { return i == 6 ? 1.0 : 0.2 + (0.95 - 0.2) * static_cast<double>(i) / 5; };
     std::vector<std::pair<double, double>> shares{{share(level), share(level)}};
     const double between = std::sqrt(share(level) * share(level + 1));
@@ -129,8 +128,7 @@ struct SsdLite {
     }
     std::vector<std::pair<float, float>> found;
     for (const auto& [wide, high] : shares)
-      found.emplace_back(std::min(static_cast<float>(wide), 1.0F) * width,
-                         std::min(static_cast<float>(high), 1.0F) * height);
+      found.emplace_back(std::min(static_cast<float>(wide), 1.0F), std::min(static_cast<float>(high), 1.0F));
     return found;
   }
 };

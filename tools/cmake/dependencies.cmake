@@ -138,6 +138,10 @@ joist_dependency(NAME nlohmann-json HEADER nlohmann/json.hpp DEB nlohmann-json3-
 joist_dependency(NAME toml++ PKG tomlplusplus DEB libtomlplusplus-dev FOR "configuration files")
 joist_dependency(NAME pugixml HEADER pugixml.hpp LIBRARIES pugixml DEB libpugixml-dev FOR "VOC and CVAT annotations")
 joist_dependency(NAME libyaml PKG yaml-0.1 DEB libyaml-dev FOR "YOLO's data.yaml")
+joist_dependency(NAME utf8proc PKG libutf8proc HEADER utf8proc.h LIBRARIES utf8proc DEB libutf8proc-dev
+                 FOR "tokenizers: kinds and forms of characters")
+joist_dependency(NAME Oniguruma PKG oniguruma HEADER oniguruma.h LIBRARIES onig DEB libonig-dev
+                 FOR "tokenizers: regular expressions")
 joist_dependency(NAME nettle PKG nettle DEB nettle-dev FOR "SHA-256 of checkpoints")
 joist_dependency(NAME zlib PKG zlib DEB zlib1g-dev FOR "compressed archives")
 # --- pictures ---

@@ -35,6 +35,10 @@ void add_filter(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_lab(CLI::App& app, Context& context);
+void add_generate(CLI::App& app, Context& context);
+void add_embed(CLI::App& app, Context& context);
+void add_tokenize(CLI::App& app, Context& context);
+void add_lora(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 
 /// Writes to a file, or nothing where no file was asked for.

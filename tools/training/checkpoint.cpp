@@ -40,7 +40,9 @@ ModelDescription description_from(const std::string& text) {
   const Json& preprocessing = json.at("preprocessing");
   const Json tiles = preprocessing.value("tiles", Json{{"side", 0}, {"overlap", 0}});
   return {.model = json.at("model"),
-          .task = json.at("task") == "detect" ? TaskKind::detect : TaskKind::classify,
+          .task = json.at("task") == "detect"     ? TaskKind::detect
+                  : json.at("task") == "sequence" ? TaskKind::sequence
+                                                  : TaskKind::classify,
           .classes = json.at("classes"),
           .class_ids = json.at("class_ids"),
           .size = preprocessing.at("size"),

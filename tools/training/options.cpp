@@ -253,6 +253,25 @@ TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now)
   return merged;
 }
 
+void require_meaning(const TrainOptions& options, bool language) {
+  const std::vector<std::string> of_texts{"lora", "packing", "learn", "chat-format"},
+      of_pictures{"leave-out",   "group",        "labels",  "max-loss",      "map",        "loader-threads",
+                  "mosaic",      "close-mosaic", "flip",    "augment",       "tile",       "tile-overlap",
+                  "backgrounds", "multi-scale",  "balance", "class-weights", "unreadable", "cache-folder"};
+  const std::vector<std::string>& foreign = language ? of_pictures : of_texts;
+  std::vector<std::string> usual;
+  const TrainOptions untouched;
+  visit_options(untouched, [&](const OptionInfo&, const auto& value) { usual.push_back(value_text(value)); });
+  visit_options(options, [&, i = std::size_t{0}](const OptionInfo& info, const auto& value) mutable {
+    const std::string before = usual[i++];
+    if (std::find(foreign.begin(), foreign.end(), info.name) == foreign.end() || value_text(value) == before) return;
+    throw UsageError({.where = std::string("--") + info.name,
+                      .what = language ? "of pictures; this run learns from texts"
+                                       : "of language models; this run learns from pictures",
+                      .remedy = "leave it out"});
+  });
+}
+
 const char* optimizer_help() {
   static const std::string help = [] {
     std::string text = "auto: adamw; or";

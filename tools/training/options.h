@@ -43,9 +43,13 @@ struct TrainOptions {
   std::string task = "auto";
   std::string model = "auto";
   std::string from{};
-  std::string map{};        ///< how names of --from become the model's, see MappingOptions
-  std::string fresh{};      ///< patterns of fields that do not come from --from
-  std::string rates{};      ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string map{};                 ///< how names of --from become the model's, see MappingOptions
+  std::string fresh{};               ///< patterns of fields that do not come from --from
+  std::string rates{};               ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string lora{};                ///< of language models: "r=8,alpha=16,targets=q_proj+v_proj"; "": all weights
+  std::string packing = "on";        ///< of language models: several texts in a row
+  std::string learn = "completion";  ///< of language models: what of prompts and answers
+  std::string chat_format = "auto";
   std::string leave_out{};  ///< groups of pictures that are evaluated on instead
   std::string group = "auto";
   std::string out{};
@@ -138,7 +142,8 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"group", "auto|prefix|folder|REGEX", "how pictures belong to cameras, as in joist data split", run,
                    true},
         o.group);
-  visit(OptionInfo{"task", "auto|detect|classify", "what to learn; auto looks at the data", run, true}, o.task);
+  visit(OptionInfo{"task", "auto|detect|classify|language", "what to learn; auto looks at data and model", run, true},
+        o.task);
   visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
   visit(
       OptionInfo{
@@ -177,6 +182,22 @@ void visit_options(Options& o, Visit&& visit) {
         o.time);
   visit(OptionInfo{"seed", "N", "seed of all random numbers", run, true}, o.seed);
 
+  constexpr const char* language = "Language models (--model FOLDER, as transformers writes it)";
+  visit(
+      OptionInfo{"lora", "r=8,…",
+                 "learn low-rank adapters instead of all weights: r=8,alpha=16,targets=q_proj+v_proj,rslora=true, each "
+                 "optional; --from FOLDER goes on with one",
+                 language, true},
+      o.lora);
+  visit(OptionInfo{"packing", "on|off", "several short texts in a row of --size tokens, which do not see each other",
+                   language, true},
+        o.packing);
+  visit(OptionInfo{"learn", "completion|all", "of prompts with answers only the answers, or all", language, true},
+        o.learn);
+  visit(OptionInfo{"chat-format", "auto|chatml|llama3|plain", "how conversations are written; auto: by the tokenizer",
+                   language, true},
+        o.chat_format);
+
   constexpr const char* machine = "Machine";
   visit(OptionInfo{"device", "auto|cpu|cuda", "where to compute", machine, true}, o.device);
   visit(OptionInfo{"threads", "N", "threads of the computation; 0: one per core", machine, true}, o.threads);
@@ -189,19 +210,18 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"unreadable", "fail|skip",
                    "a training picture that cannot be read ends the run, or another takes its place", machine, true},
         o.unreadable);
-  visit(
-      OptionInfo{
-          "deterministic", "world-size",
-          "same bits on 1, 2, 4 or 8 processes: each batch in --micro-shards parts, of which batch normalization sees "
-          "one at a time; one process always repeats anyway",
-          machine, true},
-      o.deterministic);
+  visit(OptionInfo{"deterministic", "world-size",
+                   "same bits on any number of processes up to --micro-shards: each batch in --micro-shards parts, of "
+                   "which batch normalization sees "
+                   "one at a time; one process always repeats anyway",
+                   machine, true},
+        o.deterministic);
 
   constexpr const char* several = "Several processes (mpirun -np 4 joist train …, torchrun's variables, srun)";
-  visit(
-      OptionInfo{"micro-shards", "N",
-                 "parts of a batch for --deterministic=world-size, a power of two; more than processes", several, true},
-      o.micro_shards);
+  visit(OptionInfo{"micro-shards", "N",
+                   "parts of a batch for --deterministic=world-size, a power of two, as many as processes or more",
+                   several, true},
+        o.micro_shards);
   visit(OptionInfo{"batch-norm", "sync|local",
                    "batch normalization over the pictures of all processes, as one process would, or of each", several,
                    true},
@@ -297,6 +317,9 @@ std::string to_toml(const TrainOptions& options);
 /// Reads such text into `options`; keys not in the text keep their values, those in it are added to `given`. `name` is
 /// the file, for messages. Throws UsageError naming the line for unknown keys (with the nearest name) and wrong values.
 void read_toml(TrainOptions& options, const std::string& text, const std::string& name);
+
+/// Throws UsageError where an option says something that a run on texts, or one on pictures, would not look at.
+void require_meaning(const TrainOptions& options, bool language);
 
 /// The options of a run that goes on: those saved, with what the user gave now where that changes nothing of the
 /// result. Throws UsageError listing every option that would.

@@ -6,6 +6,7 @@
 #include <joist/tools/training/checkpoint.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -90,6 +91,8 @@ class TrainingTask {
   virtual std::optional<TaskReport> report(double /*best_value*/) { return std::nullopt; }
   /// What may be wrong with the data where nothing is found after a while, a line each.
   virtual std::vector<std::string> suspicions() const { return {}; }
+  /// At the end, with the best weights in the model: writes what others read of it. Returns lines that say so.
+  virtual std::vector<std::string> finish(const std::filesystem::path&) { return {}; }
   /// Of the lists of pictures and labels.
   virtual std::string data_digest() const = 0;
 };

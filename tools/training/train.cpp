@@ -7,6 +7,7 @@
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
+#include <joist/tools/training/language/language_task.h>
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/team.h>
 #include <joist/tools/training/train.h>
@@ -115,15 +116,17 @@ void start_from(const TrainOptions& options, TrainingTask& task, Console& consol
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
-  console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads", options.model,
-                           parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
-                           options.threads));
+  if (task.description().task != TaskKind::sequence)
+    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
+                             options.model, parameters, options.size, options.size, options.optimizer, options.lr,
+                             options.batch, options.threads));
   if (team.size() > 1)
     console.line(
-        fmt::format("{} processes share each batch: {} pictures each{}", team.size(),
+        fmt::format("{} processes share each batch: {} {} each{}", team.size(),
                     options.batch % team.size() == 0
                         ? fmt::format("{}", options.batch / team.size())
                         : fmt::format("{} or {}", options.batch / team.size(), options.batch / team.size() + 1),
+                    task.description().task == TaskKind::sequence ? "rows" : "pictures",
                     micro_shards(options) > 0 ? fmt::format(", in {} parts of the batch", options.micro_shards) : ""));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
@@ -151,20 +154,27 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   require_alone(team, options);
   if (options.resume && !before) console.line("nothing to resume in " + options.out + ": a new run begins");
   if (options.threads == 0 && options.deterministic != "world-size") options.threads = team.fair_threads();
+  const bool is_language = is_language_run(before ? before->training->options : options);
+  if (!before) require_meaning(options, is_language);
   options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
   options.profile = profile;
   if (team.leads()) folder.require_writable();
   require_hdf5();
 
-  TrainingData data = read_training_data(options, task_of(options));
   std::string label_check;
-  if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
-  const std::unique_ptr<TrainingTask> task = task_for(std::move(data), options, registry, team);
-  options.task = name_of(task->description().task);
+  std::unique_ptr<TrainingTask> task;
+  if (is_language) {
+    task = language_task(options, console, team.part(options));
+  } else {
+    TrainingData data = read_training_data(options, task_of(options));
+    if (auto* detection = std::get_if<DetectionData>(&data)) label_check = std::move(detection->check_json);
+    task = task_for(std::move(data), options, registry, team);
+    options.task = name_of(task->description().task);
+  }
   team.require_same("training data", task->data_digest(), "the same files under --data and --val on every machine");
   if (before) {
     require_same_run(*before, *task, folder.last().string());
-  } else if (!options.from.empty() && team.leads()) {
+  } else if (!options.from.empty() && !is_language && team.leads()) {
     start_from(options, *task, console);  // the other ranks get these weights
   }
   say_what_runs(options, *task, console, team);
@@ -188,6 +198,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
     const RunReport report = run_report(state, *task);
     if (!report.evaluation_json.empty()) store_file(folder.evaluation(), report.evaluation_json + "\n");
     store_file(folder.report(), report.html);
+    for (const std::string& line : task->finish(folder.path())) console.line(line);
     return 1;
   });
   console.line("results: " + folder.path().string());
@@ -203,7 +214,12 @@ std::unique_ptr<TrainingTask> training_task(TrainingData data, TrainOptions& opt
 int train(TrainOptions options, const ModelRegistry& registry, std::chrono::steady_clock::time_point began) {
   const Interruptible interruptible;
   const parallel::Launch launch = parallel::detect_launch(parallel::process_environment());
-  const auto timeout = std::chrono::milliseconds(std::llround(1000 * std::max(options.rank_timeout.seconds, 1.0)));
+  if (!(options.rank_timeout.seconds >= 1))
+    throw UsageError({.where = "--rank-timeout",
+                      .what = fmt::format("{} s", options.rank_timeout.seconds),
+                      .expected = "1s or more: heartbeats come every half second",
+                      .remedy = "leave it out for 2m"});
+  const auto timeout = std::chrono::milliseconds(std::llround(1000 * options.rank_timeout.seconds));
   const std::unique_ptr<parallel::Communicator> world = parallel::join(launch, {.timeout = timeout});
   Team team(*world);
   silence(team);

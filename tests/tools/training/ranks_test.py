@@ -1,6 +1,6 @@
 # ctest: TIMEOUT 300 RUN_SERIAL ON
 """Several processes train one model: with --deterministic=world-size 1, 2, 3 and 4 give the same bits, for the detector (batch norm) and a
-small transformer; what some saved after SIGTERM on one of them, any other number goes on with; only rank 0 writes and speaks."""
+small transformer and a language model; what some saved after SIGTERM on one of them, any other number goes on with; only rank 0 writes and speaks."""
 import os
 import pathlib
 import random
@@ -19,10 +19,15 @@ QUIET = {"OMP_WAIT_POLICY": "passive", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLO
          "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none"}
 
 
+LANGUAGE = pathlib.Path(os.environ["JOIST_SOURCE_DIR"]) / "tests/fixtures/language/lora"
+SHAPES = {"detector": ["--size", "64", "--batch", "7"], "transformer": ["--model", "vit_tiny", "--size", "32", "--batch", "9"],
+          "language": ["--model", str(LANGUAGE / "base"), "--size", "64", "--batch", "9", "--lora", "r=4"]}
+
+
 def train_command(data, out, kind, *more):
-    shape = ["--size", "64", "--batch", "7"] if kind == "detector" else ["--model", "vit_tiny", "--size", "32", "--batch", "9"]
+    shape = SHAPES[kind]
     return [JOIST, "train", "--data", str(data), "--out", str(out), *shape, "--epochs", "2", "--threads", "1", "--loader-threads", "1",
-            "--average-tau", "5", "--warmup", "2", "--deterministic=world-size", *map(str, more)]
+            *([] if kind == "language" else ["--average-tau", "5"]), "--warmup", "2", "--deterministic=world-size", *map(str, more)]
 
 
 def make_classes(folder):
@@ -72,7 +77,8 @@ def main():
     launchers = ["torchrun"] + (["mpirun"] if shutil.which("mpirun") else [])
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        data = {"detector": make_data(folder / "boxes", pictures=14), "transformer": make_classes(folder / "classes")}
+        data = {"detector": make_data(folder / "boxes", pictures=14), "transformer": make_classes(folder / "classes"),
+                "language": LANGUAGE / "texts.jsonl"}
         for kind, path in data.items():
             alone = folder / f"{kind}1"
             finish(start(1, train_command(path, alone, kind), "none"))
