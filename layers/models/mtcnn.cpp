@@ -80,8 +80,8 @@ Tensor windows_of(const Tensor& picture, std::vector<Box>& boxes, std::int64_t s
       return at > 0 ? static_cast<std::int64_t>(std::min(at, static_cast<float>(most))) : 0;
     };
     const std::int64_t width = picture.shape(3), height = picture.shape(2);
-    const std::int64_t left = std::max<std::int64_t>(whole(box.x1, width), 1) - 1, right = whole(box.x2, width);
-    const std::int64_t top = std::max<std::int64_t>(whole(box.y1, height), 1) - 1, bottom = whole(box.y2, height);
+    const std::int64_t left = std::max<std::int64_t>(whole(box.x1, width + 1), 1) - 1, right = whole(box.x2, width);
+    const std::int64_t top = std::max<std::int64_t>(whole(box.y1, height + 1), 1) - 1, bottom = whole(box.y2, height);
     if (right <= left || bottom <= top) continue;
     windows.push_back(resampled(slice(slice(picture, 2, top, bottom), 3, left, right), side, side));
     kept.push_back(box);

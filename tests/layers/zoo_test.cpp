@@ -8,7 +8,9 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/layers/detection/loss.h>
+#include <joist/layers/models/convnext.h>
 #include <joist/layers/models/mtcnn.h>
+#include <joist/layers/models/swin.h>
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/weight_mapping.h>
 
@@ -71,10 +73,16 @@ Tensor by_formula(const std::string& name, const Shape& shape) {
   return Tensor(Array::from(values, shape));
 }
 
+using Numbers = std::map<std::string, std::vector<double>>;
+
 struct Result {
-  std::vector<float> logits{};
-  std::map<std::string, std::vector<float>> gradients{};
+  std::vector<double> logits{};
+  Numbers gradients{};
 };
+
+std::vector<double> doubles(const Array& array) {
+  return to(Tensor(array), Dtype::float64).value().to_vector<double>();
+}
 
 Result run(Model& model, const Tensor& pictures) {
   const auto fields = model.fields();
@@ -82,35 +90,40 @@ Result run(Model& model, const Tensor& pictures) {
   const Tensor x = pictures.rank() == 4 ? contiguous(pictures, Order::channels_last) : pictures;
   const Tensor logits = model.classify(x);
   sum(logits * to(by_formula("loss", logits.shape()), logits.dtype())).backward();
-  const auto floats = [](const Array& array) { return to(Tensor(array), Dtype::float32).value().to_vector<float>(); };
-  Result result{.logits = floats(logits.value()), .gradients = {}};
+  Result result{.logits = doubles(logits.value()), .gradients = {}};
   for (const Field& field : fields)
     if (field.trainable && field.tensor.gradient().defined())
-      result.gradients[field.name] = floats(field.tensor.gradient());
+      result.gradients[field.name] = doubles(field.tensor.gradient());
   return result;
 }
 
-template <class T>
-double largest(const std::vector<T>& values) {
+double largest(const std::vector<double>& values) {
   double found = 0;
-  for (const T value : values) found = std::max(found, std::abs(static_cast<double>(value)));
+  for (const double value : values) found = std::max(found, std::abs(value));
   return found;
 }
 
 // The largest difference relative to the largest number.
-template <class T>
-double error_of(const std::vector<float>& seen, const std::vector<T>& truth, double least = 0) {
+double error_of(const std::vector<double>& seen, const std::vector<double>& truth, double least = 0) {
   if (seen.size() != truth.size()) return std::numeric_limits<double>::infinity();
   double difference = 0;
   for (std::size_t i = 0; i < seen.size(); ++i) {
-    const double one = std::abs(static_cast<double>(seen[i]) - static_cast<double>(truth[i]));
+    const double one = std::abs(seen[i] - truth[i]);
     if (!(one <= difference)) difference = one;  // NaN too
   }
   return difference / std::max(largest(truth), least);
 }
 
+// By its name, or one of the narrow variants that zoo_originals.py has too.
 const ModelEntry& entry_of(const std::string& name) {
-  static const ModelRegistry registry;
+  static const ModelRegistry registry(
+      {model("narrow_swin",
+             [](const ModelOptions& o) {
+               return Swin({.classes = o.classes, .width = 24, .repeats = {2, 2, 2, 2}, .heads = {1, 2, 3, 6}});
+             }),
+       model("narrow_convnext", [](const ModelOptions& o) {
+         return ConvNeXt({.classes = o.classes, .repeats = {2, 2, 2, 2}, .widths = {16, 24, 32, 48}});
+       })});
   return registry.find(name);
 }
 
@@ -137,9 +150,8 @@ TEST(Zoo, EqualsTheOriginals) {
     for (const auto& [field, gradient] : seen.gradients) {
       const Formula direction("gradient " + field);
       for (std::size_t i = 0; i < gradient.size(); ++i) {
-        const auto value = static_cast<double>(gradient[i]);
-        square += value * value;
-        projection += value * direction(static_cast<std::int64_t>(i));
+        square += gradient[i] * gradient[i];
+        projection += gradient[i] * direction(static_cast<std::int64_t>(i));
       }
     }
     const auto norm = one["gradient_norm"].get<double>();
@@ -151,17 +163,15 @@ TEST(Zoo, EqualsTheOriginals) {
 }
 
 // What a truth file holds under `prefix`, by the rest of the names.
-std::map<std::string, std::vector<float>> part_of(const std::map<std::string, Array>& truth,
-                                                  const std::string& prefix) {
-  std::map<std::string, std::vector<float>> found;
+Numbers part_of(const std::map<std::string, Array>& truth, const std::string& prefix) {
+  Numbers found;
   for (const auto& [name, array] : truth)
-    if (name.starts_with(prefix)) found[name.substr(prefix.size())] = array.to_vector<float>();
+    if (name.starts_with(prefix)) found[name.substr(prefix.size())] = doubles(array);
   return found;
 }
 
 // Compares all gradients: as one vector, and the worst of one parameter.
-Json gradient_errors(const std::map<std::string, std::vector<float>>& seen,
-                     const std::map<std::string, std::vector<float>>& truth) {
+Json gradient_errors(const Numbers& seen, const Numbers& truth) {
   EXPECT_EQ(seen.size(), truth.size());
   double most = 0, square = 0, all = 0, worst = 0;
   for (const auto& [name, gradient] : truth) most = std::max(most, largest(gradient));
@@ -170,12 +180,11 @@ Json gradient_errors(const std::map<std::string, std::vector<float>>& seen,
       ADD_FAILURE() << "no gradient of " << name;
       continue;
     }
-    const std::vector<float>& mine = seen.at(name);
+    const std::vector<double>& mine = seen.at(name);
     worst = std::max(worst, error_of(mine, gradient, 1e-2 * most));
     for (std::size_t i = 0; i < std::min(gradient.size(), mine.size()); ++i) {
-      const double value = static_cast<double>(gradient[i]), difference = static_cast<double>(mine[i]) - value;
-      square += difference * difference;
-      all += value * value;
+      square += (mine[i] - gradient[i]) * (mine[i] - gradient[i]);
+      all += gradient[i] * gradient[i];
     }
   }
   return {{"gradient", std::sqrt(square / all)}, {"worst", worst}};
@@ -198,12 +207,12 @@ Json compare_detector(Model& model, const Json& one, const std::map<std::string,
   const Detections found = model.detect(contiguous(Tensor(truth.at("pictures")), Order::channels_last));
   const DetectionLoss loss = detection_loss(found, truth_of(one["boxes"]));
   (loss.sum * (1 / loss.count)).backward();
-  std::map<std::string, std::vector<float>> gradients;
+  Numbers gradients;
   for (const Field& field : model.fields())
-    if (field.trainable) gradients[field.name] = field.tensor.gradient().to_vector<float>();
+    if (field.trainable) gradients[field.name] = doubles(field.tensor.gradient());
   Json figures = gradient_errors(gradients, part_of(truth, "gradients."));
   const auto error = [&](const char* name, const Tensor& seen) {
-    return error_of(contiguous(seen).value().to_vector<float>(), truth.at(name).to_vector<float>());
+    return error_of(doubles(contiguous(seen).value()), doubles(truth.at(name)));
   };
   figures["logits"] = error("logits", found.class_logits);
   figures["deltas"] = error("deltas", found.box_logits);
@@ -249,8 +258,30 @@ Json compare_faces(const std::filesystem::path& folder, const std::map<std::stri
           {"box", box_error},     {"score", score_error}, {"landmark", mark_error}};
 }
 
-// The folder has case.json {"model", "size", "classes"}, model.pth, and truth.npz with pictures, and for the modes
-// "eval" and "train" MODE.logits and MODE.gradients.NAME; other things for detectors and for "mtcnn", see above.
+// logits and gradients.NAME of the modes "eval" and "train". Evaluation runs in float32, and both run in float64.
+Json compare_classifier(Model& model, const Json& one, const std::map<std::string, Array>& truth) {
+  Json figures;
+  const auto compare = [&](const std::string& mode, Mode::Kind kind, const std::string& dtype, const Tensor& pictures) {
+    const Mode now(kind);
+    const Result seen = run(model, pictures);
+    Json& row = figures[mode + " " + dtype];
+    row = gradient_errors(seen.gradients, part_of(truth, mode + ".gradients."));
+    row["logits"] = error_of(seen.logits, doubles(truth.at(mode + ".logits")));
+  };
+  const Tensor pictures(truth.at("pictures"));
+  compare("eval", Mode::evaluation, "float32", pictures);
+  if (!one["float64"].get<bool>()) return figures;
+  for (const Field& field : model.fields())
+    if (field.tensor.dtype() == Dtype::float32)
+      field.tensor.place_value(to(field.tensor.detach(), Dtype::float64).value());
+  const Tensor precise = to(pictures, Dtype::float64);
+  compare("eval", Mode::evaluation, "float64", precise);
+  if (truth.contains("train.logits")) compare("train", Mode::training, "float64", precise);
+  return figures;
+}
+
+// The folder has case.json {"model", "size", "classes", …}, model.pth, and truth.npz with pictures and what the
+// functions above compare.
 TEST(Zoo, LoadsTheFileOfAnOriginal) {
   const char* given = std::getenv("JOIST_ZOO_CASE");
   if (given == nullptr) GTEST_SKIP() << "runs from zoo_peers_test.py";
@@ -271,21 +302,7 @@ TEST(Zoo, LoadsTheFileOfAnOriginal) {
     if (model->task() == TaskKind::detect) {
       figures = compare_detector(*model, one, truth);
     } else {
-      for (const auto& [mode, kind] : {std::pair("eval", Mode::evaluation), std::pair("train", Mode::training)}) {
-        const std::string prefix = mode + std::string(".");
-        if (!truth.contains(prefix + "logits")) continue;
-        const Mode now(kind);
-        Tensor pictures(truth.at("pictures"));
-        if (kind == Mode::training) {  // in double: batch statistics magnify what float32 rounds
-          for (const Field& field : model->fields())
-            if (field.tensor.dtype() == Dtype::float32)
-              field.tensor.place_value(to(field.tensor.detach(), Dtype::float64).value());
-          pictures = to(pictures, Dtype::float64);
-        }
-        const Result seen = run(*model, pictures);
-        figures[mode] = gradient_errors(seen.gradients, part_of(truth, prefix + "gradients."));
-        figures[mode]["logits"] = error_of(seen.logits, truth.at(prefix + "logits").to_vector<float>());
-      }
+      figures = compare_classifier(*model, one, truth);
     }
   }
   std::ofstream(folder / "figures.json") << figures.dump();
