@@ -22,7 +22,7 @@ def classifiers(folder):
     make_classes(folder / "photos")
     for model in ("shufflenet_v2_x0_5", "mobilenet_v3_small", "regnet_y_400mf", "squeezenet1_1", "deit_tiny"):
         out = folder / model
-        train(folder / "photos", out, "--model", model, "--epochs", 1)
+        train(folder / "photos", out, "--val", folder / "photos", "--model", model, "--epochs", 1)
         assert "top1" in (out / "metrics.json").read_text(), model
         file = folder / f"{model}.json"
         run(JOIST, "eval", "--model", out / "best.h5", "--data", folder / "photos", "--json", file)
