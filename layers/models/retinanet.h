@@ -48,8 +48,8 @@ struct RetinaNet {
 
   Detections operator()(const Tensor& x) const {
     require_pictures("RetinaNet", x.shape(), 3);
-    const Tensor mean = Tensor::from({0.485F, 0.456F, 0.406F}, {1, 3, 1, 1});
-    const Tensor deviation = Tensor::from({0.229F, 0.224F, 0.225F}, {1, 3, 1, 1});
+    const Tensor mean = to(Tensor::from({0.485F, 0.456F, 0.406F}, {1, 3, 1, 1}), x.device());
+    const Tensor deviation = to(Tensor::from({0.229F, 0.224F, 0.225F}, {1, 3, 1, 1}), x.device());
     std::vector<Tensor> features = body.features((x - mean) / deviation);
     features.erase(features.begin());
     std::vector<Tensor> boxes, scores;

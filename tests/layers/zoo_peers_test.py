@@ -71,6 +71,14 @@ def gradients(model, pictures):
     return logits.detach(), {key: value.grad for key, value in model.named_parameters()}
 
 
+def to_double(model):
+    """PyTorch's hardsigmoid takes 1/6 as a float32 in its backward pass, also of float64 tensors (3e-8 off): not so here."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Hardsigmoid):
+            module.forward = lambda x: torch.nn.functional.relu6(x + 3) / 6
+    return model.double()
+
+
 def classifier(folder, name, size):
     torch.manual_seed(len(name) + size)
     model = original(name, 7, size).eval()
@@ -81,7 +89,7 @@ def classifier(folder, name, size):
     pictures = torch.rand(2, *clip, size, size) * 2 - 1
     own_logits, own = gradients(model, pictures)
     truth = {"pictures": pictures.numpy()}
-    model.double()
+    to_double(model)
     for mode in ("eval", "train") if name in TRAINED else ("eval",):
         logits, found = gradients(model.train(mode == "train"), pictures.double())
         if mode == "eval":
@@ -103,7 +111,7 @@ def classifier(folder, name, size):
             fits = fits or (figures["logits"] < most and figures["gradient"] < 2 * own_error)
         good = good and fits
         print(f"{name:20} {mode:5} {dtype} logits {figures['logits']:.1e}  gradient {figures['gradient']:.1e}  worst parameter "
-              f"{figures['worst']:.1e}{note}{'' if fits else '  DIFFERENT'}", flush=True)
+              f"{figures['worst']:.1e} ({figures['where']}){note}{'' if fits else '  DIFFERENT'}", flush=True)
     return good
 
 
@@ -153,7 +161,8 @@ def detector(folder, name, classes=4, size=256):
     if seen is None:
         return False
     fits = all(seen[what] < TOLERANCE["float32"] for what in ("logits", "deltas", "decoded", "loss", "gradient"))
-    print(f"{name:20} " + "  ".join(f"{what} {value:.1e}" for what, value in seen.items()) + ("" if fits else "  DIFFERENT"), flush=True)
+    figures = "  ".join(f"{what} {value:.1e}" for what, value in seen.items() if what != "where")
+    print(f"{name:20} {figures}{'' if fits else '  DIFFERENT'}", flush=True)
     return fits
 
 
@@ -190,8 +199,8 @@ def faces(folder):
 
 
 def main(wanted):
-    cases = {name: lambda folder, name=name, size=max(size, 64): classifier(folder, name, size)
-             for name, size in (CI_CASES | PEER_CASES).items()}
+    sizes = {name: size if name == "r2plus1d_18" else max(size, 64) for name, size in (CI_CASES | PEER_CASES).items()}
+    cases = {name: lambda folder, name=name, size=size: classifier(folder, name, size) for name, size in sizes.items()}
     for name in ("retinanet_resnet50_fpn", "ssdlite320_mobilenet_v3_large"):
         cases[name] = lambda folder, name=name: detector(folder, name, size=320 if name.startswith("ssd") else 256)
     cases["mtcnn"] = faces

@@ -174,6 +174,7 @@ Numbers part_of(const std::map<std::string, Array>& truth, const std::string& pr
 Json gradient_errors(const Numbers& seen, const Numbers& truth) {
   EXPECT_EQ(seen.size(), truth.size());
   double most = 0, square = 0, all = 0, worst = 0;
+  std::string where;
   for (const auto& [name, gradient] : truth) most = std::max(most, largest(gradient));
   for (const auto& [name, gradient] : truth) {
     if (!seen.contains(name)) {
@@ -181,13 +182,16 @@ Json gradient_errors(const Numbers& seen, const Numbers& truth) {
       continue;
     }
     const std::vector<double>& mine = seen.at(name);
-    worst = std::max(worst, error_of(mine, gradient, 1e-2 * most));
+    if (const double error = error_of(mine, gradient, 1e-2 * most); !(error <= worst)) {
+      worst = error;
+      where = name;
+    }
     for (std::size_t i = 0; i < std::min(gradient.size(), mine.size()); ++i) {
       square += (mine[i] - gradient[i]) * (mine[i] - gradient[i]);
       all += gradient[i] * gradient[i];
     }
   }
-  return {{"gradient", std::sqrt(square / all)}, {"worst", worst}};
+  return {{"gradient", std::sqrt(square / all)}, {"worst", worst}, {"where", where}};
 }
 
 std::vector<std::vector<TrueBox>> truth_of(const Json& pictures) {

@@ -11,6 +11,7 @@
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/recipe.h>
+#include <joist/tools/training/zoo.h>
 
 #include <algorithm>
 #include <chrono>
@@ -138,6 +139,7 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   const ModelEntry& entry = registry.find(options.model);
   const std::int64_t classes = options.classes > 0 ? options.classes : usual_classes(entry);
   const BenchmarkBatch batch = batch_of(options, entry, registry, classes);
+  if (entry.task != TaskKind::sequence) require_side(entry.name, batch.size());
 
   manual_seed(0);
   const std::unique_ptr<Model> model =

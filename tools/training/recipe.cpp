@@ -9,6 +9,7 @@
 #include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/rates.h>
 #include <joist/tools/training/recipe.h>
+#include <joist/tools/training/zoo.h>
 
 #include <algorithm>
 #include <cmath>
@@ -161,6 +162,7 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
     throw UsageError({.where = "--size",
                       .what = fmt::format("{}", options.size),
                       .expected = fmt::format("{} for the model {}", entry.size, entry.name)});
+  require_side(entry.name, options.size);
   if (detect && options.size % 32 != 0)
     throw UsageError({.where = "--size",
                       .what = fmt::format("{}", options.size),

@@ -3,6 +3,8 @@
 
 #include <joist/tools/training/model.h>
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 namespace joist {
@@ -12,5 +14,8 @@ void add_residual_models(std::vector<ModelEntry>& list);     ///< ResNet, ResNeX
 void add_mobile_models(std::vector<ModelEntry>& list);       ///< MobileNet, EfficientNet, ShuffleNet
 void add_transformer_models(std::vector<ModelEntry>& list);  ///< ViT, DeiT, Swin, and ConvNeXt, which learnt from them
 void add_classic_models(std::vector<ModelEntry>& list);      ///< AlexNet, VGG, SqueezeNet, DenseNet
+
+/// Throws UsageError for pictures of a side that a built-in model pools to nothing.
+void require_side(const std::string& model, std::int64_t side);
 
 }  // namespace joist

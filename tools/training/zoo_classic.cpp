@@ -32,4 +32,15 @@ void add_classic_models(std::vector<ModelEntry>& list) {
   dense("densenet201", {.repeats = {6, 12, 48, 32}});
 }
 
+void require_side(const std::string& model, std::int64_t side) {
+  const bool halves = model.starts_with("vgg1") || model.starts_with("squeezenet1_") ||
+                      model.starts_with("densenet1") || model.starts_with("densenet2");
+  const std::int64_t least = model == "alexnet" ? 63 : halves ? 32 : 1;
+  if (side < least)
+    throw UsageError({.where = "--size",
+                      .what = std::to_string(side) + " for the model " + model,
+                      .expected = std::to_string(least) + " or more, for its pooling",
+                      .remedy = "--size " + std::to_string(least) + ", or another model"});
+}
+
 }  // namespace joist
