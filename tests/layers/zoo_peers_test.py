@@ -32,6 +32,10 @@ LARGE = 40e6  # from so many parameters on in float32 only
 TRAINED = ("resnet18", "regnet_y_400mf", "mobilenet_v3_small", "efficientnet_b0", "densenet121", "shufflenet_v2_x1_0",
            "r2plus1d_18", "swin_t", "convnext_tiny", "deit_tiny")
 
+# With the seed of its turn one activation of this model lies so near to 0 that float32 gives it the other sign, which moves
+# the gradient by 2e-4 (float64 agrees to 1e-15).
+SEEDS = {"r2plus1d_18": 143}
+
 
 def shake(model):
     """Statistics, norms and biases that are not 0 or 1."""
@@ -80,7 +84,7 @@ def to_double(model):
 
 
 def classifier(folder, name, size):
-    torch.manual_seed(len(name) + size)
+    torch.manual_seed(SEEDS.get(name, len(name) + size))
     model = original(name, 7, size).eval()
     shake(model)
     torch.save(model.state_dict(), folder / "model.pth")
