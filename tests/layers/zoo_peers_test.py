@@ -27,14 +27,10 @@ from zoo_originals import CI_CASES, PEER_CASES, original
 
 PROGRAM = pathlib.Path(os.environ["JOIST_BINARY_DIR"]) / "bin" / "layers_zoo_test"
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-LARGE = 40e6  # from so many parameters on in float32 only
+LARGE = 80e6  # from so many parameters on in float32 only
 # These are compared in training mode too, with batch statistics, which magnify what float32 rounds: in float64.
 TRAINED = ("resnet18", "regnet_y_400mf", "mobilenet_v3_small", "efficientnet_b0", "densenet121", "shufflenet_v2_x1_0",
            "r2plus1d_18", "swin_t", "convnext_tiny", "deit_tiny")
-
-# With the seed of its turn one activation of this model lies so near to 0 that float32 gives it the other sign, which moves
-# the gradient by 2e-4 (float64 agrees to 1e-15).
-SEEDS = {"r2plus1d_18": 143}
 
 
 def shake(model):
@@ -84,7 +80,18 @@ def to_double(model):
 
 
 def classifier(folder, name, size):
-    torch.manual_seed(SEEDS.get(name, len(name) + size))
+    """An activation so near to 0 that float32 gives it the other sign moves the gradient by 2e-4: a few among millions of them do,
+    and float64 tells that it is no more. Then other weights are tried, once; an error would show again."""
+    different = attempt(folder, name, size, len(name) + size)
+    if different == {"float32"}:
+        print(f"{name:20} once more, with other weights", flush=True)
+        different = attempt(folder, name, size, len(name) + size + 100)
+    return not different
+
+
+def attempt(folder, name, size, seed):
+    """Prints the errors; returns the dtypes in which they are too large."""
+    torch.manual_seed(seed)
     model = original(name, 7, size).eval()
     shake(model)
     torch.save(model.state_dict(), folder / "model.pth")
@@ -104,8 +111,8 @@ def classifier(folder, name, size):
         truth |= {f"{mode}.gradients.{key}": numbers(value, torch.float32 if large else torch.float64) for key, value in found.items()}
     seen = compare(folder, {"model": name, "size": size, "classes": 7, "float64": not large}, truth)
     if seen is None:
-        return False
-    good = True
+        return {"float32", "float64"}
+    different = set()
     for (mode, dtype), figures in sorted((tuple(key.split()), value) for key, value in seen.items()):
         most = TOLERANCE[dtype]
         note = ""
@@ -113,10 +120,11 @@ def classifier(folder, name, size):
         if dtype == "float32":
             note = f"  (PyTorch's own float32: {own_logits:.1e} and {own_error:.1e})"
             fits = fits or (figures["logits"] < most and figures["gradient"] < 2 * own_error)
-        good = good and fits
+        if not fits:
+            different.add(dtype)
         print(f"{name:20} {mode:5} {dtype} logits {figures['logits']:.1e}  gradient {figures['gradient']:.1e}  worst parameter "
               f"{figures['worst']:.1e} ({figures['where']}){note}{'' if fits else '  DIFFERENT'}", flush=True)
-    return good
+    return different
 
 
 def spread(model):
