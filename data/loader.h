@@ -18,6 +18,7 @@
 #include <joist/data/dataset.h>
 #include <joist/data/idx.h>
 #include <joist/data/loader/options.h>
+#include <joist/data/picture.h>
 #include <joist/data/tile.h>
 
 #include <cstddef>
@@ -93,6 +94,8 @@ struct PictureSet {
 
 /// Fashion-MNIST and its like.
 PictureSet picture_set(IdxSet set);
+/// One picture of a set in memory; grey ones get three equal channels.
+Picture picture_at(const PictureSet& set, std::size_t index);
 
 struct PictureBatch {
   Array pictures{};                    ///< [n, channels, height, width], channels-last; memory as in DetectionBatch

@@ -72,6 +72,16 @@ PictureSet picture_set(IdxSet set) {
           .channels = 1};
 }
 
+Picture picture_at(const PictureSet& set, std::size_t index) {
+  Picture picture(set.width, set.height);
+  const auto channels = static_cast<std::size_t>(set.channels), places = picture.pixels.size() / 3;
+  const std::uint8_t* const from = set.pixels.data() + index * places * channels;
+  for (std::size_t place = 0; place < places; ++place)
+    for (std::size_t c = 0; c < 3; ++c)
+      picture.pixels[3 * place + c] = from[place * channels + (channels == 3 ? c : 0)];
+  return picture;
+}
+
 struct PictureLoader::Impl {
   Impl(PictureSet given, const LoaderOptions& loader_options, const CropOptions& crop_options, bool is_augmented,
        const std::optional<PipelineOptions>& list)

@@ -47,15 +47,6 @@ Interval range_of(const ClassificationResults& results) {
   return bootstrap_share(hits, draws);
 }
 
-/// The surest mistakes first.
-std::vector<One> mistakes(const ClassificationResults& results) {
-  std::vector<One> wrong;
-  for (const One& one : results.pictures)
-    if (!results.is_right(one)) wrong.push_back(one);
-  std::stable_sort(wrong.begin(), wrong.end(), [](const One& a, const One& b) { return a.sure > b.sure; });
-  return wrong;
-}
-
 std::string name_of(const ClassificationResults& results, const One& one) {
   return results.paths.empty() ? "#" + std::to_string(one.picture) : results.paths[one.picture];
 }
@@ -92,39 +83,42 @@ void add_confusion(Page& page, const ClassificationResults& results, const Count
   page.shaded_table(rows, shares);
 }
 
+Picture picture_of(const ClassificationResults& results, const One& one, int side) {
+  Picture picture =
+      results.paths.empty() ? results.kept.at(one.picture) : decode(results.paths[one.picture], {.at_least = side});
+  const double factor = static_cast<double>(side) / std::max(picture.width, picture.height);
+  return resized(picture, std::max(1, static_cast<int>(picture.width * factor)),
+                 std::max(1, static_cast<int>(picture.height * factor)));
+}
+
 void add_mistakes(Page& page, const ClassificationResults& results) {
-  const std::vector<One> wrong = mistakes(results);
+  const std::vector<One> wrong = surest_mistakes(results, shown_mistakes);
   if (wrong.empty()) return;
   page.heading("The surest mistakes");
   page.paragraph("Either the model is wrong here, or the label.");
-  constexpr std::size_t most = 24;
   constexpr int side = 180;
   std::vector<std::pair<Picture, std::string>> shown;
-  std::vector<std::vector<std::string>> rows = {{"picture", "label", "predicted", "sure"}};
-  for (std::size_t i = 0; i < std::min(most, wrong.size()); ++i) {
-    const One& one = wrong[i];
-    const std::string &label = results.classes[static_cast<std::size_t>(one.label)],
-                      &predicted = results.classes[static_cast<std::size_t>(one.predicted)];
-    if (results.paths.empty()) {
-      rows.push_back({name_of(results, one), label, predicted, fmt::format("{:.2f}", one.sure)});
-      continue;
-    }
-    try {
-      Picture picture = decode(results.paths[one.picture], {.at_least = side});
-      const double factor = static_cast<double>(side) / std::max(picture.width, picture.height);
-      picture = resized(picture, std::max(1, static_cast<int>(picture.width * factor)),
-                        std::max(1, static_cast<int>(picture.height * factor)));
-      shown.emplace_back(std::move(picture),
-                         fmt::format("{} {:.2f}; labelled {} — {}", predicted, one.sure, label, name_of(results, one)));
+  for (const One& one : wrong) try {
+      shown.emplace_back(
+          picture_of(results, one, side),
+          fmt::format("{} {:.2f}; labelled {} — {}", results.classes[static_cast<std::size_t>(one.predicted)], one.sure,
+                      results.classes[static_cast<std::size_t>(one.label)], name_of(results, one)));
     } catch (const DataError&) {
       page.paragraph(name_of(results, one) + " cannot be decoded");
     }
-  }
-  if (rows.size() > 1) page.table(rows);
   if (!shown.empty()) page.gallery(shown, side + 20);
 }
 
 }  // namespace
+
+std::vector<One> surest_mistakes(const ClassificationResults& results, std::size_t most) {
+  std::vector<One> wrong;
+  for (const One& one : results.pictures)
+    if (!results.is_right(one)) wrong.push_back(one);
+  std::stable_sort(wrong.begin(), wrong.end(), [](const One& a, const One& b) { return a.sure > b.sure; });
+  wrong.resize(std::min(most, wrong.size()));
+  return wrong;
+}
 
 std::string to_json(const ClassificationResults& results) {
   const Counts counts = counts_of(results);
@@ -148,7 +142,7 @@ std::string to_json(const ClassificationResults& results) {
         std::vector<std::int64_t>(counts.table.begin() + static_cast<std::ptrdiff_t>(row * classes),
                                   counts.table.begin() + static_cast<std::ptrdiff_t>((row + 1) * classes)));
   json["worst_pictures"] = nlohmann::ordered_json::array();
-  for (const One& one : mistakes(results))
+  for (const One& one : surest_mistakes(results, results.pictures.size()))
     json["worst_pictures"].push_back({{"file_name", name_of(results, one)},
                                       {"label", results.classes[static_cast<std::size_t>(one.label)]},
                                       {"predicted", results.classes[static_cast<std::size_t>(one.predicted)]},

@@ -1,9 +1,12 @@
 // How good a classifier is, class by class, and the pictures that it gets wrong.
 #pragma once
 
+#include <joist/data/picture.h>
 #include <joist/tools/report/page.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,9 +25,15 @@ struct ClassificationResults {
   std::vector<std::string> classes{};
   std::vector<std::string> paths{};  ///< of the pictures; empty where they lie in one file
   std::vector<One> pictures{};
+  std::map<std::size_t, Picture> kept{};  ///< without paths: the pictures of surest_mistakes()
 
   bool is_right(const One& one) const { return one.predicted == one.label; }
 };
+
+/// The wrong ones, the surest first, no more than `most`.
+std::vector<ClassificationResults::One> surest_mistakes(const ClassificationResults& results, std::size_t most);
+/// How many of them a report shows.
+constexpr std::size_t shown_mistakes = 24;
 
 /// {"top1", "top5", "per_class": [{"name", "top1", "precision", "F1", "truths"}], "intervals": {"top1": [low, high]},
 /// "confusion", "worst_pictures"}; -1 where there is nothing to measure.

@@ -246,6 +246,9 @@ std::optional<ClassificationResults> classify_all(const ClassifiedPictures& pict
            .truth = std::exp(static_cast<double>(scores[label]) - static_cast<double>(scores[best])) / sum});
     }
   }
+  if (results.paths.empty())
+    for (const ClassificationResults::One& one : surest_mistakes(results, shown_mistakes))
+      results.kept[one.picture] = picture_at(pictures.set, one.picture);
   return results;
 }
 
