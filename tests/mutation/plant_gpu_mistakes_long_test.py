@@ -104,9 +104,12 @@ def caught_by(programs):
         for option in options:
             try:
                 result = run([str(program), "--gtest_brief=1", "--gtest_fail_fast", *option],
-                             env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+                             env={**os.environ, "OMP_NUM_THREADS": "1", "LD_LIBRARY_PATH": str(BUILD / "lib")},
+                             timeout=300)
             except subprocess.TimeoutExpired:
                 return f"{test} (hangs)"
+            if result.returncode == 127:
+                raise RuntimeError(result.stdout[-2000:])  # did not start, which proves nothing
             if result.returncode != 0:
                 reason = next((line for line in result.stdout.splitlines()
                                if "emulated kernel" in line or "differ by" in line or "ERROR: Addr" in line or "Actual:" in line), "")
