@@ -22,9 +22,10 @@ Array distances(std::int64_t window) {
 // and what came in on the other side meet.
 std::int64_t side_of(std::int64_t at, std::int64_t length, std::int64_t shift) { return at >= length - shift ? 1 : 0; }
 
-// [windows, 1, pixels, pixels]: -100 between pixels that were not neighbours before the shift, as the original has it.
+// [windows, 1, pixels, pixels], where and of the dtype that `like` is: -100 between pixels that were not neighbours
+// before the shift, as the original has it.
 Tensor separation(std::int64_t height, std::int64_t width, std::int64_t window, std::int64_t down, std::int64_t right,
-                  Dtype dtype) {
+                  const Tensor& like) {
   const std::int64_t pixels = window * window;
   std::vector<float> values;
   for (std::int64_t top = 0; top < height; top += window)
@@ -35,7 +36,8 @@ Tensor separation(std::int64_t height, std::int64_t width, std::int64_t window, 
       for (std::int64_t from = 0; from < pixels; ++from)
         for (std::int64_t to = 0; to < pixels; ++to) values.push_back(part(from) == part(to) ? 0.0F : -100.0F);
     }
-  return to(Tensor(Array::from(values, {height / window * (width / window), 1, pixels, pixels})), dtype);
+  const Tensor here(Array::from(values, {height / window * (width / window), 1, pixels, pixels}));
+  return to(to(here, like.device()), like.dtype());
 }
 
 // The smallest multiple of the window from `length` on.
@@ -87,7 +89,7 @@ Tensor WindowAttention::operator()(const Tensor& x) const {
   Tensor bias = index_select(relative_position_bias_table, 0, relative_position_index);
   bias = unsqueeze(permute(reshape(bias, {pixels, pixels, heads}), {2, 0, 1}), 0);
   if (down + right > 0) {
-    bias = bias + separation(height, width, window, down, right, bias.dtype());
+    bias = bias + separation(height, width, window, down, right, bias);
     bias = reshape(expand(unsqueeze(bias, 0), {batch, windows, heads, pixels, pixels}),
                    {batch * windows, heads, pixels, pixels});
   }
