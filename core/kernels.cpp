@@ -1,6 +1,7 @@
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/kernels.h>
 #include <joist/core/plain/plain.h>
+#include <joist/core/plugin.h>
 
 #include <array>
 #include <atomic>
@@ -26,9 +27,8 @@ const Kernels& kernels(Device device, Dtype dtype) {
     entry.store(&own, std::memory_order_release);
     return own;
   }
-  throw EnvironmentError({.where = device.text(),
-                          .what = "no backend is loaded for this device",
-                          .remedy = "`joist doctor` says why; --device cpu works everywhere"});
+  require_backend(device);
+  return *entry.load(std::memory_order_acquire);
 }
 
 void register_kernels(Device::Kind kind, const Kernels& table) {

@@ -1,4 +1,5 @@
 #include <joist/core/error.h>
+#include <joist/core/plugin.h>
 #include <joist/core/transfer.h>
 
 #include <array>
@@ -14,12 +15,10 @@ std::array<std::atomic<const Transfers*>, Device::kinds>& registry() {
 }
 
 const Transfers& transfers_of(Device device) {
-  const Transfers* found = registry()[static_cast<std::size_t>(device.kind)].load(std::memory_order_acquire);
-  if (!found)
-    throw EnvironmentError({.where = device.text(),
-                            .what = "no backend is loaded for this device",
-                            .remedy = "`joist doctor` says why; --device cpu works everywhere"});
-  return *found;
+  const auto& entry = registry()[static_cast<std::size_t>(device.kind)];
+  if (const Transfers* found = entry.load(std::memory_order_acquire)) return *found;
+  require_backend(device);
+  return *entry.load(std::memory_order_acquire);
 }
 
 }  // namespace

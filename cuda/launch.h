@@ -6,6 +6,7 @@
 #include <joist/cuda/device/block.h>
 #else
 #include <joist/cuda/emulator/block.h>
+#include <joist/cuda/emulator/streams.h>
 #endif
 #include <joist/core/error.h>
 #include <joist/cuda/runtime.h>
@@ -51,9 +52,12 @@ void launch(const char* name, const Grid& grid, const Body& body) {
 template <class Body>
 void launch(const char* name, const Grid& grid, const Body& body) {
   if (grid.blocks <= 0) return;
-  emulator::run({name, grid.blocks, grid.threads, grid.shared_bytes, grid.independent}, [&body] {
-    Block block;
-    body(block);
+  const emulator::Launch shape{name, grid.blocks, grid.threads, grid.shared_bytes, grid.independent};
+  emulator::enqueue(current_stream(), name, [shape, body] {
+    emulator::run(shape, [&body] {
+      Block block;
+      body(block);
+    });
   });
 }
 #endif

@@ -3,10 +3,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/kernels.h>
-#include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
-
-#include <cstring>
 
 #ifdef __SANITIZE_ADDRESS__
 // Stacks of fibers are no stacks to these two.
@@ -14,14 +11,6 @@ extern "C" const char* __asan_default_options() { return "detect_leaks=0:detect_
 #endif
 
 namespace joist::cuda {
-
-void* current_stream() { return nullptr; }
-void copy_to_host(void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, emulator::DeviceMemory::inside(from), bytes);
-}
-void copy_to_device(void* to, const void* from, std::size_t bytes) {
-  std::memcpy(emulator::DeviceMemory::inside(to), from, bytes);
-}
 
 namespace emulator {
 Device use_emulated_gpu() {

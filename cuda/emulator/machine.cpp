@@ -4,6 +4,7 @@
 #include <joist/cuda/emulator/fiber.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/emulator/shadow.h>
+#include <joist/cuda/emulator/streams.h>
 
 #include <algorithm>
 #include <map>
@@ -92,6 +93,7 @@ class Machine {
       fail(std::string(use == Use::read ? "reads" : "writes") + " at byte " + std::to_string(p - bounds.begin) +
            " of an array of " + std::to_string(bounds.end - bounds.begin) + " bytes" +
            (shared_memory ? " in shared memory" : ""));
+    if (!shared_memory && running_late()) touch(p, use != Use::read);
     if (!settings.races) return;
     if (shared_memory && use != Use::write && !shared_shadow_.written(p)) fail("reads shared memory that nobody wrote");
     const Moment moment{static_cast<std::int32_t>(block_), now_, epoch_,

@@ -129,46 +129,64 @@ def run(command, **options):
     return subprocess.run(command, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
 
 
-class Library:
+class Commands:
+    """How the build compiles a file; `target`: for which of its targets."""
+
+    def __init__(self, target="joist.dir"):
+        entries = json.loads((BUILD / "compile_commands.json").read_text())
+        self.compile = {}
+        for entry in entries:
+            path = pathlib.Path(entry["file"]).resolve()
+            if path.is_relative_to(SOURCE.resolve()) and f"/{target}/" in entry["command"]:
+                self.compile[str(path.relative_to(SOURCE.resolve()))] = shlex.split(entry["command"])
+
+    def compiled(self, folder, file, wrong, source):
+        """Compiles `source` with the text `wrong` in place of `file`, which it is or includes. Returns the object and what
+        the build calls its own, or None twice when it does not compile."""
+        copy = folder / "joist" / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(wrong, encoding="utf-8")
+        command = list(self.compile[source])
+        target = command.index("-o") + 1
+        own, made = command[target], str(folder / (source.replace("/", "_") + ".o"))
+        command[target] = made
+        if source == file:
+            command[command.index("-c") + 1] = str(copy)
+        # In front of the build's own include folder, behind the compiler and its launcher.
+        # -O1 compiles faster and computes the same; a mistake may leave a variable unused.
+        command = ["-O1" if part in ("-O2", "-O3") else part for part in command] + ["-Wno-error"]
+        command.insert(next(k for k, part in enumerate(command) if part.startswith("-")), f"-I{folder}")
+        result = run(command)
+        if result.returncode != 0:
+            print(result.stdout[-2000:])
+            return None, None
+        return made, own
+
+
+class Library(Commands):
     """How the build makes libjoist.so."""
 
     def __init__(self):
-        entries = json.loads((BUILD / "compile_commands.json").read_text())
-        self.compile = {str(pathlib.Path(entry["file"]).resolve().relative_to(SOURCE.resolve())): shlex.split(entry["command"])
-                        for entry in entries if pathlib.Path(entry["file"]).resolve().is_relative_to(SOURCE.resolve())}
+        super().__init__()
         lines = run(["ninja", "-t", "commands", "joist"], check=True).stdout.strip().split("\n")
         link = next(line for line in reversed(lines) if "-shared" in line)
         self.link = [part for part in shlex.split(link.split("&& ")[1] if link.startswith(":") else link) if part not in (":", "&&")]
 
     def with_mistake(self, folder, file, wrong):
-        """Builds the library with the text `wrong` in place of `file`; returns its path, or None when it does not compile."""
-        copy = folder / "joist" / file
-        copy.parent.mkdir(parents=True)
-        copy.write_text(wrong)
+        """Builds the library with the text `wrong` in place of `file`; returns its path and the file, or None when it does
+        not compile."""
         link = list(self.link)
         for source in [file] if file.endswith(".cpp") else users_of(file):
-            command = list(self.compile[source])
-            target = command.index("-o") + 1
-            made = str(folder / (source.replace("/", "_") + ".o"))
-            link[link.index(command[target])] = made
-            command[target] = made
-            if source == file:
-                command[command.index("-c") + 1] = str(copy)
-            # In front of the build's own include folder, behind the compiler and its launcher.
-            # -O1 compiles faster and computes the same; a mistake may leave a variable unused.
-            command = ["-O1" if part in ("-O2", "-O3") else part for part in command] + ["-Wno-error"]
-            command.insert(next(k for k, part in enumerate(command) if part.startswith("-")), f"-I{folder}")
-            result = run(command)
-            if result.returncode != 0:
-                print(result.stdout[-2000:])
+            made, own = self.compiled(folder, file, wrong, source)
+            if not made:
                 return None
-        output = link.index("-o") + 1
-        link[output] = str(folder / "libjoist.so")
+            link[link.index(own)] = made
+        link[link.index("-o") + 1] = str(folder / "libjoist.so")
         result = run(link)
         if result.returncode != 0:
             print(result.stdout[-2000:])
             return None
-        return folder / "libjoist.so"
+        return folder / "libjoist.so", file
 
 
 def users_of(header):
@@ -195,8 +213,9 @@ def first_cases(file):
     return ":".join(f"*{name}*" for name in names.split("|")) + "-Cases.*"  # those run all cases
 
 
-def caught_by(library, file=None):
+def caught_by(made):
     """The first test that fails with this library, or None."""
+    library, file = made or (None, None)
     environment = dict(os.environ, OMP_WAIT_POLICY="passive", **({"LD_PRELOAD": str(library)} if library else {}))
     runs = [(test, [f"--gtest_filter={first_cases(file)}"]) for test in TESTS[:3]] if file else []
     for test, options in runs + [(test, []) for test in TESTS]:
@@ -210,20 +229,22 @@ def caught_by(library, file=None):
     return None
 
 
-def main():
-    missing = [test for test in TESTS if not (BUILD / "bin" / test).exists()]
+def plant(mistakes, tests, builder, caught):
+    """Plants each of the mistakes (or those of the command line), prints who caught it. `builder()` makes what has
+    with_mistake(); `caught` names the test that fails with what it made, with None: without a mistake."""
+    missing = [test for test in tests if not (BUILD / "bin" / test).exists()]
     if missing:
         print(f"skipped: {', '.join(missing)} not in {BUILD / 'bin'}")
         return 77
-    first, last = (int(part) for part in sys.argv[1].split("-")) if len(sys.argv) > 1 else (1, len(MISTAKES))
-    library = Library()
-    before = caught_by(None)
+    first, last = (int(part) for part in sys.argv[1].split("-")) if len(sys.argv) > 1 else (1, len(mistakes))
+    maker = builder()
+    before = caught(None)
     if before:
         print(f"{before} fails without any mistake")
         return 1
     escaped, broken = [], []
     for number in range(first, last + 1):
-        file, right, wrong = MISTAKES[number - 1]
+        file, right, wrong = mistakes[number - 1]
         text = (SOURCE / file).read_text(encoding="utf-8")
         label = f"{number:2} {file}: {wrong.strip() or 'nothing'} for {right}"
         if text.count(right) != 1:
@@ -231,8 +252,8 @@ def main():
             print(f"{label}\n   out of date: {text.count(right)} places")
             continue
         with tempfile.TemporaryDirectory() as folder:
-            made = library.with_mistake(pathlib.Path(folder), file, text.replace(right, wrong))
-            verdict = caught_by(made, file) if made else None
+            made = maker.with_mistake(pathlib.Path(folder), file, text.replace(right, wrong))
+            verdict = caught(made) if made else None
         if not made:
             broken.append(label)
         elif not verdict:
@@ -240,6 +261,10 @@ def main():
         print(f"{label}\n   {verdict or ('ESCAPED' if made else 'does not compile')}", flush=True)
     print(f"{last - first + 1} mistakes: {len(escaped)} escaped, {len(broken)} out of date")
     return 1 if escaped or broken else 0
+
+
+def main():
+    return plant(MISTAKES, TESTS, Library, caught_by)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/hdf5.h>
-#include <joist/core/kernels.h>
 #include <joist/core/parallel/launch.h>
+#include <joist/core/plugin.h>
 #include <joist/core/threads.h>
 #include <joist/tools/commands/command.h>
 #include <joist/tools/commands/doctor_parallel.h>
@@ -108,12 +108,8 @@ Line disk_line() {
 }
 
 Line gpu_line() {
-  try {
-    static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));
-    return {"gpu", "CUDA"};
-  } catch (const Error& error) {
-    return {"gpu", "not used: " + error.fault().what};
-  }
+  const std::string& why = why_no_backend(Device::Kind::cuda);
+  return {"gpu", why.empty() ? "CUDA" : "not used: " + why};
 }
 
 Line processes_line() {

@@ -1,0 +1,71 @@
+// What core/plugin.cpp looks for in libjoist_cuda.so.
+#include <joist/core/error.h>
+#include <joist/core/kernels.h>
+#include <joist/core/transfer.h>
+#include <joist/cuda/kernels.h>
+#include <joist/cuda/runtime.h>
+#include <joist/cuda/transfer.h>
+
+#include <exception>
+#include <string>
+
+#include <cuda_runtime_api.h>
+
+namespace joist::cuda {
+
+/// Whether this library holds code for the GPU (probe.cu).
+cudaError_t probe();
+
+namespace {
+
+std::string text_of(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+
+// In the order in which a machine lacks things. Empty: all is there.
+std::string obstacle() {
+  int driver = 0, count = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) return "no NVIDIA driver is installed";
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorInsufficientDriver)
+    return "the NVIDIA driver is for CUDA " + text_of(driver) + ", and this joist needs " + text_of(CUDART_VERSION) +
+           ": a newer driver";
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
+    return "the NVIDIA driver sees no GPU (CUDA_VISIBLE_DEVICES may hide it)";
+  if (error != cudaSuccess) return std::string("the NVIDIA driver says: ") + cudaGetErrorString(error);
+  cudaDeviceProp properties{};
+  if (cudaSetDevice(0) != cudaSuccess || cudaGetDeviceProperties(&properties, 0) != cudaSuccess)
+    return "the first GPU cannot be used: " + std::string(cudaGetErrorString(cudaGetLastError()));
+  if (const cudaError_t missing = probe(); missing != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    return std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
+           std::to_string(properties.minor) +
+           ", and joist was built for " JOIST_CUDA_ARCHITECTURES ": build it again with -DJOIST_CUDA_ARCHITECTURES=" +
+           std::to_string(properties.major) + std::to_string(properties.minor) + " (" + cudaGetErrorString(missing) +
+           ")";
+  }
+  return {};
+}
+
+}  // namespace
+}  // namespace joist::cuda
+
+extern "C" {
+
+__attribute__((visibility("default"))) const char* joist_cuda_abi() { return JOIST_PLUGIN_ABI; }
+
+/// Registers the backend. Empty: it can be used; else why not.
+__attribute__((visibility("default"))) const char* joist_cuda_start() {
+  namespace cuda = joist::cuda;
+  static std::string why;
+  try {
+    why = cuda::obstacle();
+    if (!why.empty()) return why.c_str();
+    register_allocator(joist::Device::Kind::cuda, cuda::memory());
+    register_transfers(joist::Device::Kind::cuda, {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device});
+    register_kernels(joist::Device::Kind::cuda, cuda::cuda_kernels());
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  return why.c_str();
+}
+
+}  // extern "C"

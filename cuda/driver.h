@@ -1,0 +1,32 @@
+// What the code around the kernels asks of a GPU. device/driver.cpp asks CUDA; emulator/driver.cpp keeps the streams of
+// a GPU that is not there, whose work may be put off as long as the rules allow.
+#pragma once
+
+#include <cstddef>
+
+namespace joist::cuda::driver {
+
+using Stream = void*;
+using Event = void*;
+
+/// Memory of the GPU, and of the host where the GPU reads it by itself. nullptr when there is none left.
+void* allocate(std::size_t bytes);
+void release(void* memory) noexcept;
+void* allocate_pinned(std::size_t bytes);
+
+/// Streams and events live until the process ends. Work in one stream is done in the order in which it was given.
+Stream make_stream();
+Event make_event();
+/// The event happens when all that the stream was given so far is done.
+void record(Event event, Stream stream);
+/// What the stream is given from now on waits for the event.
+void wait(Stream stream, Event event);
+/// The host waits.
+void finish(Event event);
+void finish_all();
+
+/// Puts a copy into a stream. The host's side must be pinned and left alone until the copy is done.
+void copy_to_host(void* to, const void* from, std::size_t bytes, Stream stream);
+void copy_to_device(void* to, const void* from, std::size_t bytes, Stream stream);
+
+}  // namespace joist::cuda::driver

@@ -1,0 +1,50 @@
+"""What `joist doctor` says of the GPU where its library is missing, broken, of another build, or there without a driver."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BUILD = pathlib.Path(os.environ["JOIST_BINARY_DIR"])
+OTHER = 'extern "C" const char* joist_cuda_abi() { return "another build"; }'
+
+
+class Plugin(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for part in ("bin/joist", "lib/libjoist.so.0"):
+            (self.folder / part).parent.mkdir(exist_ok=True)
+            shutil.copy(BUILD / part, self.folder / part)
+        self.library = self.folder / "lib/libjoist_cuda.so"
+
+    def doctor(self):
+        done = subprocess.run([self.folder / "bin/joist", "doctor"], capture_output=True, text=True, check=True)
+        return next(line for line in done.stdout.splitlines() if line.startswith("gpu"))
+
+    def test_missing(self):
+        self.assertRegex(self.doctor(), "not used: libjoist_cuda.so is not beside libjoist.*JOIST_WITH_CUDA")
+
+    def test_broken(self):
+        self.library.write_bytes(b"no library")
+        self.assertRegex(self.doctor(), "not used: CUDA's backend could not be loaded: .*libjoist_cuda.so")
+
+    def test_of_another_build(self):
+        source = self.folder / "other.cpp"
+        source.write_text(OTHER)
+        compiler = shutil.which("c++") or shutil.which("g++")
+        if not compiler:
+            self.skipTest("no C++ compiler")
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", self.library, source], check=True)
+        self.assertRegex(self.doctor(), "not used: .*libjoist_cuda.so belongs to another version of joist; install joist again")
+
+    @unittest.skipUnless((BUILD / "lib/libjoist_cuda.so").exists(), "built without CUDA")
+    def test_without_a_driver(self):
+        if pathlib.Path("/dev/nvidiactl").exists():
+            self.skipTest("a GPU is there")
+        shutil.copy(BUILD / "lib/libjoist_cuda.so", self.library)
+        self.assertRegex(self.doctor(), "not used: no NVIDIA driver is installed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,121 @@
+# ctest: TIMEOUT 7200 RUN_SERIAL ON
+"""Plants mistakes in the kernels of cuda/ and in what stands around them, one at a time; its tests must catch each, on a
+machine without a GPU.
+
+    JOIST_BINARY_DIR=build/release python3 tests/mutation/plant_gpu_mistakes_long_test.py [FIRST-LAST]
+
+As plant_mistakes_long_test.py: a wrong copy of one file is compiled with the build's own commands, and the tests are
+linked again with it.
+"""
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from plant_mistakes_long_test import BUILD, Commands, plant, run
+
+TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test"]
+
+# (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
+RACES = [
+    # What others still read is written again.
+    ("cuda/scan.cu", "        block.sync();\n        if (i < lines.length) y.put", "        if (i < lines.length) y.put"),
+    # Read before it was written.
+    ("cuda/reduce.h", "if (block.lane() == 0) room[block.warp()] = value;\n  block.sync();", "if (block.lane() == 0) room[block.warp()] = value;"),
+    # The next sum writes what others still read.
+    ("cuda/reduce.h", "block.sync();  // or the next call would write what others still read", ""),
+    # Two threads write one place.
+    ("cuda/lines.h", "if (block.thread() == 0) y.put(base.at[operands], scale * total);", "if (block.thread() < 2) y.put(base.at[operands], scale * total);"),
+    # Equal rows of an index are added by several blocks.
+    ("cuda/indexing.cu", "if (sum(block, room, earlier) != 0) continue;", "if (sum(block, room, earlier) < 0) continue;"),
+]
+WAITS = [
+    ("cuda/transfer.cpp", "driver::finish(slot.copied);  // of the last time", ""),
+    ("cuda/transfer.cpp", "driver::finish(slots[part].copied);", ""),
+]
+NUMBERS = [
+    ("cuda/reduce.h", "for (int mask = 16; mask > 0; mask /= 2)", "for (int mask = 16; mask > 1; mask /= 2)"),
+    ("cuda/reduce.h", "for (int warp = 1; warp < block.warps(); ++warp)", "for (int warp = 1; warp < block.warps() - 1; ++warp)"),
+    ("cuda/scan.cu", "if (block.lane() >= distance) value += below;", "value += below;"),
+    ("cuda/scan.cu", "before = all;", "before = lower;"),
+    ("cuda/softmax.cu", "logarithm ? gradient - std::exp(value) * total : value * (gradient - total));", "logarithm ? gradient - std::exp(value) : value * (gradient - total));"),
+    ("cuda/layer_norm.cu", "const float scale = 1 / std::sqrt(sum(block, room, own.value()) / n + epsilon);", "const float scale = 1 / std::sqrt(sum(block, room, own.value()) / n);"),
+    ("cuda/layer_norm.cu", "slope_mean - normalized * product_mean));", "slope_mean - product_mean));"),
+    ("cuda/batch_norm.cu", "square_sum / (n > 1 ? n - 1 : 1.0F);", "square_sum / n;"),
+    ("cuda/loss.cu", "(k == wanted ? 1 - smoothing : 0.0F);", "(k == wanted ? 1.0F : 0.0F);"),
+    ("cuda/loss.cu", "if (block.thread() == 0) loss.put(base.at[2], 0);", ""),
+    ("cuda/pooling.cu", "if (position >= 0 && !wins(value, best)) continue;", "if (position >= 0 && !(value >= best)) continue;"),
+    ("cuda/elementwise.cu", "to.put(places.at[2], gradient[places.at[1]] * scalar::slope(f, from[places.at[0]]));", "to.put(places.at[2], gradient[places.at[1]] * scalar::value(f, from[places.at[0]]));"),
+    ("cuda/elements.h", "elements_.set(i, accumulate_ ? elements_[i] + value : value);", "elements_.set(i, value);"),
+    ("cuda/windows.cu", "case PadMode::reflect: return s < 0 ? -s : 2 * (length - 1) - s;", "case PadMode::reflect: return s < 0 ? -s : 2 * length - 1 - s;"),
+    ("cuda/random.cu", "const std::int64_t pair = i / 2 * 2;", "const std::int64_t pair = i;"),
+    ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(rule, p, g, s));"),
+    ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),
+    ("cuda/walk.h", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis]);", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis] + (axis == 1));"),
+    ("cuda/fallback.h", "if (copy.owner.shares_memory_with(array)) {\n        copy.begin", "if (false) {\n        copy.begin"),
+]
+MISTAKES = RACES + WAITS + NUMBERS
+
+# The kernel file that shows a header's mistake, and the cases that run it first.
+USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
+        "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp"}
+FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
+         "batch_norm": "normalization", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
+         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "attention"}
+
+
+class Programs(Commands):
+    """The tests of cuda/, each linked with the emulator's objects."""
+
+    def __init__(self):
+        super().__init__("joist_cuda_emulated.dir")
+
+    def with_mistake(self, folder, file, wrong):
+        """Folder with the tests linked with `wrong` in place of `file`, or None."""
+        source = USER.get(file, file)
+        made, original = self.compiled(folder, file, wrong, source)
+        return (folder, made, original, source) if made else None
+
+    @staticmethod
+    def linked(test, folder, made, original):
+        lines = run(["ninja", "-t", "commands", test], check=True).stdout.strip().split("\n")
+        link = [part for part in shlex.split(lines[-1]) if part not in (":", "&&")]
+        # In front of the others: of a template that several objects hold the linker takes the first.
+        link.remove(original)
+        link.insert(next(k for k, part in enumerate(link) if part.endswith(".o")), made)
+        link[link.index("-o") + 1] = str(folder / test)
+        result = run(link)
+        if result.returncode != 0:
+            raise RuntimeError(result.stdout[-2000:])
+        return folder / test
+
+
+def caught_by(programs):
+    """The first test that fails, or None."""
+    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] == "cuda/transfer.cpp" else TESTS:
+        program, options = BUILD / "bin" / test, [[]]
+        if programs is not None:
+            folder, made, original, source = programs
+            program = Programs.linked(test, folder, made, original)
+            if test == "cuda_backend_test":
+                names = FIRST.get(pathlib.Path(source).stem, pathlib.Path(source).stem)
+                options = [["--gtest_filter=" + ":".join(f"*{name}*" for name in names.split("|"))], []]
+        for option in options:
+            try:
+                result = run([str(program), "--gtest_brief=1", "--gtest_fail_fast", *option],
+                             env={**os.environ, "OMP_NUM_THREADS": "1", "LD_LIBRARY_PATH": str(BUILD / "lib")},
+                             timeout=300)
+            except subprocess.TimeoutExpired:
+                return f"{test} (hangs)"
+            if result.returncode == 127:
+                raise RuntimeError(result.stdout[-2000:])  # did not start, which proves nothing
+            if result.returncode != 0:
+                reason = next((line for line in result.stdout.splitlines()
+                               if "emulated kernel" in line or "differ by" in line or "ERROR: Addr" in line or "Actual:" in line), "")
+                return f"{test}: {reason.strip()[:150]}"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(plant(MISTAKES, TESTS, Programs, caught_by))
