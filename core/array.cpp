@@ -1,8 +1,8 @@
 #include <joist/core/array.h>
 #include <joist/core/half.h>
+#include <joist/core/transfer.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace joist {
 namespace {
@@ -62,7 +62,7 @@ Array Array::from(std::span<const T> values, const Shape& shape, Device device) 
     throw ShapeError({.what = std::to_string(values.size()) + " values for shape " + shape.text(),
                       .expected = std::to_string(shape.elements()) + " values"});
   Array array = empty(shape, dtype_of<T>, device);
-  if (!values.empty()) std::memcpy(array.raw(), values.data(), values.size_bytes());
+  copy_bytes(array.raw(), device, values.data(), cpu, values.size_bytes());
   return array;
 }
 template Array Array::from<float>(std::span<const float>, const Shape&, Device);
@@ -91,6 +91,7 @@ void* Array::raw() const noexcept {
 double Array::item() const {
   if (elements_ != 1)
     throw ShapeError({.where = "item", .what = "shape " + shape_.text(), .expected = "exactly one element"});
+  if (!device().on_host()) return on_host(*this).item();
   switch (dtype_) {
     case Dtype::float32: return static_cast<double>(*data<float>());
     case Dtype::float64: return *data<double>();
@@ -107,7 +108,8 @@ double Array::item() const {
 
 template <class T>
 std::vector<T> Array::to_vector() const {
-  const T* values = data<T>();
+  const Array here = on_host(*this);
+  const T* values = here.data<T>();
   std::vector<T> result;
   result.reserve(static_cast<std::size_t>(elements_));
   for_each_index(shape_, [&](const Shape& index) { result.push_back(values[offset_of(index, strides_)]); });
@@ -247,7 +249,11 @@ Array Array::inserted(int axis) const {
   return strided(shape, strides_.inserted(at, at < rank() ? strides_[at] * shape_[at] : 1));
 }
 
+// What data<T>() asks first: a pointer into a GPU's memory is nothing that the host could read.
 void Array::require_dtype(Dtype dtype) const {
+  if (!device().on_host())
+    throw UnsupportedError({.what = "elements of an array on " + device().text() + " read one by one on the host",
+                            .remedy = "to(x, cpu)"});
   if (dtype != dtype_)
     throw DtypeError({.what = "array of " + std::string(name_of(dtype_)) + " and shape " + shape_.text() + " read as " +
                               std::string(name_of(dtype))});

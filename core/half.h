@@ -2,6 +2,7 @@
 #pragma once
 
 #include <joist/core/dtype.h>
+#include <joist/core/random.h>
 
 #include <bit>
 #include <cstdint>
@@ -13,8 +14,8 @@ struct Float16 {
   std::uint16_t bits = 0;
 
   Float16() = default;
-  explicit Float16(float x) : bits(from(x)) {}
-  operator float() const {  // NOLINT: as implicit as float to double
+  JOIST_HOST_DEVICE explicit Float16(float x) : bits(from(x)) {}
+  JOIST_HOST_DEVICE operator float() const {  // NOLINT: as implicit as float to double
     const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
     const std::uint32_t exponent = (bits >> 10) & 31U, mantissa = bits & 0x3FFU;
     if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000U | mantissa << 13);
@@ -26,7 +27,7 @@ struct Float16 {
   }
 
  private:
-  static std::uint16_t from(float x) {
+  JOIST_HOST_DEVICE static std::uint16_t from(float x) {
     const auto word = std::bit_cast<std::uint32_t>(x);
     const std::uint32_t sign = (word >> 16) & 0x8000U, magnitude = word & 0x7FFFFFFFU;
     if (magnitude >= 0x7F800000U)  // infinity and NaN
@@ -47,7 +48,7 @@ struct BFloat16 {
   std::uint16_t bits = 0;
 
   BFloat16() = default;
-  explicit BFloat16(float x) {
+  JOIST_HOST_DEVICE explicit BFloat16(float x) {
     const auto word = std::bit_cast<std::uint32_t>(x);
     if ((word & 0x7FFFFFFFU) > 0x7F800000U) {
       bits = static_cast<std::uint16_t>(word >> 16 | 0x40U);
@@ -55,7 +56,9 @@ struct BFloat16 {
       bits = static_cast<std::uint16_t>((word + 0x7FFFU + ((word >> 16) & 1U)) >> 16);
     }
   }
-  operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }  // NOLINT: as above
+  JOIST_HOST_DEVICE operator float() const {  // NOLINT: as above
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
 };
 
 template <>

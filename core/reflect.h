@@ -20,14 +20,31 @@ constexpr bool takes(std::index_sequence<I...>) {
   return requires { T{(static_cast<void>(I), Any{})...}; };
 }
 
+/// The shortest list of at least two initializers that an aggregate takes; 0 for none up to 32.
+template <class T, std::size_t n = 2>
+constexpr std::size_t least_initializers() {
+  if constexpr (n > 32)
+    return 0;
+  else if constexpr (takes<T>(std::make_index_sequence<n>{}))
+    return n;
+  else
+    return least_initializers<T, n + 1>();
+}
+
 /// Number of members of an aggregate.
 template <class T, std::size_t n = 0>
 constexpr std::size_t member_count() {
   static_assert(n <= 33, "a model struct may have at most 32 members: give it a fields() function or group members");
-  if constexpr (!takes<T>(std::make_index_sequence<n + 1>{})) {
-    return n;
-  } else {
+  if constexpr (takes<T>(std::make_index_sequence<n + 1>{})) {
     return member_count<T, n + 1>();
+  } else if constexpr (n > 0 || std::is_empty_v<T>) {
+    return n;
+  } else {  // a member without a default value takes no shorter list than one that reaches it
+    constexpr std::size_t least = least_initializers<T>();
+    static_assert(least > 0,
+                  "this struct shows no members (a reference, a base class or more than 32 of them?): give it a line "
+                  "`auto fields() { return joist::fields(\"name\", member, …); }`");
+    return member_count<T, least>();
   }
 }
 

@@ -62,9 +62,10 @@ base_python() {
 }
 
 # python_environment FOLDER REQUIREMENTS-FILE…: prints the Python to run tests with. What cannot be fetched is reported on
-# stderr and left out; the tests that need it skip.
+# stderr and left out; the tests that need it skip. Packages of a *-alone.txt come without what they say they need: those
+# that want older versions of the others.
 python_environment() {
-  local folder=$1 file base stamp
+  local folder=$1 file base stamp alone
   shift
   base=$(base_python)
   if [ ! -x "$folder/bin/python3" ]; then
@@ -74,8 +75,10 @@ python_environment() {
   for file in "$@"; do
     stamp=$folder/$(basename "$file").stamp
     cmp -s "$file" "$stamp" && continue
+    alone=()
+    case "$file" in *-alone.txt) alone=(--no-deps) ;; esac
     if "$base" -m pip --python "$folder/bin/python3" install --quiet --disable-pip-version-check --timeout 15 --retries 1 \
-      --requirement "$file" >"$folder/pip.log" 2>&1; then
+      "${alone[@]}" --requirement "$file" >"$folder/pip.log" 2>&1; then
       cp "$file" "$stamp"
     else
       tail -n 3 "$folder/pip.log" >&2

@@ -89,7 +89,11 @@ Tensor logical_not(const Tensor& x) { return eq(x, 0); }
 Tensor where(const Tensor& condition, const Tensor& given_a, const Tensor& given_b) {
   require_same_device("where", given_a, given_b);
   require_same_device("where", condition, given_a);
-  condition.value().require_dtype(Dtype::boolean);
+  if (condition.dtype() != Dtype::boolean)
+    throw DtypeError({.where = "where",
+                      .what = "a condition of " + std::string(name_of(condition.dtype())),
+                      .expected = "bool",
+                      .remedy = "ne(condition, 0)"});
   const auto [a, b] = promote(given_a, given_b);
   const Shape shape = broadcast(broadcast(a.shape(), b.shape(), "where"), condition.shape(), "where");
   Array y = Array::like((a.shape() == shape ? a : b).value(), shape);

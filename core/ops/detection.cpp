@@ -97,10 +97,6 @@ Tensor roi_align(const Tensor& x, const Tensor& boxes, const RoiAlignOptions& op
 
 Tensor roi_pool(const Tensor& x, const Tensor& boxes, std::int64_t height, std::int64_t width, double spatial_scale) {
   require_regions("roi_pool", x, boxes, height, width, spatial_scale);
-  if (!x.device().on_host())
-    throw UnsupportedError({.where = "roi_pool",
-                            .what = "unsupported: device " + x.device().text(),
-                            .remedy = "to(x, cpu), or roi_align"});
   const Shape& s = x.shape();
   const Tensor flat = reshape(x, {s.elements()});
   const std::vector<double> values = to(flat.detach(), Dtype::float64).value().to_vector<double>(),

@@ -2,6 +2,7 @@
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops/dtype.h>
+#include <joist/core/transfer.h>
 
 #include <algorithm>
 
@@ -12,6 +13,20 @@ Array converted(const Array& x, Dtype dtype) {
   Array y = Array::empty(x.shape(), dtype, x.device(), x.order());
   kernels_of<ElementwiseKernels>(x).copy(x, {y, false});
   return y;
+}
+
+// On another device. Between two kinds of host memory elements may have to be converted; to and from GPUs bytes travel,
+// without gaps.
+Array moved(const Array& x, Device device) {
+  if (x.device().on_host() && device.on_host()) {
+    Array y = Array::empty(x.shape(), x.dtype(), device, x.order());
+    kernels_of<ElementwiseKernels>(cpu).copy(x, {y, false});
+    return y;
+  }
+  const Array source = x.is_dense() ? x : converted(x, x.dtype());
+  const Array y = Array::empty({source.elements()}, source.dtype(), device);
+  copy_bytes(y.raw(), device, source.raw(), source.device(), source.bytes());
+  return y.strided(source.shape(), source.strides());
 }
 
 }  // namespace
@@ -26,15 +41,8 @@ Tensor to(const Tensor& x, Dtype dtype) {
 
 Tensor to(const Tensor& x, Device device) {
   if (x.device() == device) return x;
-  if (!device.on_host() || !x.device().on_host())
-    throw EnvironmentError({.where = "to", .what = "no backend for " + device.text() + " is loaded"});
-  Array y = Array::empty(x.shape(), x.dtype(), device, x.value().order());
-  kernels_of<ElementwiseKernels>(cpu).copy(x.value(), {y, false});
-  return record({Op::copy}, {x}, std::move(y), [from = x.device()](const Array& dy, Node& node) {
-    Array dx = Array::empty(dy.shape(), dy.dtype(), from, dy.order());
-    kernels_of<ElementwiseKernels>(cpu).copy(dy, {dx, false});
-    node.give(0, dx);
-  });
+  return record({Op::copy}, {x}, moved(x.value(), device),
+                [from = x.device()](const Array& dy, Node& node) { node.give(0, moved(dy, from)); });
 }
 
 Dtype result_type(const Tensor& a, const Tensor& b) {

@@ -28,10 +28,6 @@ Numbers numbers_of(const char* op, const char* what, const Tensor& index) {
          .what = std::string(what) + " of " + (index.defined() ? std::string(name_of(index.dtype())) : "no tensor"),
          .expected = "int64",
          .remedy = "to(index, Dtype::int64)"});
-  if (!index.device().on_host())
-    throw UnsupportedError({.where = op,
-                            .what = std::string("unsupported: ") + what + " on " + index.device().text(),
-                            .remedy = "to(index, cpu)"});
   return index.value().to_vector<std::int64_t>();
 }
 
@@ -168,10 +164,16 @@ std::int64_t bags_of(const Tensor& index, const Tensor& offsets, bool include_la
 
 Tensor embedding(const Tensor& index, const Tensor& weight, const EmbeddingOptions& options) {
   require_table("embedding", weight, options.padding_index);
-  const Numbers rows = numbers_of("embedding", "index", index);
-  require_rows("embedding", rows, weight);
-  shorten("embedding", weight, rows, options.max_norm, options.norm_type);
-  const Tensor flat = placed(rows, weight.device());
+  Tensor flat;
+  if (index.defined() && index.dtype() == Dtype::int64 && !index.device().on_host() &&
+      index.device() == weight.device() && std::isinf(options.max_norm)) {
+    flat = ravel(index);  // the host looks at no number, so it need not wait for the device
+  } else {
+    const Numbers rows = numbers_of("embedding", "index", index);
+    require_rows("embedding", rows, weight);
+    shorten("embedding", weight, rows, options.max_norm, options.norm_type);
+    flat = placed(rows, weight.device());
+  }
   Tensor y = index_select(weight, flat.value());
   if (options.padding_index && weight.requires_grad()) {
     const auto padding = static_cast<double>(padding_row(options.padding_index, weight.shape(0)));

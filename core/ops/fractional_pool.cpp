@@ -57,8 +57,6 @@ Tensor fractional_max_pool2d(const Tensor& x, const FractionalPoolOptions& optio
   require_rank(op, x, 4, "[batch, channel, height, width]");
   require_floating(op, x);
   const Shape kernel = per_axis(op, "kernel", options.kernel, 2), size = output_of(x, options, kernel);
-  if (!x.device().on_host())
-    throw UnsupportedError({.where = op, .what = "unsupported: device " + x.device().text(), .remedy = "to(x, cpu)"});
   const Shape wanted{x.shape(0), x.shape(1), 2};
   if (samples.defined() && samples.shape() != wanted)
     throw ShapeError({.where = op, .what = "samples " + samples.shape().text(), .expected = wanted.text()});

@@ -1,5 +1,6 @@
 // take_rows: y[i] = x[index[i]]                    dx[index[i]] += dy[i]
 // gather:    y[…, i, …] = x[…, index[…, i, …], …]    dx[…, index[…, i, …], …] += dy[…, i, …]
+#include <joist/core/kernels/comparison.h>
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/kernels/indexing.h>
 #include <joist/core/ops/arithmetic.h>
@@ -72,8 +73,24 @@ void require_indices(const char* op, const Array& index, std::int64_t length, co
   });
 }
 
+// Those on a device are not looked at by the host, which would have to wait for them.
+Array wrapped_on_device(const Array& index, std::int64_t length) {
+  const Array from_end = Array::empty(index.shape(), Dtype::int64, index.device());
+  const Array negative = Array::empty(index.shape(), Dtype::boolean, index.device());
+  const Array number = Array::empty({}, Dtype::int64, index.device());
+  const auto& elementwise = kernels_of<ElementwiseKernels>(index);
+  const auto& comparison = kernels_of<ComparisonKernels>(index);
+  elementwise.fill(static_cast<double>(length), number);
+  elementwise.binary(Add{}, index, number, {from_end, false});
+  elementwise.fill(0, number);
+  comparison.compare(Comparison::less, index, number, negative);
+  comparison.select(negative, from_end, index, {from_end, false});
+  return from_end;
+}
+
 Array wrapped_indices(const char* op, const Array& index, std::int64_t length, const Shape& input) {
   require_int64(op, index);
+  if (!index.device().on_host()) return wrapped_on_device(index, length);
   if (all_within(index, 0, length)) return index;
   for_each_of(index, [&](const Shape& at, std::int64_t value) {
     if (value < -length || value >= length) refuse_index(op, value, at, -length, length, input);

@@ -32,7 +32,11 @@ LossSum loss_sum(const Tensor& losses, const Tensor& weights) {
 
 void require_class_range(const char* op, const Array& labels, std::int64_t classes,
                          std::optional<std::int64_t> ignore) {
-  labels.require_dtype(Dtype::int64);
+  if (labels.dtype() != Dtype::int64)
+    throw DtypeError({.where = op,
+                      .what = "a target of " + std::string(name_of(labels.dtype())),
+                      .expected = "class numbers, int64",
+                      .remedy = "to(target, Dtype::int64)"});
   if (!labels.device().on_host()) return;
   const std::int64_t* numbers = labels.data<std::int64_t>();
   for (std::int64_t row = 0; row < labels.elements(); ++row) {

@@ -73,6 +73,11 @@ Detections DetectionHead::operator()(const std::vector<Tensor>& features) const 
 }
 
 Tensor decode(const Detections& detections) {
+  if (detections.boxes)
+    return transpose(concat({decode_boxes(detections.box_logits, *detections.boxes),
+                             class_scores(detections.class_logits, *detections.boxes)},
+                            2),
+                     1, 2);
   const std::int64_t batch = detections.box_logits.shape(0), anchors = detections.box_logits.shape(1);
   const Tensor distances = expected_distances(reshape(detections.box_logits, {batch, anchors, 4, detections.bins}));
   std::vector<float> centres, signed_strides;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <joist/layers/convolution.h>
+#include <joist/layers/detection/anchor_boxes.h>
 
+#include <optional>
 #include <vector>
 
 namespace joist {
@@ -18,6 +20,9 @@ struct Detections {
   Tensor class_logits{};  // [batch, anchor, class]
   std::vector<Anchor> anchors{};
   std::int64_t bins = 16;
+  /// Detectors that move and stretch boxes (RetinaNet, SSD) have these instead of anchors and bins; box_logits is then
+  /// [batch, anchor, 4].
+  std::optional<AnchorBoxes> boxes{};
 };
 
 /// Boxes and scores as one tensor: [batch, 4 + classes, anchor]; rows x1, y1, x2, y2 in input pixels, then class

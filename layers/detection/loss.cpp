@@ -1,4 +1,5 @@
 #include <joist/core/kernels.h>
+#include <joist/layers/detection/anchor_loss.h>
 #include <joist/layers/detection/loss.h>
 
 #include <algorithm>
@@ -98,6 +99,7 @@ Tensor classification_sum(const Tensor& logits, const Tensor& scores, const std:
 
 DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
                              const DetectionLossOptions& options) {
+  if (predicted.boxes) return anchor_loss(predicted, truth, options);
   check(predicted, truth);
   Detections dense = predicted;  // assignment reads rows
   dense.box_logits = contiguous(predicted.box_logits);

@@ -25,7 +25,8 @@ struct DetectionLoss {
   double mean_overlap = 0;                               ///< complete IoU of those anchors
 };
 
-/// truth: one list per picture of the batch, in input pixels.
+/// truth: one list per picture of the batch, in input pixels. Detectors with anchor boxes have their own loss: see
+/// anchor_loss.
 DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
                              const DetectionLossOptions& options = {});
 

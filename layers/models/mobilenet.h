@@ -1,39 +1,21 @@
 // MobileNetV2 (Sandler et al. 2018). Names and shapes are torchvision's.
 #pragma once
 
-#include <joist/core/mode.h>
-#include <joist/layers/convolution.h>
+#include <joist/layers/convolution_unit.h>
+#include <joist/layers/dropout.h>
 #include <joist/layers/linear.h>
+#include <joist/layers/sequence.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
-#include <utility>
-#include <variant>
-#include <vector>
 
 namespace joist {
 
 struct MobileNetV2Options {
   std::int64_t classes = 1000;
   double dropout = 0.2;
-};
-
-/// Convolution, normalization, ReLU6: members 0 and 1 of torchvision's sequence.
-struct ConvNormUnit {
-  struct Options {
-    Required<std::int64_t> in;
-    Required<std::int64_t> out;
-    std::int64_t kernel = 3, stride = 1, groups = 1;
-    Unary activation = Clamp{0, 6};
-  };
-  explicit ConvNormUnit(const Options& o)
-      : conv({.in = o.in, .out = o.out, .kernel = o.kernel, .stride = o.stride, .groups = o.groups, .bias = false}),
-        bn({.channels = o.out, .activation = o.activation}) {
-    conv.weight = init::he_normal_fan_out(conv.weight.shape());
-  }
-  Tensor operator()(const Tensor& x) const { return bn(conv(x)); }
-  auto fields() { return joist::fields("0", conv, "1", bn); }
-  Conv2d conv;
-  BatchNorm2d bn;
+  double width = 1;  ///< times all channels, rounded to 8
 };
 
 /// Expand (1×1), filter (3×3 depthwise), project (1×1, linear), with the input added where shapes agree.
@@ -60,44 +42,43 @@ struct InvertedResidual {
 
 /// [batch, 3, height, width] -> logits [batch, classes].
 struct MobileNetV2 {
-  using Feature = std::variant<ConvNormUnit, InvertedResidual>;
-
   explicit MobileNetV2(const MobileNetV2Options& options = {})
-      : classifier{{.in = 1280, .out = require_positive("MobileNetV2", "classes", options.classes)}},
-        dropout_probability(require_probability("MobileNetV2", "dropout", options.dropout)) {
+      : dropout{require_probability("MobileNetV2", "dropout", options.dropout)},
+        classifier{{.in = last(options), .out = require_positive("MobileNetV2", "classes", options.classes)}} {
     struct Stage {
       std::int64_t expansion, channels, repeats, stride;
     };
-    features.emplace_back(ConvNormUnit({.in = 3, .out = 32, .stride = 2}));
-    std::int64_t in = 32;
+    std::int64_t in = divisible_channels(32 * options.width);
+    features.add(ConvNormUnit({.in = 3, .out = in, .stride = 2}));
     for (const Stage& stage : {Stage{1, 16, 1, 1},
                                {6, 24, 2, 2},
                                {6, 32, 3, 2},
                                {6, 64, 4, 2},
                                {6, 96, 3, 1},
                                {6, 160, 3, 2},
-                               {6, 320, 1, 1}})
-      for (std::int64_t i = 0; i < stage.repeats; ++i) {
-        features.emplace_back(InvertedResidual(in, stage.channels, i == 0 ? stage.stride : 1, stage.expansion));
-        in = stage.channels;
-      }
-    features.emplace_back(ConvNormUnit({.in = in, .out = 1280, .kernel = 1}));
+                               {6, 320, 1, 1}}) {
+      const std::int64_t out = divisible_channels(static_cast<double>(stage.channels) * options.width);
+      for (std::int64_t i = 0; i < stage.repeats; ++i, in = out)
+        features.add(InvertedResidual(in, out, i == 0 ? stage.stride : 1, stage.expansion));
+    }
+    features.add(ConvNormUnit({.in = in, .out = last(options), .kernel = 1}));
     classifier.weight = init::normal(classifier.weight.shape(), 0.01);
     classifier.bias = init::constant(classifier.bias.shape(), 0);
   }
   Tensor operator()(const Tensor& x) const {
     require_pictures("MobileNetV2", x.shape(), 3);
-    Tensor y = x;
-    for (const Feature& feature : features) y = std::visit([&y](const auto& layer) { return layer(y); }, feature);
-    y = flatten(global_average_pool(y));
-    if (training() && dropout_probability > 0) y = dropout(y, dropout_probability, next_random_key(Stream::dropout));
-    return classifier(y);
+    return classifier(dropout(flatten(global_average_pool(features(x)))));
   }
   auto fields() { return joist::fields("features", features, "classifier.1", classifier); }
 
-  std::vector<Feature> features{};
+  Sequence<ConvNormUnit, InvertedResidual> features{};
+  Dropout dropout;
   Linear classifier;
-  double dropout_probability;
+
+ private:
+  static std::int64_t last(const MobileNetV2Options& options) {
+    return divisible_channels(1280 * std::max(1.0, options.width));
+  }
 };
 
 }  // namespace joist

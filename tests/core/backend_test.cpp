@@ -40,28 +40,7 @@ TEST_P(Backend, AgreesWithReference) {
   }
 }
 
-std::vector<Values> run_kernel_case(const cases::KernelCase& one, Device device,
-                                    std::optional<StrictKernels::Start> start = {}) {
-  std::vector<Array> arrays;
-  for (const Tensor& input : cases::inputs_of(one.name, one.arrays, device)) arrays.push_back(input.value());
-  {
-    const auto strict = start ? std::make_unique<StrictKernels>(device, *start) : nullptr;
-    one.run(kernels(device), arrays);
-  }
-  std::vector<Values> results;
-  for (const Array& array : arrays) results.push_back(values_of(array));
-  return results;
-}
-
 class BackendKernels : public testing::TestWithParam<const cases::KernelCase*> {};
-std::vector<const cases::KernelCase*> all_kernel_cases() {
-  std::vector<const cases::KernelCase*> all;
-  for (const cases::KernelCase& one : cases::kernel_cases()) all.push_back(&one);
-  return all;
-}
-std::string name_of_kernel_case(const testing::TestParamInfo<const cases::KernelCase*>& info) {
-  return info.param->name;
-}
 INSTANTIATE_TEST_SUITE_P(Case, BackendKernels, testing::ValuesIn(all_kernel_cases()), name_of_kernel_case);
 
 TEST_P(BackendKernels, AgreeWithReference) {

@@ -59,6 +59,18 @@ TEST(Fields, MemberPathsAreStateDictNames) {
                                                                "head.weight"}));
 }
 
+struct Undefaulted {  // members that cannot be made of nothing
+  Parameter scale{Array::empty({1})};
+  Conv2d conv;
+  Linear head;
+  double factor = 1;
+};
+
+TEST(Fields, MembersNeedNoDefaultValues) {
+  Undefaulted model{.conv = Conv2d{{.in = 2, .out = 3, .bias = false}}, .head = Linear{{.in = 3, .out = 2}}};
+  EXPECT_EQ(names(fields_of(model)), (std::vector<std::string>{"scale", "conv.weight", "head.weight", "head.bias"}));
+}
+
 TEST(Fields, ParametersTrainAndBuffersDoNot) {
   Block block;
   for (const Field& field : fields_of(block))

@@ -82,8 +82,8 @@ TEST(Models, EfficientNet) {
                {"features.0.0.weight", "features.1.0.block.0.0.weight", "features.1.0.block.1.fc1.weight",
                 "features.1.0.block.2.1.running_mean", "features.2.1.block.2.fc2.bias", "features.7.0.block.3.1.bias",
                 "features.8.1.weight", "classifier.1.bias"});
-  const auto& last = std::get<std::vector<MobileBlock>>(model.features[7]);
-  EXPECT_DOUBLE_EQ(last.back().stochastic_depth.p, 0.1875);  // torchvision: 0.2 · 15 / 16
+  const auto& last = std::get<Sequence<MobileBlock>>(model.features.layers[7]);
+  EXPECT_DOUBLE_EQ(std::get<MobileBlock>(last.layers.back()).stochastic_depth.p, 0.1875);  // torchvision: 0.2 · 15 / 16
 }
 
 TEST(Models, EfficientNetLearnsABatch) {

@@ -17,7 +17,7 @@ MAX_COLUMNS = 120
 # Room -> (what it may include of ours, which libraries). A file belongs to the longest room that its path starts with.
 # What it may include of ours is a list of path prefixes; the prefix "core/*" means the files directly in core/.
 VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.",
-                                             "text.", "half.", "special.")]
+                                             "text.", "half.", "special.", "transfer.")]
 KERNEL_SIDE = VALUE_TYPES + ["core/kernels", "core/elementwise"]
 FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml", "yaml"}
 ROOMS = {
@@ -32,7 +32,7 @@ ROOMS = {
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/", "core/formats/sha256.", "core/formats/system_error."], set()),
     "core/parallel/mpi/": (VALUE_TYPES + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
-    "cuda/": (KERNEL_SIDE + ["cuda/", "core/parallel/"], {"cuda"}),
+    "cuda/": (KERNEL_SIDE + ["core/reflect.", "cuda/", "core/parallel/"], {"cuda"}),
     "layers/": (["core/*", "layers/"], set()),
     "optim/": (["core/*", "core/parallel/", "optim/"], set()),
     "data/": (["core/*", "core/formats/", "core/parallel/", "data/"], FILE_LIBRARIES | {"images", "ffmpeg", "fmt"}),
@@ -59,7 +59,7 @@ LIBRARIES = {
     "benchmark": r"benchmark/.*",
 }
 STANDARD = re.compile(r"[a-z_0-9]+")
-SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits)/.*\.h|(ifaddrs|netdb|unistd|fcntl|signal|poll|dlfcn|spawn|pthread|sched|"
+SYSTEM = re.compile(r"(sys|linux|net|netinet|arpa|asm|bits|sanitizer)/.*\.h|(ifaddrs|netdb|unistd|fcntl|signal|poll|dlfcn|spawn|pthread|sched|"
                     r"dirent|termios|execinfo|immintrin|cpuid|malloc|cxxabi|errno|time|locale|langinfo|iconv|pwd|link|"
                     r"ucontext|features|limits|stdlib|stdio|string)\.h")
 # Headers that only their own folder sees; they are not installed.

@@ -158,4 +158,23 @@ std::vector<Listed> all_cases() {
   return listed;
 }
 
+std::vector<Values> run_kernel_case(const cases::KernelCase& one, Device device,
+                                    std::optional<StrictKernels::Start> start) {
+  std::vector<Array> arrays;
+  for (const Tensor& input : cases::inputs_of(one.name, one.arrays, device)) arrays.push_back(input.value());
+  {
+    const auto strict = start ? std::make_unique<StrictKernels>(device, *start) : nullptr;
+    one.run(kernels(device), arrays);
+  }
+  std::vector<Values> results;
+  for (const Array& array : arrays) results.push_back(values_of(array));
+  return results;
+}
+
+std::vector<const cases::KernelCase*> all_kernel_cases() {
+  std::vector<const cases::KernelCase*> all;
+  for (const cases::KernelCase& one : cases::kernel_cases()) all.push_back(&one);
+  return all;
+}
+
 }  // namespace joist

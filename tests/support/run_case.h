@@ -60,4 +60,12 @@ inline std::string name_of_case(const testing::TestParamInfo<Listed>& info) {
   return info.param.family->name + "_" + info.param.one->name;
 }
 
+/// What all arrays hold after a case of a kernel ran on a device.
+std::vector<Values> run_kernel_case(const cases::KernelCase& one, Device device,
+                                    std::optional<StrictKernels::Start> start = {});
+std::vector<const cases::KernelCase*> all_kernel_cases();
+inline std::string name_of_kernel_case(const testing::TestParamInfo<const cases::KernelCase*>& info) {
+  return info.param->name;
+}
+
 }  // namespace joist

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 #include <memory>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -34,6 +35,23 @@ constexpr const char* examples = R"(Examples:
       goes on with what any number of processes saved
   joist train --config runs/site/config.toml --out runs/again
       repeats a run, also one with --time)";
+
+/// The names of --model, in lines of 110.
+std::string models_text(const ModelRegistry& registry) {
+  std::string text = "\n\nModels (--model; --from takes the files of torchvision and timm):";
+  const auto add = [&text](const std::string& title, const std::string& names) {
+    std::string line = "  " + title;
+    std::istringstream words(names);
+    for (std::string word; words >> word;) {
+      if (line.size() + 1 + word.size() > 110) text += "\n" + line, line = "     ";
+      line += " " + word;
+    }
+    text += "\n" + line;
+  };
+  for (const TaskKind task : {TaskKind::detect, TaskKind::classify, TaskKind::sequence})
+    add(std::string(name_of(task)) + ":", registry.names(task));
+  return text;
+}
 
 /// What the command line said, before the configuration file is read.
 struct Given {
@@ -113,7 +131,7 @@ TrainOptions options_from(const Given& given) {
 
 void add_train(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("train", "Trains a model; stops cleanly on Ctrl-C and SIGTERM");
-  command->footer(examples);
+  command->footer(examples + models_text(context.registry));
   const auto given = std::make_shared<Given>();
   command
       ->add_option("--config", given->config, "a TOML file with any of these options; the command line comes after it")

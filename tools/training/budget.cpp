@@ -8,6 +8,8 @@ namespace {
 constexpr std::int64_t ignored_steps = 3;    // the first ones fill caches and build kernels
 constexpr std::int64_t measured_steps = 25;  // needed to plan, or …
 constexpr double measured_share = 0.05;      // … this share of the time
+constexpr double averaged_share = 0.02;      // of the time: how far back the speed of a step is averaged
+constexpr double plan_share = 0.002;         // of the time: how often the plan may change
 constexpr double evaluation_share = 0.1;     // of the time, for evaluations in between
 constexpr double margin_share = 0.01;        // for what cannot be foreseen
 constexpr double first_evaluation_steps =
@@ -29,8 +31,9 @@ bool TimeBudget::knows_speed() const {
 void TimeBudget::note_step(double seconds) {
   ++steps_;
   if (steps_ <= ignored_steps) return;
-  const double weight =
-      std::max(0.05, 1.0 / static_cast<double>(steps_ - ignored_steps));  // plain mean of the first 20
+  const double window = std::max(averaged_share * seconds_, 1e-3);
+  const double weight = std::max(std::min(0.05, seconds / window),
+                                 1.0 / static_cast<double>(steps_ - ignored_steps));  // first a plain mean
   recent_step_ += weight * (seconds - recent_step_);
 }
 
@@ -54,6 +57,13 @@ std::int64_t TimeBudget::total_from(std::int64_t step) const {
   const double between =
       std::min(evaluation_share * std::max(left, 0.0), std::max(evaluation_share * seconds_ - evaluations_, 0.0));
   return step + std::max<std::int64_t>(static_cast<std::int64_t>((left - between) / step_seconds()), 0);
+}
+
+bool TimeBudget::may_plan() {
+  const double now = elapsed();
+  if (planned_ >= 0 && now - planned_ < plan_share * seconds_) return false;
+  planned_ = now;
+  return true;
 }
 
 bool TimeBudget::affords_evaluation() const {

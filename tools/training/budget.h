@@ -25,6 +25,8 @@ class TimeBudget {
   /// How many steps the run should have if it has done `step` of them: what fits before the final evaluation and
   /// saving, with the evaluations in between taking no more than their share. At least `step`.
   std::int64_t total_from(std::int64_t step) const;
+  /// Whether the last time that this was true lies far enough back: the record of the run holds every change of plan.
+  bool may_plan();
   /// Whether an evaluation in between stays within its share of the time.
   bool affords_evaluation() const;
 
@@ -36,6 +38,7 @@ class TimeBudget {
   std::chrono::steady_clock::time_point began_;
   std::int64_t steps_ = 0;
   double recent_step_ = 0;  // moving average
+  double planned_ = -1;     // when may_plan() was true
   double evaluation_ = -1;  // the longest so far; -1: none yet
   double evaluations_ = 0;  // together
   double save_ = 1;         // the longest so far; a guess until then

@@ -139,8 +139,8 @@ ModelEntry model(const std::string& name, std::int64_t channels = 3, std::int64_
       channels, size);
 }
 
-/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, resnet18, resnet34, resnet50, mobilenet_v2, efficientnet_b0, vit_tiny,
-/// mnist_cnn, lstm, gpt.
+/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, mnist_cnn, lstm, gpt and the published ones of zoo.h, under torchvision's
+/// names: resnet18, mobilenet_v3_large, efficientnet_b0, convnext_tiny, swin_t, retinanet_resnet50_fpn, …
 const std::vector<ModelEntry>& built_in_models();
 
 /// The built-in models and the user's, which come first where names are equal.

@@ -168,11 +168,12 @@ void visit_options(Options& o, Visit&& visit) {
         o.rates);
   visit(OptionInfo{"no-decay", "PATTERN,…", "parts without weight decay, beside biases and norms", run, true},
         o.no_decay);
-  visit(OptionInfo{"unfreeze", "PATTERN=SHARE,…",
-                   "parts that stay as they are at first, also if --freeze names them, and learn from that share of the "
-                   "run on: layer4=0.2,layer3=0.5",
-                   run, true},
-        o.unfreeze);
+  visit(
+      OptionInfo{"unfreeze", "PATTERN=SHARE,…",
+                 "parts that stay as they are at first, also if --freeze names them, and learn from that share of the "
+                 "run on: layer4=0.2,layer3=0.5",
+                 run, true},
+      o.unfreeze);
   visit(OptionInfo{"l2-sp", "ALPHA",
                    "pull what comes from --from towards it by lr · ALPHA per step, in place of its weight decay", run,
                    true},

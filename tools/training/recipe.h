@@ -45,8 +45,8 @@ class Learner {
   void set_plateau(double factor) { plateau_ = factor; }
   /// A step at a rate of one's own, without the average: for tests before a training.
   bool step_at(double rate);
-  /// With --l2-sp, remembers the weights as they are now: what each step() pulls towards. Returns their digest; "" where
-  /// nothing is pulled.
+  /// With --l2-sp, remembers the weights as they are now: what each step() pulls towards. Returns their digest; ""
+  /// where nothing is pulled.
   std::string keep_start();
   /// Before the forward pass of a step: lets parts of --unfreeze begin. Returns a line for each.
   std::vector<std::string> begin_step(std::int64_t step, const Plan& plan);

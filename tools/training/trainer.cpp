@@ -199,7 +199,8 @@ void Trainer::replan() {
   if (total > 0 && (left <= 0 || (left > replan_every && state_.step % replan_every != 0))) return;
   // A run ends with an evaluation: after a row without one there is another step.
   const std::int64_t least = state_.step + (row_lacks_evaluation_ ? 1 : 0);
-  const double own = budget_.knows_speed() ? static_cast<double>(std::max(budget_.total_from(state_.step), least)) : -1;
+  const bool plans = budget_.knows_speed() && (left <= replan_every || budget_.may_plan());
+  const double own = plans ? static_cast<double>(std::max(budget_.total_from(state_.step), least)) : -1;
   const auto better = static_cast<std::int64_t>(team_.decided("plan", own));
   if (better < 0) return;
   if (total > 0 && std::abs(better - total) <= std::max<std::int64_t>(left / 50, 1)) return;

@@ -77,6 +77,8 @@ TEST(TimeBudget, PlansWhatFits) {
   const std::int64_t total = budget.total_from(28);
   EXPECT_LT(total, 28 + 1000);
   EXPECT_GT(total, 28 + 800);
+  EXPECT_TRUE(budget.may_plan());
+  EXPECT_FALSE(budget.may_plan());            // not twice within a moment
   EXPECT_FALSE(budget.affords_evaluation());  // no time has gone yet, 10 s went into evaluation
   TimeBudget none(0, 0, std::chrono::steady_clock::now());
   EXPECT_TRUE(none.affords_evaluation());

@@ -1,0 +1,60 @@
+#include <joist/core/error.h>
+#include <joist/core/transfer.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+
+namespace joist {
+namespace {
+
+std::array<std::atomic<const Transfers*>, Device::kinds>& registry() {
+  static std::array<std::atomic<const Transfers*>, Device::kinds> transfers{};
+  return transfers;
+}
+
+const Transfers& transfers_of(Device device) {
+  const Transfers* found = registry()[static_cast<std::size_t>(device.kind)].load(std::memory_order_acquire);
+  if (!found)
+    throw EnvironmentError({.where = device.text(),
+                            .what = "no backend is loaded for this device",
+                            .remedy = "`joist doctor` says why; --device cpu works everywhere"});
+  return *found;
+}
+
+}  // namespace
+
+void register_transfers(Device::Kind kind, const Transfers& transfers) {
+  registry()[static_cast<std::size_t>(kind)].store(new Transfers(transfers), std::memory_order_release);
+}
+
+void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (to_device.on_host() && from_device.on_host()) {
+    std::memcpy(to, from, bytes);
+  } else if (to_device.on_host()) {
+    transfers_of(from_device).to_host(to, from, bytes);
+  } else if (from_device.on_host()) {
+    transfers_of(to_device).to_device(to, from, bytes);
+  } else {
+    throw UnsupportedError({.where = "copy from " + from_device.text() + " to " + to_device.text(),
+                            .what = "no way from one GPU to another",
+                            .remedy = "through the host: to(to(x, cpu), device)"});
+  }
+}
+
+Array on_host(const Array& array) {
+  if (!array.defined() || array.device().on_host()) return array;
+  if (array.elements() == 0) return Array::empty(array.shape(), array.dtype());
+  std::int64_t low = 0, high = 1;  // in elements from the first
+  for (int axis = 0; axis < array.rank(); ++axis) {
+    const std::int64_t reach = (array.shape(axis) - 1) * array.strides()[axis];
+    (reach < 0 ? low : high) += reach;
+  }
+  const Array copy = Array::empty({high - low}, array.dtype());
+  const auto offset = low * static_cast<std::int64_t>(size_of(array.dtype()));
+  copy_bytes(copy.raw(), cpu, static_cast<const char*>(array.raw()) + offset, array.device(), copy.bytes());
+  return copy.strided(array.shape(), array.strides(), -low);
+}
+
+}  // namespace joist

@@ -1,0 +1,146 @@
+#include <joist/cuda/functions.h>
+#include <joist/cuda/kernels.h>
+#include <joist/cuda/lines.h>
+
+namespace joist::cuda {
+namespace {
+
+void fill_value(double value, const Array& y) {
+  const Elements to(y);
+  const Walk<1> walk(y.shape(), {&y});
+  each("fill", walk.count(), [=] JOIST_DEVICE(std::int64_t i) { to.set(walk(i).at[0], value); });
+}
+
+// Integers are moved as integers, so that none loses digits; T is wide enough for what is read.
+template <class T>
+void copy_as(const Array& x, const Out& y) {
+  const Elements from(x), to(y.array);
+  const Array wide = x.expanded(y.array.shape());
+  const Walk<2> walk(y.array.shape(), {&wide, &y.array});
+  const bool accumulate = y.accumulate;
+  each("copy", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
+    const auto places = walk(i);
+    const T value = from.get<T>(places.at[0]);
+    to.set(places.at[1], accumulate ? static_cast<T>(to.get<T>(places.at[1]) + value) : value);
+  });
+}
+void copy(const Array& x, const Out& y) {
+  const auto either = [&](Dtype dtype) { return x.dtype() == dtype || (y.accumulate && y.array.dtype() == dtype); };
+  if (either(Dtype::float64)) return copy_as<double>(x, y);
+  if (is_floating(x.dtype()) || (y.accumulate && is_floating(y.array.dtype()))) return copy_as<float>(x, y);
+  copy_as<std::int64_t>(x, y);
+}
+
+template <class F>
+void unary_of(const F& f, const Array& x, const Out& out) {
+  const Floats from(x);
+  const Result to(out);
+  const Walk<2> walk(x.shape(), {&x, &out.array});
+  each("unary", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
+    const auto places = walk(i);
+    to.put(places.at[1], scalar::value(f, from[places.at[0]]));
+  });
+}
+void unary(const Unary& function, const Array& x, const Out& y) {
+  std::visit([&](const auto& f) { unary_of(f, x, y); }, function);
+}
+
+template <class F>
+void unary_backward_of(const F& f, const Array& x, const Array& dy, const Out& dx) {
+  const Floats from(x), gradient(dy);
+  const Result to(dx);
+  const Walk<3> walk(x.shape(), {&x, &dy, &dx.array});
+  each("unary_backward", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
+    const auto places = walk(i);
+    to.put(places.at[2], gradient[places.at[1]] * scalar::slope(f, from[places.at[0]]));
+  });
+}
+void unary_backward(const Unary& function, const Array& x, const Array& dy, const Out& dx) {
+  std::visit([&](const auto& f) { unary_backward_of(f, x, dy, dx); }, function);
+}
+
+template <class F>
+void binary_of(const F& f, const Array& a, const Array& b, const Out& out) {
+  const Floats first(a), second(b);
+  const Result to(out);
+  const Array wide_a = a.expanded(out.array.shape()), wide_b = b.expanded(out.array.shape());
+  const Walk<3> walk(out.array.shape(), {&wide_a, &wide_b, &out.array});
+  each("binary", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
+    const auto places = walk(i);
+    to.put(places.at[2], scalar::value(f, first[places.at[0]], second[places.at[1]]));
+  });
+}
+
+// What indices are made of; overflow wraps around. kernels.cpp sends no other function of integers here.
+struct Whole {
+  using Word = std::uint64_t;
+  int which;
+  JOIST_DEVICE std::int64_t operator()(std::int64_t a, std::int64_t b) const {
+    switch (which) {
+      case 0: return static_cast<std::int64_t>(static_cast<Word>(a) + static_cast<Word>(b));
+      case 1: return static_cast<std::int64_t>(static_cast<Word>(a) - static_cast<Word>(b));
+      case 2: return static_cast<std::int64_t>(static_cast<Word>(a) * static_cast<Word>(b));
+      case 3: return a > b ? a : b;
+      default: return a < b ? a : b;
+    }
+  }
+};
+void binary_of_integers(const Binary& function, const Array& a, const Array& b, const Out& out) {
+  const Whole f{std::holds_alternative<Add>(function)        ? 0
+                : std::holds_alternative<Subtract>(function) ? 1
+                : std::holds_alternative<Multiply>(function) ? 2
+                : std::holds_alternative<Maximum>(function)  ? 3
+                                                             : 4};
+  const Elements first(a), second(b), to(out.array);
+  const Array wide_a = a.expanded(out.array.shape()), wide_b = b.expanded(out.array.shape());
+  const Walk<3> walk(out.array.shape(), {&wide_a, &wide_b, &out.array});
+  const bool accumulate = out.accumulate;
+  each("binary", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
+    const auto places = walk(i);
+    std::int64_t value = f(first.get<std::int64_t>(places.at[0]), second.get<std::int64_t>(places.at[1]));
+    if (accumulate) value = Whole{0}(value, to.get<std::int64_t>(places.at[2]));
+    to.set(places.at[2], value);
+  });
+}
+void binary(const Binary& function, const Array& a, const Array& b, const Out& y) {
+  if (!is_floating(y.array.dtype())) return binary_of_integers(function, a, b, y);
+  std::visit([&](const auto& f) { binary_of(f, a, b, y); }, function);
+}
+
+template <class F>
+struct BinarySlope {
+  F f;
+  Floats a, b, dy;
+  int operand;
+  JOIST_DEVICE float operator()(const Walk<3>::Places& places) const {
+    const float first = a[places.at[0]], second = b[places.at[1]];
+    return dy[places.at[2]] *
+           (operand == 0 ? scalar::slope_first(f, first, second) : scalar::slope_second(f, first, second));
+  }
+};
+void binary_backward(const Binary& function, const Array& a, const Array& b, const Array& dy, int operand,
+                     const Out& dx) {
+  const Shape& shape = dy.shape();
+  const Array wide_a = a.expanded(shape), wide_b = b.expanded(shape);
+  Array narrow = dx.array;
+  while (narrow.rank() < shape.rank()) narrow = narrow.inserted(0);
+  std::visit(
+      [&](const auto& f) {
+        const BinarySlope<std::decay_t<decltype(f)>> slope{f, Floats(a), Floats(b), Floats(dy), operand};
+        sum_lines<3>("binary_backward", {&wide_a, &wide_b, &dy}, slope, 1, {narrow, dx.accumulate});
+      },
+      function);
+}
+
+}  // namespace
+
+void fill_elementwise(Kernels& table) {
+  table.elementwise.fill = fill_value;
+  table.elementwise.copy = copy;
+  table.elementwise.unary = unary;
+  table.elementwise.unary_backward = unary_backward;
+  table.elementwise.binary = binary;
+  table.elementwise.binary_backward = binary_backward;
+}
+
+}  // namespace joist::cuda

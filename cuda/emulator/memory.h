@@ -1,0 +1,28 @@
+// The memory of the emulated GPU. Arrays hold addresses that nobody may touch, so that host code that does so ends the
+// process, as it would with a GPU; kernels and transfers translate them.
+#pragma once
+
+#include <joist/core/memory.h>
+
+namespace joist::cuda::emulator {
+
+/// Every array begins a page of its own, holds NaN at first and is marked for AddressSanitizer to its last byte.
+class DeviceMemory final : public Allocator {
+ public:
+  static DeviceMemory& instance();
+  void* allocate(std::size_t bytes) override;
+  void release(void* pointer) noexcept override;
+  MemoryStatistics statistics() const override;
+  void reset_peak() override;
+  void trim() override {}
+
+  /// Where the bytes at an address of an array are. Addresses of the host stay.
+  static char* inside(const void* address);
+
+ private:
+  DeviceMemory();
+  struct State;
+  State* state_;
+};
+
+}  // namespace joist::cuda::emulator
