@@ -147,7 +147,11 @@ void visit_options(Options& o, Visit&& visit) {
         o.group);
   visit(OptionInfo{"task", "auto|detect|classify|language", "what to learn; auto looks at data and model", run, true},
         o.task);
-  visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
+  visit(OptionInfo{"model", "NAME",
+                   "model, or an ONNX classifier (FILE.onnx) with its weights; auto: yolo_n, mnist_cnn or resnet18 by "
+                   "task and data",
+                   run, true},
+        o.model);
   visit(
       OptionInfo{
           "from", "FILE",

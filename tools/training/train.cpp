@@ -45,6 +45,7 @@ TrainOptions fresh(TrainOptions options) {
     options.epochs = 0;
   }
   for (std::string* path : {&options.data, &options.val, &options.from}) *path = absolute(*path);
+  if (options.model.ends_with(".onnx")) options.model = absolute(options.model);
   return options;
 }
 

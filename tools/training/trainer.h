@@ -24,8 +24,8 @@ class Trainer {
   using Clock = std::chrono::steady_clock;
 
   /// `options` are resolved. `began`: when the process began, for the time budget. `team`: the ranks that train
-  /// together, each with a Trainer of its own; only rank 0's writes. Copies rank 0's weights to all. `anew`: fields that do not
-  /// come from --from, for --l2-sp, which pulls the others towards what they are now.
+  /// together, each with a Trainer of its own; only rank 0's writes. Copies rank 0's weights to all. `anew`: fields
+  /// that do not come from --from, for --l2-sp, which pulls the others towards what they are now.
   Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began,
           Team* team = nullptr, const std::vector<std::string>& anew = {});
 
