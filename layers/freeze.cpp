@@ -1,4 +1,7 @@
+#include <joist/core/text.h>
 #include <joist/layers/freeze.h>
+
+#include <set>
 
 namespace joist {
 namespace {
@@ -40,23 +43,20 @@ bool fits(std::string_view pattern, std::string_view name) {
 
 std::vector<std::string> set_wanted(const char* where, const std::vector<Field>& fields, std::string_view pattern,
                                     bool wanted) {
-  const std::string below = std::string(pattern) + ".**";
-  std::vector<std::string> found;
-  std::string known;
-  for (const Field& field : fields) {
-    if (!field.trainable) continue;
-    known += (known.empty() ? "" : ", ") + field.name;
-    if (!matches(pattern, field.name) && !matches(below, field.name)) continue;
-    field.tensor.set_requires_grad(wanted);
-    found.push_back(field.name);
-  }
-  if (known.size() > 400) known = known.substr(0, 400) + " …";
-  if (found.empty())
-    throw UsageError({.where = where,
-                      .what = "no parameter fits \"" + std::string(pattern) + "\"",
-                      .expected = "a pattern for " + known,
-                      .remedy = "* stands for any characters but dots, ** for any"});
+  std::vector<std::string> found = parts_named(where, fields, pattern);
+  for (const Field& field : fields)
+    if (field.trainable && names_part(pattern, field.name)) field.tensor.set_requires_grad(wanted);
   return found;
+}
+
+// The parameter or layer that a name was meant to be.
+std::string nearest_part(std::span<const Field> fields, std::string_view pattern) {
+  std::set<std::string> names;
+  for (const Field& field : fields)
+    for (std::size_t end = field.name.size(); field.trainable && end != field.name.npos && end > 0;
+         end = field.name.rfind('.', end - 1))
+      names.insert(field.name.substr(0, end));
+  return nearest_name(std::string(pattern), {names.begin(), names.end()});
 }
 
 }  // namespace
@@ -74,6 +74,29 @@ bool matches(std::string_view pattern, std::string_view name) {
     if (comma == std::string_view::npos) return false;
     choices.remove_prefix(comma + 1);
   }
+}
+
+bool names_part(std::string_view pattern, std::string_view name) {
+  return matches(pattern, name) || matches(std::string(pattern) + ".**", name);
+}
+
+std::vector<std::string> parts_named(const std::string& where, std::span<const Field> fields,
+                                     std::string_view pattern) {
+  std::vector<std::string> found;
+  std::string known;
+  for (const Field& field : fields) {
+    if (!field.trainable) continue;
+    known += (known.empty() ? "" : ", ") + field.name;
+    if (names_part(pattern, field.name)) found.push_back(field.name);
+  }
+  if (!found.empty()) return found;
+  if (known.size() > 400) known = known.substr(0, 400) + " …";
+  const std::string near = nearest_part(fields, pattern);
+  throw UsageError({.where = where,
+                    .what = "no parameter fits \"" + std::string(pattern) + "\"",
+                    .expected = "a pattern for " + known,
+                    .remedy = (near.empty() ? "" : "did you mean \"" + near + "\"? ") +
+                              std::string("* stands for any characters but dots, ** for any")});
 }
 
 std::vector<std::string> freeze(const std::vector<Field>& fields, std::string_view pattern) {

@@ -3,6 +3,7 @@
 
 #include <joist/core/fields.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,12 @@ namespace joist {
 /// Whether a name fits a pattern: `*` stands for any run of characters but dots, `**` with dots, `?` for one character
 /// but a dot; {a,b} for either.
 bool matches(std::string_view pattern, std::string_view name);
+
+/// Whether a pattern fits this name, or that of a layer it lies in.
+bool names_part(std::string_view pattern, std::string_view name);
+/// The parameters that a pattern names. Throws UsageError when there is none, with the nearest name; `where` says what
+/// the pattern was given to.
+std::vector<std::string> parts_named(const std::string& where, std::span<const Field> fields, std::string_view pattern);
 
 /// Makes the parameters whose names fit the pattern ("backbone.**", "*.bias") stop or start to require gradients; a
 /// pattern that names a layer stands for all below it. Returns their names. Throws UsageError when none fits, naming

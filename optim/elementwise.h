@@ -40,13 +40,16 @@ class Elementwise : public Groupwise<Options> {
   }
 
   bool is_elementwise() const noexcept override { return true; }
+  bool joins_late() const noexcept override { return true; }
 
  protected:
   void update(std::size_t index, const Options& options) override {
     const FlatParameters::Group& group = this->parameters().groups()[index];
     std::array<double, 4> numbers{};
     for (std::size_t i = 0; i < numbers_.size(); ++i) numbers[i] = numbers_[i][index];
-    const OptimizerStep step = options.step(this->steps(), numbers.data());
+    // Counted from where the group began. With the steps of all, the moments of a group that joins late, which are zero
+    // then, would count as warm ones, and Adam's first step would be (1 - beta1) / sqrt(1 - beta2) = 3 times too long.
+    const OptimizerStep step = options.step(this->steps() - this->own_groups()[index].since, numbers.data());
     for (std::size_t i = 0; i < numbers_.size(); ++i) numbers_[i][index] = numbers[i];
     StepMemory memory;
     std::size_t next = 0;

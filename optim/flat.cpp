@@ -70,7 +70,8 @@ FlatParameters::FlatParameters(std::span<const Field> fields, const Grouping& gr
 
   std::int64_t next = 0;
   for (const Collected& one : collected) {
-    groups_.push_back({.name = one.group.name, .decay = one.group.decay, .first = next});
+    groups_.push_back(
+        {.name = one.group.name, .decay = one.group.decay, .to_start = one.group.to_start, .first = next});
     for (const Field* field : one.fields) {
       const std::int64_t elements = field->tensor.value().elements();
       slices_.push_back({field->name, field->tensor, next, elements});
@@ -105,6 +106,7 @@ FlatParameters::FlatParameters(const FlatParameters& whole, std::int64_t first, 
     const std::int64_t begin = within(group.first), end = within(group.first + group.values.elements());
     groups_.push_back({.name = group.name,
                        .decay = group.decay,
+                       .to_start = group.to_start,
                        .values = values_.sliced(0, begin, end),
                        .gradients = gradients_.sliced(0, begin, end),
                        .first = begin});

@@ -14,7 +14,8 @@ namespace joist {
 /// Which parameters share rate, momentum and weight decay.
 struct ParameterGroup {
   std::string name{};
-  bool decay = true;  ///< whether the optimizer's weight decay applies
+  bool decay = true;      ///< whether the optimizer's weight decay applies
+  bool to_start = false;  ///< whether pull_to_start() applies
 };
 using Grouping = std::function<ParameterGroup(const Field&)>;
 
@@ -44,6 +45,7 @@ class FlatParameters {
   struct Group {
     std::string name{};
     bool decay = true;
+    bool to_start = false;
     Array values{};     ///< view of the buffer with padding, rank 1
     Array gradients{};  ///< the same of the gradients
     std::int64_t first = 0;

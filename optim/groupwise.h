@@ -71,7 +71,8 @@ class Groupwise : public Optimizer {
   }
 
   void advance() override {
-    for (std::size_t group = 0; group < own_groups().size(); ++group) update(group, options_of(group));
+    for (std::size_t group = 0; group < own_groups().size(); ++group)
+      if (own_groups()[group].since < this->steps()) update(group, options_of(group));
   }
   /// One step of a group.
   virtual void update(std::size_t group, const Options& options) = 0;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@ struct GroupSettings {
   double lr = 0;
   double momentum = 0;  ///< SGD's momentum, Adam's beta1
   double weight_decay = 0;
+  /// The optimizer's steps that this group did not take part in: it learns from the next one on, as a new optimizer
+  /// would at its first. `never`: not yet. Only where joins_late().
+  std::int64_t since = 0;
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   bool operator==(const GroupSettings&) const = default;
 };
 
@@ -67,6 +72,8 @@ class Optimizer {
   /// Whether each number is updated by its own gradient and memory alone: then parts of the buffer may be updated by
   /// different ranks.
   virtual bool is_elementwise() const noexcept { return false; }
+  /// Whether groups may begin later than others (GroupSettings::since): until then they keep every bit.
+  virtual bool joins_late() const noexcept { return false; }
   /// The memory as long as the parameters, by name: views of the living state.
   std::vector<NamedState> flat_buffers() const;
   /// The options it was made with, as make_optimizer() takes them; those of one group are named "group.option".

@@ -4,6 +4,7 @@
 #include <joist/optim/regularize.h>
 #include <joist/optim/vectors.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -60,6 +61,22 @@ void proximal_l1(Optimizer& optimizer, double strength) {
     if (!group.decay) continue;
     const SoftShrink shrink{.lambda = optimizer.groups()[i].lr * strength};
     kernels(group.values).elementwise.unary(shrink, group.values, {group.values, false});
+  }
+  parameters.values_written();
+}
+
+void pull_to_start(Optimizer& optimizer, const Array& start, double strength) {
+  require_not_negative("pull_to_start", "strength", strength);
+  FlatParameters& parameters = optimizer.parameters();
+  if (start.shape() != parameters.values().shape())
+    throw ShapeError({.where = "pull_to_start",
+                      .what = "start " + start.shape().text(),
+                      .expected = parameters.values().shape().text() + ", the parameters' buffer"});
+  for (std::size_t i = 0; i < parameters.groups().size(); ++i) {
+    const FlatParameters::Group& group = parameters.groups()[i];
+    if (!group.to_start) continue;
+    const double share = std::min(optimizer.groups()[i].lr * strength, 1.0);
+    kernels(group.values).optimizer.interpolate(of_group(start, group), share, group.values);
   }
   parameters.values_written();
 }

@@ -21,6 +21,11 @@ void add_l2_gradients(FlatParameters& parameters, double strength);
 /// add_l1_gradients(), parameters become exactly 0.
 void proximal_l1(Optimizer& optimizer, double strength);
 
+/// L2-SP (Li, Grandvalet, Davoine 2018): p = p + min(lr · strength, 1) · (start - p) in the groups that go `to_start`,
+/// before a step; decoupled from the gradient as AdamW's decay is, so that Adam's moments do not rescale it. `start`:
+/// the pretrained values, as long as the parameters' buffer.
+void pull_to_start(Optimizer& optimizer, const Array& start, double strength);
+
 /// Gradient noise (Neelakantan et al. 2015): adds normal numbers of variance eta / (1 + step)^gamma.
 void add_gradient_noise(FlatParameters& parameters, std::int64_t step, std::uint64_t seed, double eta = 0.3,
                         double gamma = 0.55);

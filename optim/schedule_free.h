@@ -35,6 +35,8 @@ class ScheduleFreeAdamW final : public Elementwise<ScheduleFreeAdamWOptions> {
   void eval() override;
   void train() override;
   bool evaluating() const noexcept override { return *training_ == 0; }
+  /// The average's weights count the steps of all.
+  bool joins_late() const noexcept override { return false; }
   bool is_elementwise() const noexcept override { return false; }  // eval() and train() move all weights
 
  private:

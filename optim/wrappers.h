@@ -12,6 +12,7 @@ class Wrapper : public Optimizer {
  public:
   Optimizer& inner() noexcept { return *inner_; }
   bool needs_closure() const noexcept override { return inner_->needs_closure(); }
+  bool joins_late() const noexcept override { return inner_->joins_late(); }
   void eval() override { inner_->eval(); }
   void train() override { inner_->train(); }
   bool evaluating() const noexcept override { return inner_->evaluating(); }

@@ -82,9 +82,10 @@ std::vector<std::int64_t> Tokenizer::encode(std::string_view text, bool special)
   std::vector<std::int64_t> numbers;
   std::unordered_map<std::string, std::vector<std::int64_t>> seen;  // words come again and again
   const auto add_word = [&](const std::string& word) {
-    const auto [found, fresh] = seen.try_emplace(word);
-    if (fresh) std::visit([&](const auto& model) { tokenizing::tokenize(model, word, found->second); }, parts.model);
-    numbers.insert(numbers.end(), found->second.begin(), found->second.end());
+    const auto place = seen.try_emplace(word);
+    std::vector<std::int64_t>& found = place.first->second;
+    if (place.second) std::visit([&](const auto& model) { tokenizing::tokenize(model, word, found); }, parts.model);
+    numbers.insert(numbers.end(), found.begin(), found.end());
   };
   if (special) numbers = parts.before;
   for (const tokenizing::AddedSet::Piece& piece : parts.raw.split(whole)) {

@@ -25,6 +25,7 @@ class ShardedOptimizer final : public Optimizer {
   std::vector<GroupSettings>& groups() noexcept override { return inner_->groups(); }
   std::vector<OptimizerOption> options() const override { return inner_->options(); }
   bool is_elementwise() const noexcept override { return true; }
+  bool joins_late() const noexcept override { return inner_->joins_late(); }
   /// That of this rank's part.
   const Optimizer& inner() const noexcept { return *inner_; }
 

@@ -21,6 +21,9 @@ constexpr const char* examples = R"(Examples:
       the same command twice gives the same weights
   joist train --data photos --model resnet18 --from resnet18.pth --freeze conv1,bn1,layer1 --out runs/few
       few pictures: from pretrained weights of PyTorch, whose head of other classes begins anew
+  joist train --data photos --model resnet18 --from resnet18.pth --freeze 'conv1,bn1,layer*' \
+      --unfreeze layer4=0.2,layer3=0.5 --rates 'layer*=0.1' --l2-sp 0.1 --out runs/gently
+      the head first, then layer4 and layer3, slowly and never far from where they came from
   joist train --resume --out runs/site
       goes on after Ctrl-C, SIGTERM or a power cut, as if nothing had been
   joist train --data site/train.json --find-rate --out runs/rate

@@ -79,6 +79,8 @@ void add(Archive& archive, const TrainingState& state) {
       {"average_updates", state.average_updates},
       {"optimizer", state.optimizer.kind},
       {"optimizer_steps", state.optimizer.steps},
+      {"late_parts", state.late_parts},
+      {"start", state.start_digest},
       {"best_epoch", state.best_epoch},
       {"best_value", state.best_value},
       {"best_metrics", state.best_metrics},
@@ -97,6 +99,8 @@ TrainingState training_from(const Archive& archive, const std::string& where) {
   state.skipped = json.at("skipped");
   state.average_updates = json.at("average_updates");
   state.optimizer = {json.at("optimizer"), json.at("optimizer_steps"), take(archive, optimizer_prefix)};
+  state.late_parts = json.value("late_parts", std::vector<std::int64_t>{});
+  state.start_digest = json.value("start", "");
   state.best_epoch = json.at("best_epoch");
   state.best_value = json.at("best_value");
   state.best_metrics = json.at("best_metrics");

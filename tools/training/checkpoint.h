@@ -47,6 +47,8 @@ struct TrainingState {
   std::vector<double> loss_sums{};  ///< of the epoch so far
   std::int64_t average_updates = 0;
   OptimizerState optimizer{};
+  std::vector<std::int64_t> late_parts{};  ///< of --unfreeze, see LateParts::state()
+  std::string start_digest{};              ///< of the weights that --l2-sp pulls towards
   TrainingLog log{};
   std::int64_t best_epoch = 0;  ///< 0: none yet
   double best_value = 0;

@@ -1,5 +1,6 @@
 #include <joist/core/text.h>
 #include <joist/tools/training/model.h>
+#include <joist/tools/training/onnx/classifier.h>
 #include <joist/tools/training/options.h>
 
 namespace joist {
@@ -40,6 +41,7 @@ const ModelEntry& ModelRegistry::find(const std::string& name) const {
     if (entry.name == name) return entry;
     known.push_back(entry.name);
   }
+  if (name.ends_with(".onnx")) return onnx_classifier(name);
   const std::string near = nearest_name(name, known);
   throw UsageError({.where = "--model",
                     .what = "no model is named \"" + name + "\"",

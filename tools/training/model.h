@@ -147,7 +147,8 @@ const std::vector<ModelEntry>& built_in_models();
 class ModelRegistry {
  public:
   explicit ModelRegistry(std::vector<ModelEntry> own = {});
-  /// Throws UsageError listing the names and the nearest one.
+  /// The model of that name, or that in a file NAME.onnx (onnx_classifier()). Throws UsageError listing the names and
+  /// the nearest one, and what onnx_classifier() throws.
   const ModelEntry& find(const std::string& name) const;
   /// "yolo_n, yolo_s, …" of one task.
   std::string names(TaskKind task) const;

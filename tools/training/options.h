@@ -46,6 +46,9 @@ struct TrainOptions {
   std::string map{};                 ///< how names of --from become the model's, see MappingOptions
   std::string fresh{};               ///< patterns of fields that do not come from --from
   std::string rates{};               ///< "PATTERN=FACTOR,…" of the learning rate
+  std::string no_decay{};            ///< patterns of parts without weight decay
+  std::string unfreeze{};            ///< "PATTERN=SHARE,…": from which part of the run on these learn
+  double l2_sp = 0;                  ///< strength of the pull towards --from
   std::string lora{};                ///< of language models: "r=8,alpha=16,targets=q_proj+v_proj"; "": all weights
   std::string packing = "on";        ///< of language models: several texts in a row
   std::string learn = "completion";  ///< of language models: what of prompts and answers
@@ -144,7 +147,11 @@ void visit_options(Options& o, Visit&& visit) {
         o.group);
   visit(OptionInfo{"task", "auto|detect|classify|language", "what to learn; auto looks at data and model", run, true},
         o.task);
-  visit(OptionInfo{"model", "NAME", "model; auto: yolo_n, mnist_cnn or resnet18 by task and data", run, true}, o.model);
+  visit(OptionInfo{"model", "NAME",
+                   "model, or an ONNX classifier (FILE.onnx) with its weights; auto: yolo_n, mnist_cnn or resnet18 by "
+                   "task and data",
+                   run, true},
+        o.model);
   visit(
       OptionInfo{
           "from", "FILE",
@@ -163,6 +170,18 @@ void visit_options(Options& o, Visit&& visit) {
   visit(OptionInfo{"rates", "PATTERN=FACTOR,…", "learning rates of parts of the model, as factors: backbone=0.1", run,
                    true},
         o.rates);
+  visit(OptionInfo{"no-decay", "PATTERN,…", "parts without weight decay, beside biases and norms", run, true},
+        o.no_decay);
+  visit(
+      OptionInfo{"unfreeze", "PATTERN=SHARE,…",
+                 "parts that stay as they are at first, also if --freeze names them, and learn from that share of the "
+                 "run on: layer4=0.2,layer3=0.5",
+                 run, true},
+      o.unfreeze);
+  visit(OptionInfo{"l2-sp", "ALPHA",
+                   "pull what comes from --from towards it by lr · ALPHA per step, in place of its weight decay", run,
+                   true},
+        o.l2_sp);
   visit(OptionInfo{"out", "DIR", "folder of the results", run, false}, o.out);
   visit(OptionInfo{"labels", "fail|repair|drop", "what to do about labels that are wrong", run, true}, o.labels);
   visit(OptionInfo{"max-loss", "SHARE", "share of boxes or pictures that --labels may drop before the run stops", run,

@@ -7,59 +7,76 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include <fmt/format.h>
 
 namespace joist {
 namespace {
 
-struct PartRate {
-  std::string pattern;
-  double factor;
-};
+constexpr const char* times = " * ";
+constexpr const char* from_share = " from ";
 
-std::vector<PartRate> part_rates(const std::string& text) {
-  std::vector<PartRate> rates;
-  for (const std::string& part : split_list(text)) {
-    const std::size_t equals = part.rfind('=');
-    char* end = nullptr;
-    const double factor = equals == part.npos ? -1 : std::strtod(part.c_str() + equals + 1, &end);
-    if (equals == part.npos || equals + 1 == part.size() || *end != '\0' || !(factor >= 0 && factor <= 1000))
-      throw UsageError(
-          {.where = "--rates", .what = "\"" + part + "\"", .expected = "PATTERN=FACTOR, such as backbone=0.1"});
-    rates.push_back({part.substr(0, equals), factor});
-  }
-  return rates;
+double number_after(const std::string& name, const char* mark, double otherwise) {
+  const std::size_t place = name.find(mark);
+  return place == name.npos ? otherwise : std::stod(name.substr(place + std::string_view(mark).size()));
 }
 
-bool names_part(const std::string& pattern, const std::string& name) {
-  return matches(pattern, name) || matches(pattern + ".**", name);
+bool any_names(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return names_part(pattern, name); });
 }
 
 }  // namespace
 
-Grouping grouping_for(const std::string& text, std::span<const Field> fields) {
-  const std::vector<PartRate> rates = part_rates(text);
-  for (const PartRate& rate : rates)
-    if (std::none_of(fields.begin(), fields.end(),
-                     [&](const Field& field) { return field.trainable && names_part(rate.pattern, field.name); }))
-      throw UsageError({.where = "--rates", .what = "no parameter fits \"" + rate.pattern + "\""});
-  if (rates.empty()) return by_kind;
-  return [rates](const Field& field) {
+std::vector<PartNumber> part_numbers(const std::string& text, const char* option, double high, const char* example) {
+  std::vector<PartNumber> numbers;
+  for (const std::string& part : split_list(text)) {
+    const std::size_t equals = part.rfind('=');
+    char* end = nullptr;
+    const double number = equals == part.npos ? -1 : std::strtod(part.c_str() + equals + 1, &end);
+    if (equals == part.npos || equals == 0 || equals + 1 == part.size() || *end != '\0' ||
+        !(number >= 0 && number <= high))
+      throw UsageError({.where = option,
+                        .what = "\"" + part + "\"",
+                        .expected = fmt::format("{}, with a number from 0 to {}", example, high)});
+    numbers.push_back({part.substr(0, equals), number});
+  }
+  return numbers;
+}
+
+const PartNumber* number_of(const std::vector<PartNumber>& numbers, const std::string& name) {
+  const auto found = std::find_if(numbers.begin(), numbers.end(),
+                                  [&](const PartNumber& number) { return names_part(number.pattern, name); });
+  return found == numbers.end() ? nullptr : &*found;
+}
+
+Grouping grouping_for(const TrainOptions& options, std::span<const Field> fields,
+                      const std::vector<std::string>& anew) {
+  const std::vector<PartNumber> rates = part_numbers(options.rates, "--rates", 1000, "PATTERN=FACTOR");
+  const std::vector<PartNumber> late = part_numbers(options.unfreeze, "--unfreeze", 1, "PATTERN=SHARE");
+  const std::vector<std::string> kept = split_list(options.no_decay);
+  for (const PartNumber& rate : rates) parts_named("--rates", fields, rate.pattern);
+  for (const PartNumber& part : late) parts_named("--unfreeze", fields, part.pattern);
+  for (const std::string& pattern : kept) parts_named("--no-decay", fields, pattern);
+  const std::set<std::string> own(anew.begin(), anew.end());
+  const bool pulls = options.l2_sp > 0;
+  return [=](const Field& field) {
     ParameterGroup group = by_kind(field);
-    for (const PartRate& rate : rates)
-      if (names_part(rate.pattern, field.name)) {
-        group.name += fmt::format(" * {}", rate.factor);
-        break;
-      }
+    if (pulls && !own.contains(field.name)) {
+      group = {.name = group.name + " to start", .decay = false, .to_start = true};
+    } else if (group.decay && any_names(kept, field.name)) {
+      group = {.name = group.name + " without decay", .decay = false};
+    }
+    if (const PartNumber* rate = number_of(rates, field.name)) group.name += fmt::format("{}{}", times, rate->number);
+    if (const PartNumber* part = number_of(late, field.name))
+      group.name += fmt::format("{}{}", from_share, part->number);
     return group;
   };
 }
 
-double factor_of(const std::string& group) {
-  const std::size_t star = group.find(" * ");
-  return star == group.npos ? 1 : std::stod(group.substr(star + 3));
-}
+double factor_of(const std::string& group) { return number_after(group, times, 1); }
+double share_of(const std::string& group) { return number_after(group, from_share, 0); }
 
 double scheduled_factor(const TrainOptions& options, std::int64_t step, const Plan& plan) {
   // Of a short run the warm-up takes a third. While the total is not known, it is taken to be long.

@@ -1,3 +1,4 @@
+#include <joist/core/formats/sha256.h>
 #include <joist/core/kernels.h>
 #include <joist/core/threads.h>
 #include <joist/layers/freeze.h>
@@ -5,6 +6,7 @@
 #include <joist/optim/named_schedule.h>
 #include <joist/optim/parallel/sharded.h>
 #include <joist/optim/registry.h>
+#include <joist/optim/regularize.h>
 #include <joist/optim/schedule.h>
 #include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/rates.h>
@@ -55,6 +57,22 @@ void require_trainable_by(const std::string& optimizer) {
                       .remedy = "--optimizer adamw; the library has the others"});
 }
 
+void require_pull(const TrainOptions& options) {
+  if (options.l2_sp <= 0) return;
+  if (options.from.empty())
+    throw UsageError({.where = "--l2-sp",
+                      .what = "there is nothing to be pulled towards",
+                      .expected = "--from FILE",
+                      .remedy = "--weight-decay pulls towards zero"});
+  // Their lr is no length of a step, or their weights between steps are not those that count.
+  for (const char* other : {"prodigy", "schedule_free_adamw", "rprop"})
+    if (options.optimizer.ends_with(other))
+      throw UsageError({.where = "--l2-sp",
+                        .what = std::string("the optimizer ") + other + " decides by itself how far a step goes",
+                        .expected = "one that steps by its rate",
+                        .remedy = "--optimizer adamw or sgd"});
+}
+
 std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const TrainOptions& options,
                                          parallel::Communicator* world) {
   std::vector<OptimizerOption> settings{{"lr", fmt::format("{}", options.lr)}};
@@ -78,6 +96,8 @@ std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const Train
 TrainOptions resolve(TrainOptions options) {
   if (options.optimizer == "auto") options.optimizer = "adamw";
   require_trainable_by(options.optimizer);
+  require_range("--l2-sp", options.l2_sp, 0, 1e6);
+  require_pull(options);
   options.schedule = schedule::shape_named(options.schedule, "--schedule");
   require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
@@ -197,37 +217,62 @@ std::int64_t accumulated_batches(const TrainOptions& options) {
 
 namespace {
 
-// Freezes parameters and returns those buffers that go with them.
-std::vector<Field> freeze_fields(const std::vector<Field>& fields, const std::string& text) {
-  std::vector<Field> buffers;
-  for (const std::string& pattern : split_list(text)) {
-    const std::vector<std::string> names = freeze(fields, pattern);
-    for (const Field& field : fields) {
-      if (field.trainable) continue;
-      const std::string layer = field.name.substr(0, field.name.rfind('.') + 1);
-      const auto is_beside = [&](const std::string& name) { return name.substr(0, name.rfind('.') + 1) == layer; };
-      if (std::any_of(names.begin(), names.end(), is_beside)) buffers.push_back(field);
-    }
-  }
+// Freezes parameters and returns those buffers that go with them; but for parts that begin to learn later.
+std::vector<Field> freeze_fields(const std::vector<Field>& fields, const std::string& text, const LateParts& late) {
+  std::vector<std::string> frozen;
+  for (const std::string& pattern : split_list(text))
+    for (std::string& name : parts_named("--freeze", fields, pattern)) frozen.push_back(std::move(name));
+  for (const Field& field : fields)
+    if (field.trainable && std::find(frozen.begin(), frozen.end(), field.name) != frozen.end() && !late.holds(field))
+      field.tensor.set_requires_grad(false);
   if (!text.empty() && std::none_of(fields.begin(), fields.end(),
                                     [](const Field& field) { return field.trainable && field.tensor.requires_grad(); }))
     throw UsageError(
         {.where = "--freeze", .what = "\"" + text + "\" freezes everything", .expected = "some of the model"});
+  std::vector<Field> buffers = buffers_beside(fields, frozen);
+  std::erase_if(buffers, [&](const Field& field) { return late.holds(field); });
   return buffers;
 }
 
 }  // namespace
 
-Learner::Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world)
+Learner::Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world,
+                 const std::vector<std::string>& anew)
     : options_(options),
       fields_(std::move(fields)),
-      frozen_buffers_(freeze_fields(fields_, options.freeze)),
-      parameters_(fields_, grouping_for(options.rates, fields_)),
+      late_(options.unfreeze, fields_),
+      frozen_buffers_(freeze_fields(fields_, options.freeze, late_)),
+      parameters_(fields_, grouping_for(options, fields_, anew)),
       optimizer_(optimizer_for(parameters_, options, world)) {
   for (const FlatParameters::Group& group : parameters_.groups()) factors_.push_back(factor_of(group.name));
   if (options.average_decay > 0)
     average_ = std::make_unique<MovingAverage>(
         parameters_, fields_, AverageOptions{.decay = options.average_decay, .tau = options.average_tau});
+  late_.hold(*optimizer_);
+}
+
+std::string Learner::keep_start() {
+  if (options_.l2_sp <= 0) return "";
+  start_ = copy_of(parameters_.values());
+  std::string digests;
+  for (const FlatParameters::Slice& slice : parameters_.slices()) {
+    const auto group = std::find_if(parameters_.groups().rbegin(), parameters_.groups().rend(),
+                                    [&](const FlatParameters::Group& one) { return one.first <= slice.first; });
+    if (!group->to_start) continue;
+    const std::vector<float> numbers = start_.sliced(0, slice.first, slice.first + slice.elements).to_vector<float>();
+    digests += slice.name + " " + hexadecimal(sha256(std::as_bytes(std::span(numbers)))) + "\n";
+  }
+  if (digests.empty())
+    throw UsageError({.where = "--l2-sp",
+                      .what = "nothing that learns comes from --from",
+                      .expected = "some weights to be pulled towards",
+                      .remedy = "leave it out"});
+  return hexadecimal(sha256(std::as_bytes(std::span(digests))));
+}
+
+std::vector<std::string> Learner::begin_step(std::int64_t step, const Plan& plan) {
+  if (late_.empty()) return {};
+  return late_.begin(plan.progress(step), *optimizer_);
 }
 
 double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
@@ -261,6 +306,7 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
     if (options_.optimizer == "sgd" && options_.momentum > momentum_at_start)
       group.momentum = schedule::linear(warm, momentum_at_start, options_.momentum);
   }
+  if (start_.defined()) pull_to_start(*optimizer_, start_, options_.l2_sp);
   optimizer_->step();
   restore_buffers();
   if (average_) average_->update();
@@ -271,7 +317,7 @@ std::vector<NamedState> Learner::averaged() const {
   if (!average_) return {};
   std::vector<NamedState> states = average_->state();
   for (const Field& field : fields_) {
-    if (!field.trainable || field.tensor.requires_grad()) continue;
+    if (!field.trainable || field.tensor.requires_grad() || late_.holds(field)) continue;
     states.push_back({field.name, field.tensor.value()});
   }
   return states;
@@ -280,11 +326,13 @@ std::vector<NamedState> Learner::averaged() const {
 void Learner::keep_buffers() {
   kept_buffers_.clear();
   for (const Field& field : frozen_buffers_) kept_buffers_.push_back(copy_of(field.tensor.value()));
+  late_.keep_buffers();
 }
 
 void Learner::restore_buffers() {
   for (std::size_t i = 0; i < kept_buffers_.size(); ++i)
     kernels(kept_buffers_[i]).elementwise.copy(kept_buffers_[i], {frozen_buffers_[i].tensor.value(), false});
+  late_.restore_buffers();
 }
 
 }  // namespace joist

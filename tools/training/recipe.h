@@ -4,6 +4,7 @@
 #include <joist/core/parallel/communicator.h>
 #include <joist/optim/average.h>
 #include <joist/optim/optimizer.h>
+#include <joist/tools/training/late_parts.h>
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/options.h>
 #include <joist/tools/training/plan.h>
@@ -29,8 +30,10 @@ std::int64_t accumulated_batches(const TrainOptions& options);
 /// A model under training: flat parameters, optimizer, moving average, and the rates of each step.
 class Learner {
  public:
-  /// `world`: the ranks that share the optimizer's memory, with --optimizer-state sharded.
-  Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world = nullptr);
+  /// `world`: the ranks that share the optimizer's memory, with --optimizer-state sharded. `anew`: fields that do not
+  /// come from --from, for --l2-sp.
+  Learner(std::vector<Field> fields, const TrainOptions& options, parallel::Communicator* world = nullptr,
+          const std::vector<std::string>& anew = {});
 
   /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient
   /// is not finite. Rates depend on the step and the plan only.
@@ -42,6 +45,11 @@ class Learner {
   void set_plateau(double factor) { plateau_ = factor; }
   /// A step at a rate of one's own, without the average: for tests before a training.
   bool step_at(double rate);
+  /// With --l2-sp, remembers the weights as they are now: what each step() pulls towards. Returns their digest; ""
+  /// where nothing is pulled.
+  std::string keep_start();
+  /// Before the forward pass of a step: lets parts of --unfreeze begin. Returns a line for each.
+  std::vector<std::string> begin_step(std::int64_t step, const Plan& plan);
   /// Remembers the statistics of frozen normalizations, which each step then restores; call it once the weights are
   /// those that training begins with.
   void keep_buffers();
@@ -58,6 +66,8 @@ class Learner {
   const MovingAverage* average() const noexcept { return average_.get(); }
   /// The average of every field, of frozen ones the field itself; empty where there is no average.
   std::vector<NamedState> averaged() const;
+  LateParts& late_parts() noexcept { return late_; }
+  const LateParts& late_parts() const noexcept { return late_; }
   const FlatParameters& parameters() const noexcept { return parameters_; }
   FlatParameters& parameters() noexcept { return parameters_; }
 
@@ -67,11 +77,13 @@ class Learner {
   bool clip();
 
   std::vector<Field> fields_;
+  LateParts late_;
   std::vector<Field> frozen_buffers_;
   std::vector<Array> kept_buffers_{};
   FlatParameters parameters_;
   std::function<double(double)> clip_{};
   std::vector<double> factors_{};  // of the rate, per group
+  Array start_{};                  // what --l2-sp pulls towards, as long as the flat parameters
   double plateau_ = 1;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;

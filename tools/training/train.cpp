@@ -19,6 +19,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -44,6 +45,7 @@ TrainOptions fresh(TrainOptions options) {
     options.epochs = 0;
   }
   for (std::string* path : {&options.data, &options.val, &options.from}) *path = absolute(*path);
+  if (options.model.ends_with(".onnx")) options.model = absolute(options.model);
   return options;
 }
 
@@ -101,16 +103,26 @@ StoredArchive weights_in(const TrainOptions& options, const ModelDescription& wa
   return stored(std::move(weights), "joist");
 }
 
-void start_from(const TrainOptions& options, TrainingTask& task, Console& console) {
+// Returns the fields that do not come from the file.
+std::vector<std::string> start_from(const TrainOptions& options, TrainingTask& task, Console& console) {
   MappingOptions mapping{.fresh = split_list(options.fresh)};
   for (const std::string& rule : split_list(options.map))
     if (rule == "shape")
       mapping.by_shape = true;
     else
       mapping.rules.push_back(rule);
-  for (const std::string& line :
-       load_mapped(task.model().fields(), weights_in(options, task.description()), mapping, options.from))
-    console.line(line);
+  const std::vector<Field> fields = task.model().fields();
+  const StoredArchive weights = weights_in(options, task.description());
+  for (const std::string& line : load_mapped(fields, weights, mapping, options.from)) console.line(line);
+  return map_weights(fields, weights, mapping).fresh;
+}
+
+// The same on every rank: only the first one has read the file.
+std::vector<std::string> shared_names(const std::vector<std::string>& names, const Team& team) {
+  std::istringstream lines(team.decided("parts begun anew", fmt::format("{}", fmt::join(names, "\n"))));
+  std::vector<std::string> shared;
+  for (std::string line; std::getline(lines, line);) shared.push_back(line);
+  return shared;
 }
 
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
@@ -172,18 +184,19 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
     options.task = name_of(task->description().task);
   }
   team.require_same("training data", task->data_digest(), "the same files under --data and --val on every machine");
-  if (before) {
-    require_same_run(*before, *task, folder.last().string());
-  } else if (!options.from.empty() && !is_language && team.leads()) {
-    start_from(options, *task, console);  // the other ranks get these weights
-  }
+  if (before) require_same_run(*before, *task, folder.last().string());
+  std::vector<std::string> anew;
+  // The other ranks get these weights. A run that goes on reads them again only where it is still pulled towards them.
+  if (!options.from.empty() && !is_language && team.leads() && (!before || options.l2_sp > 0))
+    anew = start_from(options, *task, console);
+  if (options.l2_sp > 0) anew = shared_names(anew, team);
   say_what_runs(options, *task, console, team);
   if (find_rate) return find_learning_rate(options, *task, console, folder.path().string());
   if (overfit) return overfit_one_batch(options, *task, console, folder.path().string());
 
   RunWriter writer(folder, console, SaveEvery::parse(options.save_every), team.leads());
   writer.set_label_check(std::move(label_check));
-  Trainer trainer(options, *task, writer, console, began, &team);
+  Trainer trainer(options, *task, writer, console, began, &team, anew);
   if (before) trainer.resume(*before);
   // The report is written last: without it, a run that was killed at its very end still has files to write.
   if (before && trainer.is_finished() &&

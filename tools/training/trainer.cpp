@@ -35,14 +35,14 @@ Plan first_plan(const TrainOptions& options, std::int64_t batches_per_epoch) {
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console,
-                 Clock::time_point began, Team* team)
+                 Clock::time_point began, Team* team, const std::vector<std::string>& anew)
     : options_(options),
       task_(task),
       writer_(writer),
       console_(console),
       began_(began),
       team_(team ? *team : alone_),
-      learner_(task.model().fields(), options, &team_.world()),
+      learner_(task.model().fields(), options, &team_.world(), anew),
       plan_(first_plan(options, task.batches_per_epoch())),
       budget_(options.time.seconds, 0, began),
       accumulated_(accumulated_batches(options)),
@@ -51,6 +51,7 @@ Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& wri
   state_.loss_sums.assign(task.loss_names().size(), 0);
   state_.log = TrainingLog(columns_of(task));
   if (team_.size() > 1 || micro_shards(options) > 0) parallel_.emplace(team_, task_, learner_, options_);
+  state_.start_digest = learner_.keep_start();  // after rank 0's weights have come
   if (!team_.leads()) options_.profile.clear();
   if (options.schedule == "plateau" && !task.can_evaluate())
     throw UsageError({.where = "--schedule plateau",
@@ -60,9 +61,15 @@ Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& wri
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
+  if (checkpoint.training->start_digest != state_.start_digest)
+    throw DataError({.where = options_.from,
+                     .what = "not the weights that this run began with, and that --l2-sp pulls towards",
+                     .expected = "the same file",
+                     .remedy = "put it back, or begin another run with another --out"});
   load_weights(learner_.fields(), checkpoint.model, writer_.folder().last().string());
   state_ = *checkpoint.training;
   learner_.optimizer().load(state_.optimizer);
+  learner_.late_parts().load(state_.late_parts, learner_.optimizer());
   if (learner_.average()) learner_.average()->load(checkpoint.average, state_.average_updates);
   budget_ = TimeBudget(options_.time.seconds, state_.elapsed, began_);
   resumed_ = true;
@@ -75,6 +82,7 @@ TrainingState Trainer::state() const {
   state.options = options_;
   if (budget_.limited()) state.options.plan = plan_.points();
   state.optimizer = learner_.optimizer().state();
+  state.late_parts = learner_.late_parts().state();
   state.average_updates = learner_.average() ? learner_.average()->updates() : 0;
   state.elapsed = budget_.elapsed();
   return state;
@@ -127,6 +135,8 @@ void Trainer::train_step() {
   if (closing_ != is_closing()) task_.seek(state_.step * accumulated_, closing_ = !closing_);
   profile(false);
   has_rolled_back_ = false;
+  for (const std::string& line : learner_.begin_step(state_.step, plan_))
+    console_.line(fmt::format("step {:>5}: {}", state_.step + 1, line));
   if (accumulate_gradients()) {
     const Profiler::Phase phase(profiler_ ? &*profiler_ : nullptr, "optimizer");
     if (learner_.step(state_.step, plan_)) {

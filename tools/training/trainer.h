@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace joist {
 
@@ -23,11 +24,13 @@ class Trainer {
   using Clock = std::chrono::steady_clock;
 
   /// `options` are resolved. `began`: when the process began, for the time budget. `team`: the ranks that train
-  /// together, each with a Trainer of its own; only rank 0's writes. Copies rank 0's weights to all.
+  /// together, each with a Trainer of its own; only rank 0's writes. Copies rank 0's weights to all. `anew`: fields
+  /// that do not come from --from, for --l2-sp, which pulls the others towards what they are now.
   Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& writer, Console& console, Clock::time_point began,
-          Team* team = nullptr);
+          Team* team = nullptr, const std::vector<std::string>& anew = {});
 
-  /// Goes on where a checkpoint stands. Throws DataError when it is not of this model and optimizer.
+  /// Goes on where a checkpoint stands. Throws DataError when it is not of this model and optimizer, or when it was
+  /// pulled towards other weights.
   void resume(const Checkpoint& checkpoint);
   /// Trains to the end. Returns 0, or the signal after which everything was saved. Throws DataError when training
   /// diverges; EnvironmentError when the first or the last save fails: those between are warned of and tried again.

@@ -88,9 +88,8 @@ std::string kind_of(const Shape& shape, const std::string& name) {
 }
 
 bool any_matches(const std::vector<std::string>& patterns, const std::string& name) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return matches(pattern, name) || matches(pattern + ".**", name);
-  });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return names_part(pattern, name); });
 }
 
 bool fits(const Field& field, const StoredArray& array) {

@@ -1,4 +1,5 @@
-// ONNX's own node cases (Debian's libonnx-testdata): each passes, or is listed as unsupported with its reason.
+// ONNX's own node cases (Debian's libonnx-testdata, with --with-peers those of PyPI's onnx as well): each passes, or is
+// listed as unsupported with its reason.
 // ctest: TIMEOUT 300
 #include <joist/core/error.h>
 #include <joist/core/ops.h>
@@ -19,9 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 using namespace joist;
 
-std::map<std::string, std::string> listed() {
+std::map<std::string, std::string> listed(const std::string& list) {
   std::map<std::string, std::string> reasons;
-  std::ifstream file(JOIST_SOURCE_DIR "/tests/tools/training/onnx_unsupported.txt");
+  std::ifstream file(JOIST_SOURCE_DIR "/tests/tools/training/" + list);
   for (std::string line; std::getline(file, line);)
     if (!line.empty() && line[0] != '#') reasons[line.substr(0, line.find(' '))] = line.substr(line.find(' ') + 1);
   return reasons;
@@ -61,8 +62,10 @@ struct Counts {
   int passed = 0, unsupported = 0, failed = 0;
 };
 
-Counts run_kind(const fs::path& folder, bool strict) {
-  const std::map<std::string, std::string> reasons = listed();
+// `list`: the file that names what is not supported; "": nothing is asked of those.
+Counts run_kind(const fs::path& folder, const std::string& list) {
+  const bool strict = !list.empty();
+  const std::map<std::string, std::string> reasons = listed(list);
   const bool verbose = std::getenv("JOIST_ONNX_VERBOSE") != nullptr;
   std::vector<fs::path> cases;
   for (const auto& entry : fs::directory_iterator(folder))
@@ -103,7 +106,7 @@ const fs::path cases = "/usr/share/libonnx-testdata/data";
 
 TEST(OnnxConformance, NodeCases) {
   if (!fs::exists(cases / "node")) GTEST_SKIP() << "Debian's libonnx-testdata is not installed";
-  const Counts counts = run_kind(cases / "node", true);
+  const Counts counts = run_kind(cases / "node", "onnx_unsupported.txt");
   EXPECT_EQ(counts.failed, 0);
   EXPECT_GE(counts.passed, 746);  // 80 % of 932
 }
@@ -111,7 +114,16 @@ TEST(OnnxConformance, NodeCases) {
 TEST(OnnxConformance, ConvertedLayers) {
   if (!fs::exists(cases / "node")) GTEST_SKIP() << "Debian's libonnx-testdata is not installed";
   for (const char* kind : {"pytorch-converted", "pytorch-operator", "simple"})
-    EXPECT_EQ(run_kind(cases / kind, false).failed, 0) << kind;
+    EXPECT_EQ(run_kind(cases / kind, "").failed, 0) << kind;
+}
+
+// Those of the PyPI package, where onnx_cases_peers_test.py has written them.
+TEST(OnnxConformance, NewerNodeCases) {
+  const char* folder = std::getenv("JOIST_ONNX_CASES");
+  if (folder == nullptr) GTEST_SKIP() << "JOIST_ONNX_CASES names no folder";
+  const Counts counts = run_kind(folder, "onnx_unsupported_18_to_21.txt");
+  EXPECT_EQ(counts.failed, 0);
+  EXPECT_GT(counts.passed, 0);
 }
 
 TEST(OnnxProgram, NamesEveryUnknownOperator) {

@@ -287,6 +287,26 @@ TEST_P(Kind, SavedOnAnyNumberOfRanksItGoesOnOnAnyNumber) {
   }
 }
 
+// Parts that begin late and the pull towards the start are the same on any number of ranks, also from a save on.
+TEST(Parallel, PartsThatBeginLateAndThePullTowardsTheStart) {
+  Setting setting{.kind = "transformer", .options = options_for("transformer", true)};
+  setting.options.freeze = "conv_proj";
+  setting.options.unfreeze = "encoder.layers=0.5,conv_proj=0.7";
+  setting.options.l2_sp = 0.5;
+  setting.options.rates = "encoder=0.5";
+  const Result expected = run(1, setting);
+  Setting stopped = setting;
+  stopped.stop_at = 2;
+  for (const int ranks : {2, 3}) {
+    setting.options.optimizer_state = ranks == 3 ? "sharded" : "whole";
+    expect_same_bits(run(ranks, setting), expected, std::to_string(ranks) + " ranks");
+    const TemporaryFolder folder;
+    ASSERT_EQ(train(folder / "run", 5 - ranks, stopped), SIGTERM);
+    ASSERT_EQ(train(folder / "run", ranks, setting), 0);
+    expect_same_bits(result_of(folder / "run"), expected, "gone on with by " + std::to_string(ranks) + " ranks");
+  }
+}
+
 // Local batch norm: running statistics become one at every step.
 TEST(Parallel, LocalBatchNormKeepsOneSetOfRunningStatistics) {
   Setting setting{.options = options_for("detector", false)};

@@ -1,5 +1,6 @@
 // Resizing, sampling, boxes, windows of signals.
 #include <joist/tools/training/onnx/call.h>
+#include <joist/tools/training/onnx/windows.h>
 
 #include <algorithm>
 #include <cmath>
@@ -75,7 +76,7 @@ std::vector<double> resize_matrix(const ResizeMode& mode, const AxisResize& a, s
     for (std::int64_t at = first; at <= last; ++at) {
       const double distance = (static_cast<double>(at) - x) / stretch;
       const double weight = cubic ? cubic_weight(distance, mode.cubic) : std::max(0.0, 1 - std::abs(distance));
-      if ((mode.exclude_outside || mode.antialias) && (at < 0 || at >= a.in)) continue;
+      if (mode.exclude_outside && (at < 0 || at >= a.in)) continue;
       row[clamped(at)] += weight;
       total += weight;
     }
@@ -161,6 +162,53 @@ Outputs resize(const Call& c) {
   return {to(y, x.dtype())};
 }
 
+Outputs affine(const Call& c) {
+  const std::vector<std::int64_t> size = c.integers(1);
+  if (size.size() != 4) c.unsupported("grids over other than two axes");
+  return {affine_grid(c[0], shape_of(c, size), c.integer("align_corners", 0) != 0)};
+}
+
+// To lengths along some axes: what is too much is cut off on both sides, what is missing becomes zeros.
+Outputs center_crop_pad(const Call& c) {
+  const std::vector<std::int64_t> lengths = c.integers(1);
+  std::vector<std::int64_t> axes = c.list("axes");
+  if (axes.empty())
+    for (int axis = 0; axis < c[0].rank(); ++axis) axes.push_back(axis);
+  if (axes.size() != lengths.size()) c.refuse("another number of lengths than of axes");
+  Tensor y = c[0];
+  const std::vector<int> which = axes_of(c, axes, y.rank());
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    const std::int64_t length = y.shape(which[i]), wanted = lengths[i];
+    if (wanted < 0 || wanted > (1 << 24)) c.refuse("an impossible size");
+    if (wanted < length) {
+      y = narrow(y, which[i], (length - wanted) / 2, wanted);
+    } else if (wanted > length) {
+      std::vector<std::int64_t> amounts(2 * static_cast<std::size_t>(y.rank()), 0);
+      const auto place = 2 * static_cast<std::size_t>(y.rank() - 1 - which[i]);
+      amounts[place] = (wanted - length) / 2;
+      amounts[place + 1] = wanted - length - amounts[place];
+      y = pad(y, amounts);
+    }
+  }
+  return {y};
+}
+
+Outputs columns_to_picture(const Call& c) {
+  const std::vector<std::int64_t> picture = c.integers(1), block = c.integers(2);
+  if (picture.size() != 2 || block.size() != 2) c.unsupported("columns of other than two axes");
+  const std::vector<std::int64_t> pads = c.list("pads", {0, 0, 0, 0}), strides = c.list("strides", {1, 1}),
+                                  dilations = c.list("dilations", {1, 1});
+  for (const auto* list : {&picture, &block, &pads, &strides, &dilations})
+    if (!are_small(*list) || std::any_of(list->begin(), list->end(), [](std::int64_t n) { return n < 0; }))
+      c.refuse("an impossible size");
+  if (pads.size() != 4 || strides.size() != 2 || dilations.size() != 2) c.refuse("lists of other than two axes");
+  // The columns of the padded picture, from which the padding is cut.
+  const Tensor whole =
+      fold(c[0], picture[0] + pads[0] + pads[2], picture[1] + pads[1] + pads[3],
+           {.kernel = shape_of(c, block), .stride = shape_of(c, strides), .dilation = shape_of(c, dilations)});
+  return {narrow(narrow(whole, 2, pads[0], picture[0]), 3, pads[1], picture[1])};
+}
+
 Outputs sample_grid(const Call& c) {
   const std::string mode = c.text("mode", "bilinear"), padding = c.text("padding_mode", "zeros");
   if (c[0].rank() != 4) c.unsupported("sampling over other than two axes");
@@ -231,6 +279,9 @@ Operator window(double a, double b, double d) {
 void add_pictures(Table& t) {
   t["Resize"] = resize;
   t["Upsample"] = resize;
+  t["AffineGrid"] = affine;
+  t["CenterCropPad"] = center_crop_pad;
+  t["Col2Im"] = columns_to_picture;
   t["GridSample"] = sample_grid;
   t["RoiAlign"] = align_regions;
   t["NonMaxSuppression"] = suppress;

@@ -17,6 +17,7 @@ class OnnxProgram {
   /// Throws UnsupportedError naming every operator of the graph that is not in the table.
   explicit OnnxProgram(OnnxModel model, std::string where = "ONNX");
 
+  const OnnxModel& model() const noexcept { return model_; }
   const std::vector<std::string>& inputs() const noexcept { return model_.graph.inputs; }
   const std::vector<std::string>& outputs() const noexcept { return model_.graph.outputs; }
   /// The initializers; floating ones require gradients.

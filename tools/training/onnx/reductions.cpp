@@ -2,6 +2,7 @@
 #include <joist/tools/training/onnx/call.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace joist::onnx_ops {
@@ -46,6 +47,27 @@ Operator reduction(Reduce function) {
     const Reduced over = reduced_axes(c);
     if (over.nothing || c[0].rank() == 0) return {c[0]};
     return {to(function(c[0], over.axes, over.keep), c[0].dtype())};
+  };
+}
+
+// Of nothing at all, the extreme that any value would replace.
+Operator extreme(bool largest) {
+  return [largest](const Call& c) -> Outputs {
+    const Reduced over = reduced_axes(c);
+    const bool nothing =
+        std::any_of(over.axes.begin(), over.axes.end(), [&](int axis) { return c[0].shape(axis) == 0; });
+    if (!nothing || over.nothing) return reduction(largest ? Reduce(amax) : Reduce(amin))(c);
+    const Dtype dtype = c[0].dtype();
+    if (!is_floating(dtype) && dtype != Dtype::boolean) c.unsupported("the largest or smallest of no whole numbers");
+    const double worst = is_floating(dtype) ? std::numeric_limits<double>::infinity() : 1;
+    std::vector<std::int64_t> lengths;
+    for (int axis = 0; axis < c[0].rank(); ++axis)
+      if (std::find(over.axes.begin(), over.axes.end(), axis) == over.axes.end())
+        lengths.push_back(c[0].shape(axis));
+      else if (over.keep)
+        lengths.push_back(1);
+    const double lowest = is_floating(dtype) ? -worst : 0;
+    return {Tensor::full(shape_of(c, lengths), largest ? lowest : worst, dtype)};
   };
 }
 
@@ -96,8 +118,8 @@ Outputs top_k(const Call& c) {
 void add_reductions(Table& t) {
   t["ReduceSum"] = reduction(sum);
   t["ReduceMean"] = reduction(mean);
-  t["ReduceMax"] = reduction(amax);
-  t["ReduceMin"] = reduction(amin);
+  t["ReduceMax"] = extreme(true);
+  t["ReduceMin"] = extreme(false);
   t["ReduceProd"] = reduction(product);
   t["ReduceL1"] = reduction(l1);
   t["ReduceL2"] = reduction(l2);
