@@ -86,7 +86,7 @@ TEST_F(OnnxLearns, OtherClassesBeginTheHeadAnewAndGoBackToOnnx) {
 }
 
 TEST_F(OnnxLearns, RefusesWhatIsNoClassifier) {
-  EXPECT_THROW(onnx_classifier("missing.onnx"), EnvironmentError);
+  EXPECT_THROW(onnx_classifier("missing.onnx"), DataError);
   // Weights without a graph.
   EXPECT_THROW(onnx_classifier((folder / "../transfer/net.onnx").string()), UnsupportedError);
   const test::ScratchFolder scratch;
