@@ -61,6 +61,11 @@ std::array<std::atomic<Allocator*>, Device::kinds>& registry() {
 
 Allocator& allocator(Device device) {
   if (device.on_host()) return host();
+  if (device.index != 0)
+    throw UnsupportedError({.where = device.text(),
+                            .what = "unsupported: another GPU than the first one that this process sees",
+                            .expected = "cuda:0",
+                            .remedy = "CUDA_VISIBLE_DEVICES=" + std::to_string(device.index) + " makes it the first"});
   const auto& entry = registry()[static_cast<std::size_t>(device.kind)];
   if (Allocator* found = entry.load(std::memory_order_acquire)) return *found;
   require_backend(device);

@@ -90,6 +90,7 @@ TEST(Allocator, RefusalSaysHowMuchWasAskedFor) {
 
 TEST(Device, WithoutABackendIsANamedError) {
   EXPECT_THROW(Array::empty({1}, Dtype::float32, {Device::Kind::cuda, 0}), EnvironmentError);
+  EXPECT_THROW(Array::empty({1}, Dtype::float32, {Device::Kind::cuda, 1}), UnsupportedError);
 }
 
 }  // namespace
