@@ -230,7 +230,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (!(options.rank_timeout.seconds >= 1))
     throw UsageError({.where = "--rank-timeout",
                       .what = fmt::format("{} s", options.rank_timeout.seconds),
-                      .expected = "1s or more: heartbeats come every half second",
+                      .expected = "1s or more: a busy machine keeps a sound process waiting for less",
                       .remedy = "leave it out for 2m"});
   const auto timeout = std::chrono::milliseconds(std::llround(1000 * options.rank_timeout.seconds));
   const std::unique_ptr<parallel::Communicator> world = parallel::join(launch, {.timeout = timeout});

@@ -140,7 +140,7 @@ TEST(Unfreezing, PartsKeepEveryBitUntilTheirTime) {
   const TemporaryFolder folder;
   TinyTask task(6);
   TrainOptions options = options_for("adamw");
-  options.freeze = "conv";  // for now
+  options.freeze = "conv";  // until --unfreeze says otherwise
   options.unfreeze = "bn=0.5,conv=0.75";
   options.weight_decay = 0.1;
   options.average_decay = 0.9;
