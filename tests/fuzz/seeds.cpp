@@ -1,10 +1,11 @@
 // Writes the seed corpus: for each format a small whole file, and damaged ones that reach its refusals.
 #include <joist/tests/core/formats/sound_files.h>
 
+#include <cctype>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 
 #include <onnx/onnx.pb.h>
 
@@ -74,29 +75,121 @@ void store_values(const std::filesystem::path& corpus) {
   model.SerializeToOstream(&external);
 }
 
+void store(const std::filesystem::path& file, const std::string& bytes) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+// Two shards behind an index, and indexes that the rules refuse.
+void store_shards(const std::filesystem::path& corpus) {
+  const auto shard = [](const std::string& name) {
+    const std::vector<std::byte> bytes =
+        joist::safetensors_bytes({.arrays = {{name, joist::test::counting({2}, joist::Dtype::float32)}}});
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  int number = 0;
+  for (const std::string index :
+       {R"({"weight_map":{"x":"a","y":"b"}})", R"({"metadata":{},"weight_map":{"x":"a"}})",
+        R"({"weight_map":{"x":"a","z":"b"}})", R"({"weight_map":{"z":"a"}})", R"({"weight_map":{"x":"a","y":"c"}})",
+        R"({"weight_map":{"x":"../a"}})", R"({"weight_map":{"x":1}})", R"({"weight_map":1})", "{}", "1"}) {
+    std::string bytes;
+    joist::test::put_number(bytes, static_cast<std::uint16_t>(index.size()));
+    joist::test::put_number(bytes, static_cast<std::uint16_t>(shard("x").size()));
+    store(corpus / "shards" / ("index" + std::to_string(number++)), bytes + index + shard("x") + shard("y"));
+  }
+}
+
+// A model with a layer of each kind, in the layout of Keras 3 and in the one before.
+void store_keras(const std::filesystem::path& corpus) {
+  using joist::Shape;
+  struct Layer {
+    std::string kind;
+    std::vector<std::pair<std::string, Shape>> weights;
+  };
+  const std::vector<Layer> layers = {
+      {"Conv2D", {{"kernel", {3, 3, 2, 4}}, {"bias", {4}}}},
+      {"BatchNormalization", {{"beta", {4}}, {"moving_mean", {4}}, {"moving_variance", {4}}}},
+      {"DepthwiseConv2D", {{"depthwise_kernel", {3, 3, 4, 1}}, {"bias", {4}}}},
+      {"SeparableConv2D", {{"depthwise_kernel", {1, 1, 4, 2}}, {"pointwise_kernel", {1, 1, 8, 2}}, {"bias", {2}}}},
+      {"Flatten", {}},
+      {"Dense", {{"kernel", {8, 3}}, {"bias", {3}}}},
+      {"LSTM", {{"kernel", {3, 8}}, {"recurrent_kernel", {2, 8}}, {"bias", {8}}}},
+      {"GRU", {{"kernel", {2, 6}}, {"recurrent_kernel", {2, 6}}, {"bias", {2, 6}}}},
+      {"Embedding", {{"embeddings", {3, 2}}}},
+      {"LayerNormalization", {{"gamma", {2}}, {"beta", {2}}}},
+      {"MultiHeadAttention",
+       {{"query/kernel", {2, 1, 2}}, {"query/bias", {1, 2}}, {"attention_output/kernel", {1, 2, 2}}}}};
+  const auto snake = [](const std::string& kind) {
+    std::string name;
+    for (std::size_t i = 0; i < kind.size(); ++i) {
+      const bool upper = std::isupper(kind[i]) != 0;
+      if (upper && i > 0 && std::islower(kind[i - 1]) != 0) name += '_';
+      name += static_cast<char>(std::tolower(kind[i]));
+    }
+    return name;
+  };
+  std::string config;
+  joist::Archive fresh{.attributes = {{"keras_version", "3"}}}, old = fresh;
+  for (const Layer& layer : layers) {
+    const std::string name = snake(layer.kind);
+    config += (config.empty() ? "" : ",") + (R"({"class_name":")" + layer.kind + R"(","config":{"name":")" + name +
+                                             R"(","scale":false},"build_config":{"input_shape":[null,2,2,2]}})");
+    std::string names;
+    int number = 0;
+    for (const auto& [weight, shape] : layer.weights) {
+      const joist::Array array = joist::test::counting(shape, joist::Dtype::float32);
+      const std::size_t slash = weight.find('/');
+      const std::string part = slash == weight.npos ? "" : weight.substr(0, slash) + "_dense/";
+      fresh.arrays.push_back({"layers/" + name + "/" + part + "vars/" +
+                                  std::to_string(part.empty() ? number++
+                                                 : slash == 5 ? number++
+                                                              : 0),
+                              array});
+      old.arrays.push_back({"model_weights/" + name + "/" + name + "/" + weight + ":0", array});
+      (names += names.empty() ? "" : "\n") += name + "/" + weight + ":0";
+    }
+    old.attributes["model_weights/" + name + "@weight_names"] = names;
+    (old.attributes["model_weights@layer_names"] += old.attributes["model_weights@layer_names"].empty() ? "" : "\n") +=
+        name;
+  }
+  old.attributes["model_config"] = R"({"config":{"layers":[)" + config + "]}}";
+  int number = 0;
+  for (joist::Archive archive : {old, fresh}) {
+    for (const bool told : {true, false}) {
+      if (told)
+        archive.attributes["model_config"] = old.attributes["model_config"];
+      else
+        archive.attributes.erase("model_config");
+      const std::vector<std::byte> bytes = joist::safetensors_bytes(archive);
+      store(corpus / "keras" / ("model" + std::to_string(number++)),
+            std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    }
+  }
+}
+
 }  // namespace
 
-int main(int count, char** arguments) {
+// libFuzzer calls it before all else.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
   using namespace joist::test;
-  if (count != 2) {
-    std::cerr << "usage: seeds FOLDER\n";
-    return 2;
-  }
+  const char* wanted = std::getenv("JOIST_FUZZ_SEEDS");
+  if (wanted == nullptr) return 0;
+  const std::filesystem::path corpus = wanted;
   for (const ByteFormat& format : byte_formats) {
-    const std::filesystem::path folder = std::filesystem::path(arguments[1]) / std::string(format.name);
+    const std::filesystem::path folder = corpus / std::string(format.name);
     std::filesystem::create_directories(folder);
     const std::string bytes = whole(format.name);
-    const auto store = [&](const std::string& name, const std::string& content) {
+    const auto put = [&](const std::string& name, const std::string& content) {
       std::ofstream(folder / name, std::ios::binary) << content;
     };
-    store("whole", bytes);
-    store("cut", bytes.substr(0, bytes.size() / 2));
+    put("whole", bytes);
+    put("cut", bytes.substr(0, bytes.size() / 2));
     std::string flipped = bytes;
     flipped[bytes.size() / 3] = static_cast<char>(~flipped[bytes.size() / 3]);
-    store("flipped", flipped);
+    put("flipped", flipped);
   }
   // Headers that the rules of safetensors refuse.
-  const std::filesystem::path folder = std::filesystem::path(arguments[1]) / "safetensors";
+  const std::filesystem::path folder = corpus / "safetensors";
   int number = 0;
   for (const std::string header :
        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"__metadata__\":{\"k\":\"v\"}}",
@@ -110,6 +203,9 @@ int main(int count, char** arguments) {
     const std::uint64_t length = header.size();
     file.write(reinterpret_cast<const char*>(&length), 8) << header << std::string(8, '\0');
   }
-  store_pickles(arguments[1]);
-  store_values(arguments[1]);
+  store_pickles(corpus);
+  store_values(corpus);
+  store_shards(corpus);
+  store_keras(corpus);
+  std::_Exit(0);
 }
