@@ -19,12 +19,14 @@ Archive read_keras_zip(const ZipReader& zip);
 ///   Dense kernel (in, out) -> weight [out, in], after Flatten with its input axes from height, width, channel to
 ///   channel, height, width; Conv (h, w, in, out) -> [out, in, h, w]; Conv…Transpose (h, w, out, in) -> [in, out, h,
 ///   w]; DepthwiseConv (h, w, in, m) -> [in · m, 1, h, w]; SeparableConv -> depthwise.weight, pointwise.weight;
-///   BatchNormalization gamma, beta, moving_mean, moving_variance -> weight, bias, running_mean, running_var;
+///   BatchNormalization gamma, beta, moving_mean, moving_variance -> weight, bias, running_mean, running_var, with 1
+///   for a gamma and 0 for a beta that scale=False or center=False left out;
 ///   LSTM (gates i, f, g, o in both) and GRU (z, r, n -> r, z, n) -> weight_ih_l0, weight_hh_l0, bias_ih_l0,
 ///   bias_hh_l0; MultiHeadAttention query, key, value (in, heads, width) -> [heads · width, in], its output [out, heads
 ///   · width].
-/// What cannot be told or has no counterpart is listed as skipped: a GRU with reset_after=False; a BatchNormalization
-/// of three weights where nothing says which of gamma and beta is missing. Optimizer state is left out.
+/// A GRU with reset_after=False is of joist's GRU{.reset_after = false}; PyTorch has none, which is noted in skipped.
+/// What cannot be told is listed there too: a BatchNormalization of three weights where nothing says which of gamma and
+/// beta is missing. Optimizer state is left out.
 Archive keras_as_torch(const Archive& archive);
 
 /// The inverse for Keras's .weights.h5: "layers/conv2d_1/vars/0" by the order of the layers. Which layer a weight

@@ -48,7 +48,7 @@ std::string without_number(const std::string& name) {
 // What the model's configuration says of its layers; only names, classes and flags are looked at.
 struct LayerConfig {
   std::string kind;
-  bool scale = true, center = true;
+  bool scale = true, center = true, reset_after = true;
   std::vector<std::int64_t> flattened{};
 };
 
@@ -87,6 +87,7 @@ class Config {
       };
       entry.scale = flag("scale");
       entry.center = flag("center");
+      entry.reset_after = flag("reset_after");
       if (entry.kind == "flatten") {
         flattened = built_shape(layer);
       } else if (entry.kind == "dense") {
@@ -151,6 +152,7 @@ void add_old_layer(const Archive& archive, const std::string& prefix, const std:
     entry.kind = known != nullptr ? known->kind : without_number(layer);
     if (!part.empty() && entry.kind == "multi_head_attention") entry.kind = "einsum_dense";
     if (known != nullptr) entry.flattened = known->flattened;
+    if (known != nullptr) entry.reset_after = known->reset_after;
     entry.weights[role] = *array;
   }
   for (const std::string& part : parts) layers.push_back(std::move(found[part]));
@@ -165,7 +167,6 @@ const std::map<std::string, std::vector<std::string>>& roles() {
       {"einsum_dense", {"kernel", "bias"}},
       {"separable", {"depthwise_kernel", "pointwise_kernel", "bias"}},
       {"embedding", {"embeddings"}},
-      {"layer_normalization", {"gamma", "beta"}},
       {"lstm", {"kernel", "recurrent_kernel", "bias"}},
       {"gru", {"kernel", "recurrent_kernel", "bias"}}};
   return table;
@@ -173,17 +174,21 @@ const std::map<std::string, std::vector<std::string>>& roles() {
 
 std::vector<std::string> roles_of(KerasLayer& layer, std::size_t count, const LayerConfig* config) {
   const std::string& kind = layer.kind;
-  if (kind == "batch_normalization") {
+  const bool has_statistics = kind == "batch_normalization";
+  if (has_statistics || kind == "layer_normalization" || kind == "group_normalization") {
     std::vector<std::string> names;
-    const bool all = count == 4, none = count == 2;
+    const std::size_t statistics = has_statistics ? 2 : 0;
+    const bool all = count == statistics + 2, none = count == statistics;
     if (!all && !none && config == nullptr) {
-      layer.why = "a BatchNormalization of three weights: nothing says whether gamma or beta is missing";
+      layer.why = "a normalization with one of gamma and beta: nothing says which of them is missing";
       return {};
     }
     if (all || (!none && config->scale)) names.emplace_back("gamma");
     if (all || (!none && config->center)) names.emplace_back("beta");
-    names.emplace_back("moving_mean");
-    names.emplace_back("moving_variance");
+    if (has_statistics) {
+      names.emplace_back("moving_mean");
+      names.emplace_back("moving_variance");
+    }
     return names;
   }
   const std::string key = kind.starts_with("separable_conv")                               ? "separable"
@@ -227,6 +232,7 @@ void add_new_layers(const Archive& archive, const Config& config, std::vector<Ke
     KerasLayer layer = named_layer(archive, group);
     const LayerConfig* known = config.find(layer.name);
     if (known != nullptr) layer.flattened = known->flattened;
+    if (known != nullptr) layer.reset_after = known->reset_after;
     const std::vector<std::string> names = roles_of(layer, weights[group].size(), known);
     std::size_t index = 0;
     for (const auto& [number, array] : weights[group]) {

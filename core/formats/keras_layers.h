@@ -15,6 +15,7 @@ struct KerasLayer {
   std::string kind{};  ///< "conv2d", "batch_normalization", …: the class in snake case, "" not known
   std::map<std::string, Array> weights{};  ///< by role: "kernel", "bias", "gamma", …
   std::vector<std::int64_t> flattened{};   ///< a Dense after a Flatten: [height, width, channels] of what was flattened
+  bool reset_after = true;                 ///< of a GRU; false: its own cell, of joist's GRU{.reset_after = false}
   std::string why{};                       ///< what is wrong with it; "" nothing
 };
 

@@ -72,6 +72,7 @@ class Converter {
     if (kind.ends_with("lstm")) return recurrent(layer, false);
     if (kind.ends_with("gru")) return recurrent(layer, true);
     for (const auto& [role, array] : layer.weights) add(layer, role, array);
+    add_unlearnt(layer);
   }
 
   Archive finish() { return std::move(to_); }
@@ -80,6 +81,17 @@ class Converter {
   void skip(const KerasLayer& layer, const std::string& why) { to_.skipped.push_back({layer.name, why}); }
   void put(const KerasLayer& layer, const std::string& leaf, Array array) {
     to_.arrays.push_back({layer.name + "." + leaf, std::move(array)});
+  }
+
+  // scale=False and center=False leave gamma and beta out; PyTorch's layers have both.
+  void add_unlearnt(const KerasLayer& layer) {
+    const auto has = [&](const char* role) { return layer.weights.contains(role); };
+    if (!has("moving_mean") && !has("gamma") && !has("beta")) return;
+    const Array& like = layer.weights.begin()->second;
+    if (!has("gamma"))
+      put(layer, "weight",
+          Array::from(std::vector<float>(static_cast<std::size_t>(like.elements()), 1.0F), like.shape()));
+    if (!has("beta")) put(layer, "bias", zeros_like(like));
   }
 
   static bool fits(const KerasLayer& layer) {
@@ -131,18 +143,31 @@ class Converter {
   void recurrent(const KerasLayer& layer, bool gru) {
     const auto gates = [&](const Array& array) { return gru ? gru_gates(array) : array; };
     const auto found = layer.weights.find("bias");
-    if (gru && found != layer.weights.end() && found->second.rank() != 2)
-      return skip(layer, "a GRU with reset_after=False, which PyTorch and joist do not have");
+    const bool has_bias = found != layer.weights.end();
+    const bool two_biases = has_bias && found->second.rank() == 2;
+    if (has_bias && !bias_fits(layer, found->second, gru)) return skip(layer, "a bias of another shape than it has");
     put(layer, "weight_ih_l0", gates(reordered(layer.weights.at("kernel"), {1, 0})));
     put(layer, "weight_hh_l0", gates(reordered(layer.weights.at("recurrent_kernel"), {1, 0})));
-    if (found == layer.weights.end()) return;
-    if (gru) {
+    if (two_biases) {
       put(layer, "bias_ih_l0", gru_gates(row_major_copy(found->second.selected(0, 0))));
       put(layer, "bias_hh_l0", gru_gates(row_major_copy(found->second.selected(0, 1))));
-    } else {
-      put(layer, "bias_ih_l0", found->second);
+    } else if (has_bias) {
+      put(layer, "bias_ih_l0", gates(found->second));
       put(layer, "bias_hh_l0", zeros_like(found->second));
     }
+    if (gru && !two_biases && (has_bias || !layer.reset_after))
+      to_.skipped.push_back(
+          {layer.name,
+           "reset_after=False, the GRU's other cell: these weights belong into joist's GRU with "
+           ".reset_after = false; PyTorch's torch.nn.GRU has no such cell and would compute something "
+           "else from them"});
+  }
+
+  // An LSTM has one row; a GRU one, or two with reset_after.
+  static bool bias_fits(const KerasLayer& layer, const Array& bias, bool gru) {
+    const std::int64_t length = layer.weights.at("kernel").shape(1);
+    if (bias.rank() == 1) return bias.shape(0) == length;
+    return gru && bias.rank() == 2 && bias.shape(0) == 2 && bias.shape(1) == length;
   }
 
   Archive to_{};

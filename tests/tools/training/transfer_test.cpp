@@ -5,9 +5,11 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/layers/convolution.h>
+#include <joist/layers/embedding.h>
 #include <joist/layers/freeze.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/normalization.h>
+#include <joist/layers/recurrent.h>
 #include <joist/optim/registry.h>
 #include <joist/tests/core/formats/scratch_folder.h>
 #include <joist/tools/training/weight_mapping.h>
@@ -49,6 +51,12 @@ struct OtherHead {
   Conv2d stem{{.in = 1, .out = 4, .padding = 0}};
   std::vector<Block> layers{{4, 6, 1}, {6, 8, 2}};
   Linear fc{{.in = 8, .out = 3}};
+};
+
+struct Words {
+  Embedding embedding{{.num_embeddings = 5, .embedding_dim = 2}};
+  GRU gru{{.in = 2, .hidden = 3, .batch_first = true, .reset_after = false}};
+  BatchNorm1d bn{{.channels = 3, .epsilon = 1e-3}};
 };
 
 const fs::path folder = fs::path(JOIST_SOURCE_DIR) / "tests/fixtures/transfer";
@@ -102,6 +110,26 @@ TEST_F(Transfer, EveryFormatGivesTheSameLogits) {
        {"net.pt", "training.pt", "old.pt", "script.pt", "net.safetensors", "net.safetensors.index.json", "net.npz",
         "net.onnx", "net.gguf", "net.keras", "keras.h5", "net.weights.h5"})
     expect_same_logits(folder / name);
+}
+
+TEST_F(Transfer, KerasOtherGruAndBatchNormalizationWithoutGammaComputeWhatKerasComputes) {
+  const std::vector<std::byte> bytes = read_file(folder / "gru.json");
+  const auto wanted = nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
+                                            reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+  const std::vector<std::int64_t> numbers = wanted["x"];
+  const std::vector<float> truth = wanted["y"];
+  for (const char* name : {"gru.keras", "gru.h5"}) {
+    Words words;
+    const Archive archive = load(open_checkpoint_file(folder / name));
+    ASSERT_EQ(archive.skipped.size(), 1U) << name;  // what PyTorch would not compute is said
+    EXPECT_NE(archive.skipped[0].why.find("reset_after"), std::string::npos) << name;
+    load_mapped(fields_of(words), open_checkpoint_file(folder / name), {}, name);
+    const Inference inference;
+    const Tensor states = words.gru(words.embedding(Tensor(Array::from(numbers, {2, 4})))).output;
+    const std::vector<float> seen = words.bn(reshape(states, {8, 3})).value().to_vector<float>();
+    ASSERT_EQ(seen.size(), truth.size());
+    for (std::size_t i = 0; i < truth.size(); ++i) EXPECT_NEAR(seen[i], truth[i], 1e-5) << name << " " << i;
+  }
 }
 
 TEST_F(Transfer, SoDoesEveryFormatThatIsWritten) {
