@@ -106,6 +106,17 @@ class Language(unittest.TestCase):
         said = self.run_joist("train", "--task", "language", "--model", FIXTURE / "base", "--data", FIXTURE / "texts.jsonl",
                               "--learn", "all", "--epochs", 1, "--lora", "r=2", "--out", self.at / "all")
 
+    def test_trials_before_a_run(self):
+        trial = ("train", "--task", "language", "--model", FIXTURE / "base", "--data", FIXTURE / "texts.jsonl", "--batch", 4, "--epochs", 1)
+        self.run_joist(*trial, "--find-rate", "--out", self.at / "rate")
+        found = json.loads((self.at / "rate/find_rate.json").read_text())
+        self.assertGreater(found["suggested"], found["used_by_default"])
+        self.assertLess(min(point["loss"] for point in found["points"]), found["points"][0]["loss"])
+        said = self.run_joist(*trial, "--overfit-one-batch", "--lr", 0.02, "--weight-decay", 0, "--out", self.at / "learnt")
+        self.assertIn("one batch can be learnt", said)
+        said = self.run_joist(*trial, "--overfit-one-batch", "--lr", "1e-9", "--out", self.at / "not", code=3)
+        self.assertIn("its texts", said)
+
     def test_refusals(self):
         train = ("train", "--task", "language", "--epochs", 1, "--out", self.at / "no", "--data", FIXTURE / "texts.jsonl")
         base = ("--model", FIXTURE / "base")
@@ -117,6 +128,7 @@ class Language(unittest.TestCase):
                 ((*train, *base, "--packing", "maybe"), 2, ["--packing", "on or off"]),
                 ((*train, *base, "--chat-format", "x"), 2, ["chatml"]),
                 ((*train, *base, "--mosaic", 0.5), 2, ["--mosaic", "pictures"]),
+                ((*train, *base, "--l2-sp", 0.1), 2, ["--l2-sp", "texts"]),
                 (("train", "--data", FIXTURE, "--model", "yolo_n", "--lora", "r=4", "--out", self.at / "no"), 2, ["--lora", "language"]),
                 ((*train, *base, "--from", self.at / "none"), 3, ["adapter_config.json"]),
                 (("generate", *base, "--prompt", ""), 2, ["--prompt"]),

@@ -74,7 +74,16 @@ int inspect_model(const Given& given, const ModelRegistry& registry) {
                         .expected = "a checkpoint with --layers, or --model with the name of a model"});
     const ModelEntry& entry = registry.find(given.model);
     const std::int64_t size = size_of(given, entry.size);
-    return show_layers(given, *entry.make({.classes = given.classes, .size = size}), entry.channels, size);
+    const std::unique_ptr<Model> model = entry.make({.classes = given.classes, .size = size});
+    try {
+      return show_layers(given, *model, entry.channels, size);
+    } catch (const ShapeError& error) {
+      throw UsageError({.where = "--size",
+                        .what = fmt::format("{} does not work on pictures of {} × {} pixels: {}", given.model, size,
+                                            size, error.what()),
+                        .expected = "a size that leaves each layer something to work on",
+                        .remedy = "--size 224, or leave it out"});
+    }
   }
   const Checkpoint checkpoint = read_checkpoint(given.file);
   return show_layers(given, *load_model(checkpoint, registry, given.file), checkpoint.description.channels,

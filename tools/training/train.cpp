@@ -8,6 +8,7 @@
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/language/language_task.h>
+#include <joist/tools/training/onnx/classifier.h>
 #include <joist/tools/training/run_report.h>
 #include <joist/tools/training/team.h>
 #include <joist/tools/training/train.h>
@@ -132,6 +133,10 @@ void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& con
     console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
                              options.model, parameters, options.size, options.size, options.optimizer, options.lr,
                              options.batch, options.threads));
+  if (options.model.ends_with(".onnx"))
+    for (const std::string& note :
+         onnx_training_notes(options.model, static_cast<std::int64_t>(task.description().class_ids.size())))
+      console.line(note);
   if (team.size() > 1)
     console.line(
         fmt::format("{} processes share each batch: {} {} each{}", team.size(),

@@ -145,13 +145,17 @@ int overfit_one_batch(const TrainOptions& options, TrainingTask& task, Console& 
                                     {"overlap", progress.overlap}};
   store_file(file_in(folder, "overfit.json"), json.dump(1) + "\n");
   if (!progress.is_learnt()) {
-    std::string what = fmt::format("one batch could not be learnt in {} steps: {}; its pictures: {}", step,
-                                   progress.text(), task.last_pictures());
+    const bool texts = task.description().task == TaskKind::sequence;
+    std::string what = fmt::format("one batch could not be learnt in {} steps: {}; {}: {}", step, progress.text(),
+                                   texts ? "its texts" : "its pictures", task.last_pictures());
     for (const std::string& line : task.suspicions()) what += "\n  - " + line;
-    throw DataError({.where = "--overfit-one-batch",
-                     .what = what,
-                     .expected = "that a model learns a single batch by heart",
-                     .remedy = "`joist data preview` shows pictures with their boxes; --find-rate a rate"});
+    throw DataError(
+        {.where = "--overfit-one-batch",
+         .what = what,
+         .expected = "that a model learns a single batch by heart",
+         .remedy = texts ? "--find-rate shows a rate, which may be higher than the usual one for weights that "
+                           "are trained already"
+                         : "`joist data preview` shows pictures with their boxes; --find-rate a rate"});
   }
   console.line(fmt::format("one batch can be learnt: after {} steps {}", step, progress.text()));
   return 0;

@@ -85,6 +85,14 @@ TEST_F(OnnxLearns, OtherClassesBeginTheHeadAnewAndGoBackToOnnx) {
   EXPECT_TRUE(allclose(Tensor(back.run(x.value())), wanted, 1e-5, 1e-5));
 }
 
+TEST_F(OnnxLearns, SaysWhatBeginsAnewAndWhatStays) {
+  const std::vector<std::string> same = onnx_training_notes(file, 4), other = onnx_training_notes(file, 3);
+  ASSERT_EQ(same.size(), 1U);
+  EXPECT_NE(same[0].find("1 batch normalizations keep"), std::string::npos) << same[0];
+  ASSERT_EQ(other.size(), 2U);
+  EXPECT_NE(other[0].find("4 classes apart and the data have 3"), std::string::npos) << other[0];
+}
+
 TEST_F(OnnxLearns, RefusesWhatIsNoClassifier) {
   EXPECT_THROW(onnx_classifier("missing.onnx"), DataError);
   // Weights without a graph.

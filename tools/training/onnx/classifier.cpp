@@ -211,6 +211,15 @@ Source read(const std::string& path) {
   return source;
 }
 
+std::shared_ptr<const Source> source_of(const std::string& path) {
+  static std::mutex lock;
+  static std::map<std::string, std::shared_ptr<const Source>> sources;
+  const std::scoped_lock guard(lock);
+  std::shared_ptr<const Source>& source = sources[path];
+  if (!source) source = std::make_shared<const Source>(read(path));
+  return source;
+}
+
 }  // namespace
 
 const ModelEntry& onnx_classifier(const std::string& path) {
@@ -219,7 +228,7 @@ const ModelEntry& onnx_classifier(const std::string& path) {
   const std::scoped_lock guard(lock);
   std::unique_ptr<ModelEntry>& entry = entries[path];
   if (!entry) {
-    const auto source = std::make_shared<const Source>(read(path));
+    const auto source = source_of(path);
     entry = std::make_unique<ModelEntry>(
         ModelEntry{.name = path,
                    .task = TaskKind::classify,
@@ -228,6 +237,23 @@ const ModelEntry& onnx_classifier(const std::string& path) {
                    .size = source->size});
   }
   return *entry;
+}
+
+std::vector<std::string> onnx_training_notes(const std::string& path, std::int64_t classes) {
+  const auto source = source_of(path);
+  std::vector<std::string> notes;
+  if (classes != source->classes)
+    notes.push_back(fmt::format("{} tells {} classes apart and the data have {}: its last linear layer begins anew",
+                                path, source->classes, classes));
+  const auto& operations = source->model.graph.operations;
+  const auto norms = std::count_if(operations.begin(), operations.end(),
+                                   [](const OnnxOperation& each) { return each.op == "BatchNormalization"; });
+  if (norms > 0)
+    notes.push_back(
+        fmt::format("{} batch normalizations keep the mean and variance of the file, in training too; "
+                    "their scales and shifts learn",
+                    norms));
+  return notes;
 }
 
 }  // namespace joist

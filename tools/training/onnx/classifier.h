@@ -4,6 +4,7 @@
 #include <joist/tools/training/model.h>
 
 #include <string>
+#include <vector>
 
 namespace joist {
 
@@ -17,5 +18,9 @@ namespace joist {
 /// number of pictures that is fixed, probabilities instead of logits, operators that joist does not have. The entry
 /// lives as long as the process and stands for the file as it was at first.
 const ModelEntry& onnx_classifier(const std::string& path);
+
+/// What who trains it with that many classes should know, a line each: that its head begins anew, and that batch
+/// normalization keeps the file's statistics. Throws as above.
+std::vector<std::string> onnx_training_notes(const std::string& path, std::int64_t classes);
 
 }  // namespace joist
