@@ -80,6 +80,18 @@ void store(const std::filesystem::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
+// Every type, both byte orders and both orders of axes.
+void store_npy(const std::filesystem::path& corpus) {
+  for (const std::string descr : {"<f4", ">f8", "<f2", "<i8", ">i4", "<i2", "|i1", "|u1", "<u2", "|b1", "<c8", "|O"})
+    for (const char* order : {"True", "False"}) {
+      const auto bytes = static_cast<std::size_t>(descr.back() == 'O' ? 8 : descr.back() - '0');
+      std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': (1, 2), }";
+      header.resize(117, ' ');
+      store(corpus / "npy" / (descr.substr(1) + order),
+            std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n" + std::string(2 * bytes, '\1'));
+    }
+}
+
 // Two shards behind an index, and indexes that the rules refuse.
 void store_shards(const std::filesystem::path& corpus) {
   const auto shard = [](const std::string& name) {
@@ -163,7 +175,51 @@ void store_keras(const std::filesystem::path& corpus) {
       const std::vector<std::byte> bytes = joist::safetensors_bytes(archive);
       store(corpus / "keras" / ("model" + std::to_string(number++)),
             std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+      joist::ZipWriter zip(64);
+      const auto found = archive.attributes.find("model_config");
+      if (found != archive.attributes.end()) zip.add("config.json", found->second);
+      zip.add("model.weights.h5", bytes);
+      const std::vector<std::byte> whole = zip.finish();
+      store(corpus / "keras" / ("zip" + std::to_string(number)),
+            std::string(reinterpret_cast<const char*>(whole.data()), whole.size()));
     }
+  }
+}
+
+// A tokenizer of two letters, with every kind of part and every refusal in turn.
+void store_tokenizers(const std::filesystem::path& corpus) {
+  const std::pair<const char*, const char*> parts[] = {
+      {"normalizer",
+       R"({"type":"Sequence","normalizers":[{"type":"Lowercase"},{"type":"StripAccents"},{"type":"NFKC"}]})"},
+      {"normalizer", R"({"type":"Replace","pattern":{"Regex":"a+"},"content":"b"})"},
+      {"normalizer", R"({"type":"Odd"})"},
+      {"pre_tokenizer",
+       R"({"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},)"
+       R"({"type":"Digits","individual_digits":true}]})"},
+      {"pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated","invert":false})"},
+      {"pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"(a|aa)+$"},"behavior":"Odd","invert":false})"},
+      {"pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"(x+x+)+y"},"behavior":"Removed","invert":true})"},
+      {"pre_tokenizer", R"({"type":"Odd"})"},
+      {"post_processor", R"({"type":"RobertaProcessing","cls":["<s>",3],"sep":["<s>",3],"trim_offsets":true})"},
+      {"post_processor", R"({"type":"BertProcessing","cls":["<s>"],"sep":["<s>",3]})"},
+      {"post_processor", R"({"type":"Odd"})"},
+      {"decoder", R"({"type":"Odd"})"},
+      {"model", R"({"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["ab"]})"},
+      {"model", R"({"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":[1]})"},
+      {"model", R"({"type":"BPE","vocab":{"a":0,"b":1,"ab":-2,"<s>":3},"merges":[]})"},
+      {"model", R"({"type":"BPE","unk_token":"u","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":[["a","b"]]})"},
+      {"model", R"({"type":"WordPiece","unk_token":"u","vocab":{"a":0}})"}};
+  int number = 0;
+  for (const auto& [part, json] : parts) {
+    std::string text = "{";
+    for (const char* name : {"normalizer", "pre_tokenizer", "post_processor", "decoder"})
+      text += '"' + std::string(name) + "\":" + (std::string(name) == part ? json : "null") + ",";
+    text +=
+        R"("added_tokens":[{"id":3,"content":"<s>","single_word":true,"lstrip":true,"rstrip":true,"normalized":false,)"
+        R"("special":true}],"model":)";
+    text +=
+        std::string("model") == part ? json : R"({"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]})";
+    store(corpus / "tokenizer" / ("part" + std::to_string(number++)), text + "}");
   }
 }
 
@@ -205,7 +261,9 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   }
   store_pickles(corpus);
   store_values(corpus);
+  store_npy(corpus);
   store_shards(corpus);
   store_keras(corpus);
+  store_tokenizers(corpus);
   std::_Exit(0);
 }
