@@ -192,7 +192,8 @@ void visit_options(Options& o, Visit&& visit) {
                    true},
         o.size);
   visit(OptionInfo{"batch", "N",
-                   "pictures per batch, of all processes together; 0: as many as memory and data allow, at most 64",
+                   "pictures per batch, of all processes together; 0: as many as memory and data allow, at most 64; "
+                   "detectors of fewer than 320 pictures take 8 if nothing is said",
                    run, true},
         o.batch);
   visit(OptionInfo{"epochs", "N", "how often each picture is seen", run, true}, o.epochs);

@@ -49,9 +49,13 @@ TrainOptions fresh(TrainOptions options) {
   return options;
 }
 
-// --batch 0. What is chosen stands in the record of the run.
+// --batch 0, and detectors without --batch. What is chosen stands in the record of the run.
 void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t classes, std::size_t pictures,
                   const Team& team) {
+  // A small set is seen often, but gives few steps: twice as many of half the size learn more. 120 photographs of
+  // helmets, 40 times, measured on others: AP 0.165 by 16, 0.205 by 8.
+  if (entry.task == TaskKind::detect && pictures < 20 * 16 && !options.resume && !options.given.contains("batch"))
+    options.batch = 8;
   if (options.batch > 0) return;
   options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
     return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures));
