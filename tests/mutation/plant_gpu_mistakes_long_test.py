@@ -67,7 +67,15 @@ TOLD = [
     ("cuda/convolution.cpp", "write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);\n                  multiply_part", "write_columns(pictures.sliced(0, from, to), windows, 0, columns.parts);\n                  multiply_part"),
     ("cuda/columns.cu", "seen = seen && begin >= 0 && begin % frame.stride[axis] == 0", "seen = seen && begin >= 0"),
 ]
-MISTAKES = RACES + WAITS + NUMBERS + TOLD
+# Collectives: no wait before, not waited for after, wrong count, wrong place, wrong root.
+RANKS = [
+    ("cuda/communicator.cpp", "driver::wait(stream_, flight.ready);", ""),
+    ("cuda/communicator.cpp", "driver::happened(flights.front().done)", "(driver::happened(flights.front().done), true)"),
+    ("cuda/communicator.cpp", "call.count = bounds[1] * unit;", "call.count = data.elements() * unit;"),
+    ("cuda/communicator.cpp", "+ bounds[r] * width;", "+ bounds[r];"),
+    ("cuda/communicator.cpp", "call.root = static_cast<int>(r);", ""),
+]
+MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
@@ -106,7 +114,7 @@ class Programs(Commands):
 
 def caught_by(programs):
     """The first test that fails, or None."""
-    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] == "cuda/transfer.cpp" else TESTS:
+    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/communicator.cpp") else TESTS:
         program, options = BUILD / "bin" / test, [[]]
         if programs is not None:
             folder, made, original, source = programs
