@@ -21,7 +21,6 @@ struct Functions {
 #define JOIST_MEMBER(name) decltype(&::name) name = nullptr;
   JOIST_CUBLASLT(JOIST_MEMBER)
 #undef JOIST_MEMBER
-  cublasLtHandle_t handle = nullptr;
 
   Functions() {
     const std::string version = std::to_string(CUBLAS_VER_MAJOR);
@@ -30,7 +29,6 @@ struct Functions {
 #define JOIST_LOAD(function) library.load(function, #function);
     JOIST_CUBLASLT(JOIST_LOAD)
 #undef JOIST_LOAD
-    check(cublasLtCreate(&handle), "being started");
   }
   static const Functions& instance() {
     static const Functions one;
@@ -43,6 +41,16 @@ struct Functions {
                             .remedy = "a driver and a cuBLAS that belong to each other (`joist doctor`)"});
   }
 };
+
+cublasLtHandle_t handle() {
+  static const cublasLtHandle_t one = [] {
+    const Functions& lt = Functions::instance();
+    cublasLtHandle_t made = nullptr;
+    lt.check(lt.cublasLtCreate(&made), "being started");
+    return made;
+  }();
+  return one;
+}
 
 cudaDataType_t type_of(Dtype dtype) {
   switch (dtype) {
@@ -114,7 +122,7 @@ class Plan final : public ProductPlan {
     preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<std::uint32_t>(shape.y.alignment));
     int found = 0;
     const cublasStatus_t status = lt_.cublasLtMatmulAlgoGetHeuristic(
-        lt_.handle, description, a_.get(), b_.get(), y_.get(), y_.get(), preference.get(), 1, &result_, &found);
+        handle(), description, a_.get(), b_.get(), y_.get(), y_.get(), preference.get(), 1, &result_, &found);
     lt_.cublasLtMatmulDescDestroy(description);
     if (status != CUBLAS_STATUS_SUCCESS || found == 0)
       throw UnsupportedError({.where = "cuBLASLt",
@@ -128,7 +136,7 @@ class Plan final : public ProductPlan {
   void run(const char* name, const ProductData& data, void* workspace, void* stream) const override {
     const cublasLtMatmulDesc_t description = describe(data.bias);
     const float one = 1, add = shape_.adds ? 1.0F : 0.0F;
-    const cublasStatus_t status = lt_.cublasLtMatmul(lt_.handle, description, &one, data.a, a_.get(), data.b, b_.get(),
+    const cublasStatus_t status = lt_.cublasLtMatmul(handle(), description, &one, data.a, a_.get(), data.b, b_.get(),
                                                      &add, data.y, y_.get(), data.y, y_.get(), &result_.algo, workspace,
                                                      result_.workspaceSize, static_cast<cudaStream_t>(stream));
     lt_.cublasLtMatmulDescDestroy(description);
@@ -164,6 +172,7 @@ class Plan final : public ProductPlan {
 
 }  // namespace
 
+void load_product_library() { static_cast<void>(Functions::instance()); }
 std::unique_ptr<ProductPlan> plan_product(const ProductShape& shape) { return std::make_unique<Plan>(shape); }
 
 }  // namespace joist::cuda

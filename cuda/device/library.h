@@ -11,6 +11,10 @@
 
 namespace joist::cuda {
 
+/// Load cuBLASLt's and NCCL's functions, without starting either. Throw EnvironmentError that says what is missing.
+void load_product_library();
+void load_collective_library();
+
 class Library {
  public:
   /// The first of the names that can be loaded. Throws EnvironmentError that says what is missing and what to install.

@@ -158,6 +158,7 @@ class Nccl final : public Collectives {
 
 }  // namespace
 
+void load_collective_library() { static_cast<void>(Functions::instance()); }
 std::string make_collectives_id() {
   const Functions& nccl = Functions::instance();
   ncclUniqueId id;

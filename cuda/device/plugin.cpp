@@ -5,6 +5,7 @@
 #include <joist/core/transfer.h>
 #include <joist/cuda/communicator.h>
 #include <joist/cuda/device/driver.h>
+#include <joist/cuda/device/library.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
@@ -76,6 +77,20 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
     why = error.what();
   }
   return why.c_str();
+}
+
+/// What is missing of the libraries that are loaded when they are needed, a line each. Needs no driver.
+__attribute__((visibility("default"))) const char* joist_cuda_libraries() {
+  static std::string missing;
+  missing.clear();
+  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library}) {
+    try {
+      load();
+    } catch (const std::exception& error) {
+      missing += std::string(error.what()) + "\n";
+    }
+  }
+  return missing.c_str();
 }
 
 /// As gpu_communicator(); for core/parallel/gpu_communicator.cpp, of the same build.

@@ -8,6 +8,8 @@
 namespace joist::cuda::emulator {
 
 /// Calls by the name that the caller gave ("matmul", "convolution").
-std::map<std::string, std::uint64_t>& library_calls();
+std::map<std::string, std::uint64_t> library_calls();
+/// Any thread.
+void count_call(const std::string& name);
 
 }  // namespace joist::cuda::emulator

@@ -102,7 +102,7 @@ class RecordedCollectives final : public Collectives {
       refuse(text_of(call) + " of memory that the GPU does not have");
   }
   std::shared_ptr<Round> round_of(const CollectiveCall& call) {
-    ++emulator::library_calls()[name_of(call.kind)];
+    emulator::count_call(name_of(call.kind));
     const std::lock_guard lock(meeting_->mutex);
     auto& round = meeting_->rounds[++calls_];
     if (!round) {

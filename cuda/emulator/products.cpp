@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -112,7 +113,7 @@ class RecordedProduct final : public ProductPlan {
   std::size_t workspace() const override { return 257; }
 
   void run(const char* name, const ProductData& data, void* workspace, void* stream) const override {
-    ++emulator::library_calls()[name];
+    emulator::count_call(name);
     const auto on_gpu = [&](const void* address, std::int64_t alignment, const char* what) {
       if (!address || emulator::DeviceMemory::inside(address) == address)
         refuse(name, std::string(what) + " does not lie in the GPU's memory");
@@ -174,9 +175,24 @@ std::unique_ptr<ProductPlan> plan_product(const ProductShape& shape) {
 }
 
 namespace emulator {
-std::map<std::string, std::uint64_t>& library_calls() {
-  static std::map<std::string, std::uint64_t> calls;
-  return calls;
+namespace {
+struct Calls {
+  std::mutex mutex{};
+  std::map<std::string, std::uint64_t> count{};
+};
+Calls& calls() {
+  static Calls all;
+  return all;
+}
+}  // namespace
+
+std::map<std::string, std::uint64_t> library_calls() {
+  const std::lock_guard lock(calls().mutex);
+  return calls().count;
+}
+void count_call(const std::string& name) {
+  const std::lock_guard lock(calls().mutex);
+  ++calls().count[name];
 }
 }  // namespace emulator
 

@@ -255,19 +255,14 @@ TEST(Ranks, CallsThatDoNotFitEndAllRanks) {
 
 // Rank 1 never comes: the supervision of the host's communicator ends the collective on the GPU, and says why.
 TEST(Ranks, LateRankIsNamed) {
-  std::atomic<bool> over{false};
   const auto errors = on_gpus(2, [&](Communicator& world) {
     world.set_timeout(std::chrono::milliseconds(300));
     const Array x = Array::from(std::vector<float>(8, 1), {8}, gpu);
     if (world.rank() == 0) {
-      const struct Done {
-        std::atomic<bool>& over;
-        ~Done() { over = true; }
-      } done{over};
       world.all_reduce("bucket 3: layer4", x).wait();
     } else {
       world.doing("loading pictures");
-      while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      while (!world.aborted()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
       world.poll();
     }
   });
