@@ -27,6 +27,7 @@ void fill_random(Kernels& table);
 void fill_optimizer(Kernels& table);
 void fill_matmul(Kernels& table);
 void fill_convolution(Kernels& table);
+void fill_attention(Kernels& table);
 
 /// How an entry of the table is computed, and so how its tests run where no GPU is.
 enum class Coverage : std::uint8_t {

@@ -65,6 +65,8 @@ TOLD = [
     ("cuda/matmul.cpp", "workspace.defined() ? workspace.raw() : nullptr", "now_y.raw()"),
     ("cuda/matmul.cpp", ".adds = out.accumulate,", ".adds = false,"),
     ("cuda/convolution.cpp", "write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);\n                  multiply_part", "write_columns(pictures.sliced(0, from, to), windows, 0, columns.parts);\n                  multiply_part"),
+    ("cuda/attention.cu", "number * ((keys + 3) / 4) + j / 4", "number * (keys / 4) + j / 4"),
+    ("cuda/attention.cpp", "softmax_scores({options, a, from, first}, scores, weights, log_sum);", "softmax_scores({options, a, from, 0}, scores, weights, log_sum);"),
     ("cuda/columns.cu", "seen = seen && begin >= 0 && begin % frame.stride[axis] == 0", "seen = seen && begin >= 0"),
 ]
 # Collectives: no wait before, not waited for after, wrong count, wrong place, wrong root.
@@ -82,7 +84,7 @@ USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu",
         "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
          "batch_norm": "normalization", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
-         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "attention",
+         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "recurrent|sorting", "attention": "attention",
          "matmul": "matmul", "convolution": "convolution", "columns": "convolution"}
 
 
