@@ -27,7 +27,8 @@ struct Sizes {
       : batches(a.q.shape(0)), heads(a.q.shape(1)), queries(a.q.shape(2)), keys(a.k.shape(2)), key_heads(a.k.shape(1)) {
     const std::int64_t row = std::max<std::int64_t>(heads * keys * 4, 1), rows = most_column_bytes() / row;
     query_step = std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(queries, 1));
-    if (query_step == queries) batch_step = std::clamp<std::int64_t>(rows / queries, 1, std::max<std::int64_t>(batches, 1));
+    if (query_step == queries)
+      batch_step = std::clamp<std::int64_t>(rows / queries, 1, std::max<std::int64_t>(batches, 1));
   }
   Array scores(std::int64_t batch_count, std::int64_t query_count, Dtype dtype, Device device) const {
     return Array::empty({batch_count, heads, query_count, keys}, dtype, device);

@@ -1,7 +1,7 @@
 // From arrays, whose rows lie one after another, to matrices stored by columns: y = a · b by rows is yᵀ = bᵀ · aᵀ by
 // columns, and an array read by columns is its transpose. So the library's first matrix is b, its second one a.
 #include <joist/core/error.h>
-#include <joist/core/float32_precision.h>
+#include <joist/core/kernels/float32_precision.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/matmul.h>
 #include <joist/cuda/products.h>

@@ -1,6 +1,6 @@
 // ctest: TIMEOUT 300
 // Every entry of the kernel tables says how it is covered, and is covered so.
-#include <joist/core/float32_precision.h>
+#include <joist/core/kernels/float32_precision.h>
 #include <joist/core/random.h>
 #include <joist/cuda/columns.h>
 #include <joist/cuda/emulator/device.h>

@@ -1,4 +1,4 @@
-#include <joist/core/float32_precision.h>
+#include <joist/core/kernels/float32_precision.h>
 
 #include <atomic>
 #include <cstdlib>
