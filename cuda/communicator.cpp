@@ -41,6 +41,7 @@ class GpuCommunicator final : public Communicator {
   GpuCommunicator(std::unique_ptr<Communicator> host, std::chrono::milliseconds patience)
       : Communicator(host->recorder()), host_(std::move(host)) {
     Communicator::set_timeout(host_->timeout());
+    driver::enter_thread();
     // Numbers go on where the host's ended.
     before_ = recorder()->report(rank()).last_called;
     std::string id;

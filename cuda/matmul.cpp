@@ -109,6 +109,7 @@ Array stacked(const Array& x, const Shape& leading) {
 // y's rows lie one behind the other; the operands are of a form that the library reads.
 void run(const char* name, const Array& a, const Array& b, const Array& bias, const Out& out) {
   const Array& y = out.array;
+  void* const stream = current_stream();  // before the library is asked anything: a thread's choice of the GPU
   std::vector<Batch> batches = batches_of(a, b, y);
   // The library takes one axis of matrices; over the others goes a loop.
   Batch inner{1, 0, 0, 0};
@@ -151,7 +152,7 @@ void run(const char* name, const Array& a, const Array& b, const Array& bias, co
       workspace = Array::empty({static_cast<std::int64_t>(bytes)}, Dtype::uint8, y.device());
     plan->run(name,
               {.a = now_b.raw(), .b = now_a.raw(), .bias = bias.defined() ? bias.raw() : nullptr, .y = now_y.raw()},
-              workspace.defined() ? workspace.raw() : nullptr, current_stream());
+              workspace.defined() ? workspace.raw() : nullptr, stream);
   }
 }
 

@@ -78,7 +78,10 @@ void wait(Stream stream, Event event) {
 }
 bool happened(Event event) {
   const cudaError_t error = cudaEventQuery(event_of(event));
-  if (error == cudaErrorNotReady) return false;
+  if (error == cudaErrorNotReady) {
+    static_cast<void>(cudaGetLastError());  // no error, but the next launch would take it for one
+    return false;
+  }
   check(error, "asking for an event");
   return true;
 }
