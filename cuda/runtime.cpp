@@ -31,6 +31,7 @@ class Memory final : public SegmentAllocator {
 }  // namespace
 
 void* current_stream() {
+  driver::enter_thread();
   static driver::Stream stream = driver::make_stream();
   return stream;
 }

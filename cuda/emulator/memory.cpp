@@ -99,6 +99,15 @@ void DeviceMemory::release(void* pointer) noexcept {
   state_->sizes.erase(found);
 }
 
+bool DeviceMemory::holds(const void* address, std::size_t bytes) const {
+  const std::lock_guard lock(state_->mutex);
+  auto next = state_->sizes.upper_bound(const_cast<void*>(address));
+  if (next == state_->sizes.begin()) return false;
+  --next;
+  const char *begin = static_cast<const char*>(next->first), *at = static_cast<const char*>(address);
+  return at + bytes <= begin + next->second;
+}
+
 MemoryStatistics DeviceMemory::statistics() const {
   const std::lock_guard lock(state_->mutex);
   return state_->statistics;

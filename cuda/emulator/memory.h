@@ -18,6 +18,8 @@ class DeviceMemory final : public Allocator {
 
   /// Where the bytes at an address of an array are. Addresses of the host stay.
   static char* inside(const void* address);
+  /// Whether all these bytes belong to memory that was asked for and not given back.
+  bool holds(const void* address, std::size_t bytes) const;
 
  private:
   DeviceMemory();

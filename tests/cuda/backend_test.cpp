@@ -1,6 +1,8 @@
 // ctest: TIMEOUT 300 ENVIRONMENT_MODIFICATION OMP_NUM_THREADS=set:1
 // The kernels of cuda/ on the emulator, under AddressSanitizer, against the double-precision reference: the same cases
 // as core/backend_test, with threads and blocks in random order and every access watched.
+#include <joist/cuda/columns.h>
+#include <joist/cuda/emulator/calls.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/kernels.h>
@@ -56,8 +58,10 @@ TEST_P(CudaBackend, AgreesWithReference) {
   const Result wanted = run_case(*one, use_reference());
   expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
   cuda::emulator::settings().seed = 2;
+  cuda::most_column_bytes() = 200;  // convolutions in many parts
   const RunOptions second{.passes = 2, .spread_gradients = true, .start = StrictKernels::Start::number};
   expect_near(run_case(*one, gpu, second), wanted, family->tolerance, 1, 2);
+  cuda::most_column_bytes() = std::int64_t{256} << 20;
 }
 
 class CudaBackendKernels : public testing::TestWithParam<const cases::KernelCase*> {};
@@ -96,6 +100,10 @@ class ReachedEveryKernel : public testing::Environment {
       EXPECT_TRUE(!wrapped || StrictKernels::called().contains(name)) << "no case reaches " << name;
       const cuda::Coverage coverage = cuda::coverage_of(name);
       if (coverage == cuda::Coverage::host) continue;
+      if (coverage == cuda::Coverage::library) {
+        EXPECT_TRUE(cuda::emulator::library_calls().contains(name)) << name << " never asked a library";
+        continue;
+      }
       const auto body = bodies.find(name);
       const auto found = cuda::emulator::seen().find(body == bodies.end() ? name : body->second);
       if (found == cuda::emulator::seen().end())

@@ -3,6 +3,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -44,6 +45,20 @@ class Plugin(unittest.TestCase):
             self.skipTest("a GPU is there")
         shutil.copy(BUILD / "lib/libjoist_cuda.so", self.library)
         self.assertRegex(self.doctor(), "not used: no NVIDIA driver is installed")
+
+    @unittest.skipUnless((BUILD / "lib/libjoist_cuda.so").exists(), "built without CUDA")
+    def test_libraries_have_the_functions(self):
+        """Of what is installed, every function that joist asks for is found; of what is not, what to install is said."""
+        program = ("import ctypes; plugin = ctypes.CDLL(r'" + str(BUILD / "lib/libjoist_cuda.so") + "'); "
+                   "plugin.joist_cuda_libraries.restype = ctypes.c_char_p; print(plugin.joist_cuda_libraries().decode())")
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True).stdout
+        for name, package in (("libcublasLt.so.13", "nvidia-cublas"), ("libnccl.so.2", "nvidia-nccl")):
+            if name in known:
+                self.assertNotIn(name, said)
+            else:
+                self.assertRegex(said, f"(?s){name} is needed on the GPU.*{package}")
+        self.assertNotIn("has no function", said)
 
 
 if __name__ == "__main__":
