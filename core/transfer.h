@@ -21,5 +21,7 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
 
 /// The same elements on the host: the array itself where it is there already, else a copy of the memory that it spans.
 Array on_host(const Array& array);
+/// The same on a device.
+Array on_device(const Array& array, Device device);
 
 }  // namespace joist

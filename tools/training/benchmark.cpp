@@ -2,6 +2,7 @@
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
 #include <joist/core/profile.h>
+#include <joist/core/transfer.h>
 #include <joist/layers/summary.h>
 #include <joist/optim/adam.h>
 #include <joist/optim/sgd.h>
@@ -88,7 +89,7 @@ Tensor loss_of(const Model& model, const BenchmarkBatch& batch) {
       return detection_batch_loss(model, batch.inputs, batch.truth, static_cast<double>(batch.batch())).loss;
     case TaskKind::sequence: {
       const Tensor logits = model.continue_sequence(Tensor(batch.inputs));
-      return mean(cross_entropy(reshape(logits, {-1, logits.shape(-1)}), batch.targets));
+      return mean(cross_entropy(reshape(logits, {-1, logits.shape(-1)}), on_device(batch.targets, model.device())));
     }
     default: return classification_batch_loss(model, batch.inputs, batch.targets).loss;
   }
@@ -117,13 +118,15 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<std::size_t>(std::llround(share * static_cast<double>(sorted.size() - 1)))];
 }
 
-void summarize(TrainBenchmark& result) {
+void summarize(TrainBenchmark& result, Device device) {
   std::vector<double> sorted = result.step_ms;
   std::sort(sorted.begin(), sorted.end());
   result.step_ms_median = sorted[sorted.size() / 2];
   result.step_ms_fastest = sorted.front();
   result.step_ms_p90 = quantile(sorted, 0.9);
   result.samples_per_second = 1000 * static_cast<double>(result.batch) / result.step_ms_median;
+  const MemoryStatistics memory = allocator(device).statistics();
+  result.peak_device_bytes = device.on_host() ? 0 : static_cast<std::int64_t>(memory.peak);
   rusage usage = {};
   ::getrusage(RUSAGE_SELF, &usage);
   result.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
@@ -138,7 +141,7 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   require_at_least("--classes", options.classes, 0);
   const ModelEntry& entry = registry.find(options.model);
   const std::int64_t classes = options.classes > 0 ? options.classes : usual_classes(entry);
-  const BenchmarkBatch batch = batch_of(options, entry, registry, classes);
+  BenchmarkBatch batch = batch_of(options, entry, registry, classes);
   if (entry.task != TaskKind::sequence) require_side(entry.name, batch.size());
 
   manual_seed(0);
@@ -146,6 +149,8 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
       entry.make({.classes = classes, .size = batch.size(), .random_drops = options.random_drops});
   const std::vector<Field> fields = model->fields();
   if (!options.weights.empty()) load_initial_weights(options.weights, fields);
+  model->move_to(options.device);
+  if (options.device != cpu) batch.inputs = on_device(batch.inputs, options.device);
   FlatParameters parameters(fields, together);
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(parameters, entry.task, options.lr);
 
@@ -164,6 +169,8 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
     phase.reset();
     phase.emplace(profiler, "optimizer");
     optimizer->step();
+    // A GPU works on while the host goes ahead: its step ends when a number of it has come.
+    if (!options.device.on_host()) static_cast<void>(parameters.values().sliced(0, 0, 1).item());
   };
   for (std::int64_t step = 0; step < options.steps + warm_up_steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
@@ -173,7 +180,7 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
     if (step == 0) result.first_step_ms = milliseconds;
     if (step >= warm_up_steps) result.step_ms.push_back(milliseconds);
   }
-  summarize(result);
+  summarize(result, options.device);
   if (!options.profile.empty()) {
     Profiler profiler(fields);
     run_step(&profiler);

@@ -5,6 +5,7 @@
 #include <joist/core/parallel/launch.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/device.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/language/language_task.h>
@@ -125,13 +126,41 @@ std::vector<std::string> shared_names(const std::vector<std::string>& names, con
   return shared;
 }
 
+// A GPU trains alone, and its own losses' order of additions; `auto` then stays on the CPU.
+void require_device(TrainOptions& options, bool language, const Team& team) {
+  const std::string what = team.size() > 1             ? fmt::format("{} processes", team.size())
+                           : micro_shards(options) > 0 ? "--deterministic=world-size"
+                           : language                  ? "language models"
+                                                       : "";
+  if (what.empty()) return;
+  if (options.device == "cuda")
+    throw UnsupportedError(
+        {.where = "--device cuda", .what = "unsupported: " + what + " on a GPU", .remedy = "--device cpu"});
+  options.device = "cpu";
+}
+
+// After the weights have come. `automatic`: the user left it to us.
+void move_model(TrainOptions& options, TrainingTask& task, bool automatic, Console& console) {
+  const DeviceChoice choice = choose_device(automatic ? "auto" : options.device);
+  if (!choice.note.empty()) console.line(choice.note);
+  if (choice.device.on_host()) return;
+  try {
+    task.model().move_to(choice.device);
+  } catch (const UnsupportedError& error) {
+    if (!automatic) throw;
+    options.device = "cpu";
+    console.line(std::string("the GPU is not used: ") + error.what());
+  }
+}
+
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
   if (task.description().task != TaskKind::sequence)
-    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
-                             options.model, parameters, options.size, options.size, options.optimizer, options.lr,
-                             options.batch, options.threads));
+    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {}", options.model,
+                             parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
+                             task.model().device().on_host() ? fmt::format("{} threads", options.threads)
+                                                             : "on " + task.model().device().text()));
   if (team.size() > 1)
     console.line(
         fmt::format("{} processes share each batch: {} {} each{}", team.size(),
@@ -168,7 +197,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (options.threads == 0 && options.deterministic != "world-size") options.threads = team.fair_threads();
   const bool is_language = is_language_run(before ? before->training->options : options);
   if (!before) require_meaning(options, is_language);
-  options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
+  options = before ? resumed_options(before->training->options, options) : fresh(options);
+  const bool automatic = options.device == "auto";
+  require_device(options, is_language, team);
+  options = resolve(options);
   options.profile = profile;
   if (team.leads()) folder.require_writable();
   require_hdf5();
@@ -190,6 +222,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (!options.from.empty() && !is_language && team.leads() && (!before || options.l2_sp > 0))
     anew = start_from(options, *task, console);
   if (options.l2_sp > 0) anew = shared_names(anew, team);
+  move_model(options, *task, automatic && !is_language && team.size() == 1, console);
   say_what_runs(options, *task, console, team);
   if (find_rate) return find_learning_rate(options, *task, console, folder.path().string());
   if (overfit) return overfit_one_batch(options, *task, console, folder.path().string());
