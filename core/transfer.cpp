@@ -27,6 +27,12 @@ void register_transfers(Device::Kind kind, const Transfers& transfers) {
   registry()[static_cast<std::size_t>(kind)].store(new Transfers(transfers), std::memory_order_release);
 }
 
+std::size_t free_bytes(Device device) {
+  if (device.on_host()) return 0;
+  const auto ask = transfers_of(device).free_bytes;
+  return ask ? ask() : 0;
+}
+
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   if (bytes == 0) return;
   if (to_device.on_host() && from_device.on_host()) {

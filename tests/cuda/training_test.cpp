@@ -3,6 +3,8 @@
 // either side goes on with.
 #include <joist/core/transfer.h>
 #include <joist/cuda/emulator/device.h>
+#include <joist/cuda/emulator/memory.h>
+#include <joist/cuda/runtime.h>
 #include <joist/data/encode.h>
 #include <joist/layers/linear.h>
 #include <joist/layers/models/gpt.h>
@@ -10,9 +12,11 @@
 #include <joist/layers/window_attention.h>
 #include <joist/tests/support/expect_error.h>
 #include <joist/tests/tools/training/tiny_task.h>
+#include <joist/tools/training/benchmark.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/device.h>
 #include <joist/tools/training/evaluate.h>
+#include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/train.h>
 
 #include <cmath>
@@ -54,9 +58,17 @@ struct TinyDetector {
   DetectionHead head;
 };
 
+// Large activations, little work.
+struct Wide {
+  explicit Wide(const ModelOptions& o) : last({.in = 2048, .out = o.classes}) {}
+  Tensor operator()(const Tensor& x) const { return last(relu(first(flatten(x)))); }
+  auto fields() { return joist::fields("first", first, "last", last); }
+  Linear first{{.in = 64, .out = 2048}}, last;
+};
+
 const ModelRegistry& registry() {
-  static const ModelRegistry models(
-      {model<TinyClassifier>("tiny_classifier", 1, 8), model<TinyDetector>("tiny_detector")});
+  static const ModelRegistry models({model<TinyClassifier>("tiny_classifier", 1, 8),
+                                     model<TinyDetector>("tiny_detector"), model<Wide>("wide", 1, 8)});
   return models;
 }
 
@@ -177,7 +189,7 @@ TEST_P(Training, GivesTheNumbersOfTheCpu) {
   ASSERT_EQ(train(options_for(name, data, folder / "cpu", "cpu"), registry()), 0);
   EXPECT_EQ(launches(), before);
   ASSERT_EQ(train(options_for(name, data, folder / "gpu", "cuda"), registry()), 0);
-  EXPECT_GT(launches(), before + 200);
+  EXPECT_GT(launches(), before + 60);
   expect_same_run(folder / "gpu", folder / "cpu", name == "tiny_detector" ? 2e-5 : 2e-4);
   EXPECT_EQ(read_checkpoint(folder / "gpu" / "last.h5").training->options.device, "cuda");
 
@@ -278,6 +290,75 @@ TEST(Models, AnchorBoxes) {
     ASSERT_EQ(results[0].size(), results[1].size());
     for (std::size_t i = 0; i < results[0].size(); ++i) ASSERT_NEAR(results[0][i], results[1][i], 1e-4) << i;
   }
+}
+
+// A GPU with little memory, kept in segments as a real one's is.
+class SmallGpu : public ::testing::Test {
+ protected:
+  SmallGpu() {
+    register_allocator(Device::Kind::cuda, cuda::memory());
+    cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{8} << 20);
+  }
+  ~SmallGpu() override {
+    cuda::memory().trim();
+    cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{1} << 30);
+    static_cast<void>(cuda::emulator::use_emulated_gpu());
+  }
+  static TrainBenchmark steps_of(std::int64_t batch) {
+    return benchmark_training({.model = "wide", .batch = batch, .size = 8, .steps = 1, .classes = 2, .device = gpu},
+                              registry());
+  }
+};
+
+TEST_F(SmallGpu, OutOfMemoryNamesTensorsAndABatchThatFits) {
+  std::vector<std::int64_t> tried;
+  TrainBenchmark done;
+  std::string said;
+  for (std::int64_t batch = 300; done.peak_bytes == 0;) {
+    tried.push_back(batch);
+    ASSERT_LE(tried.size(), 3U) << said;  // blocks of a MiB leave large holes in a memory of 8
+    try {
+      done = steps_of(batch);
+    } catch (const EnvironmentError& error) {
+      said = error.what();
+      batch = std::stoll(said.substr(said.rfind("--batch ") + 8));
+      ASSERT_LT(batch, tried.back()) << said;
+      ASSERT_GE(batch, 50) << said;
+      if (tried.size() > 1) continue;
+      for (const char* part : {"no room for", "MiB are in use, the largest parts: ",
+                               "first: linear [300, 2048] float32", "for a step with --batch 300"})
+        EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
+    }
+  }
+  EXPECT_GT(tried.size(), 1U);
+  EXPECT_GT(done.peak_bytes, std::int64_t{4} << 20);
+}
+
+TEST_F(SmallGpu, BatchByItself) {
+  const ModelEntry& entry = registry().find("tiny_detector");
+  const std::int64_t chosen = fitting_batch(entry, 2, 32, 1'000'000, gpu);
+  const TrainingMemory step = step_memory(entry, {.classes = 2, .size = 32}, 3);
+  EXPECT_LE(step.of(chosen), std::int64_t{8} << 20);
+  EXPECT_GT(step.of(2 * chosen), std::int64_t{6} << 20);
+  EXPECT_EQ(fitting_batch(entry, 2, 32, 40, gpu), 4);  // ten steps in an epoch
+  cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{1} << 30);
+  EXPECT_EQ(fitting_batch(entry, 2, 32, 1'000'000, gpu), 1024);
+}
+
+TEST_F(SmallGpu, RunsSayBeforehandWhatWillNotFit) {
+  const TemporaryFolder folder;
+  cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{2} << 20);
+  TrainOptions options = options_for("tiny_detector", boxes_in(folder), folder / "run", "cuda");
+  options.batch = 200;
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  try {
+    train(options, registry());
+  } catch (const EnvironmentError&) {
+  }
+  const std::string said = ::testing::internal::GetCapturedStdout() + ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("a step with --batch 200 needs about "), std::string::npos) << said;
+  EXPECT_NE(said.find("would fit"), std::string::npos);
 }
 
 TEST(Device, Names) {

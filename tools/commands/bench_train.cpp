@@ -63,7 +63,8 @@ int bench_train(const Given& given, const ModelRegistry& registry) {
                                     {"step_ms", result.step_ms},
                                     {"losses", result.losses},
                                     {"peak_rss_bytes", result.peak_rss_bytes},
-                                    {"peak_device_bytes", result.peak_device_bytes},
+                                    {"peak_bytes", result.peak_bytes},
+                                    {"predicted_peak_bytes", result.predicted_peak_bytes},
                                     {"forward_flops", result.forward_flops}};
   write_result(given.json, json.dump(1) + "\n");
   return 0;
@@ -101,6 +102,8 @@ void add_bench_train(CLI::App& bench, Context& context) {
   train->add_flag("--no-drops", given->no_drops, "without dropout and stochastic depth: losses can be compared");
   train->add_flag("--bf16", options.bfloat16, "products in bfloat16");
   given->device = add_device(*train, "cpu");
+  train->add_flag("--predict-memory", options.predict_memory,
+                  "foresee the peak of the arrays' memory from steps of two and four samples on the CPU");
   train->add_option("--threads", given->threads, "threads; 0: one per core")->type_name("N")->capture_default_str();
   train->add_option("--profile", options.profile, "write a Chrome trace of one more step here")->type_name("FILE");
   train->add_option("--json", given->json, "write the figures here")->type_name("FILE");

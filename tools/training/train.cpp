@@ -55,7 +55,8 @@ void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t c
                   const Team& team) {
   if (options.batch > 0) return;
   options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
-    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures));
+    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures),
+                         choose_device(options.device).device);
   }));
   manual_seed(static_cast<std::uint64_t>(options.seed));
 }
@@ -153,6 +154,25 @@ void move_model(TrainOptions& options, TrainingTask& task, bool automatic, Conso
   }
 }
 
+// On a GPU: foresees whether a step fits, and names what lies in its memory where it does not.
+std::unique_ptr<MemoryWatch> memory_watch(const TrainOptions& options, TrainingTask& task,
+                                          const ModelRegistry& registry, const Trainer& trainer, Console& console) {
+  const Device device = task.model().device();
+  if (device.on_host()) return nullptr;
+  const ModelDescription& description = task.description();
+
+  const std::int64_t kept = std::ssize(trainer.kept_arrays());  // numbers per weight
+  auto watch = std::make_unique<MemoryWatch>(
+      registry.find(description.model),
+      ModelOptions{.classes = static_cast<std::int64_t>(description.classes.size()), .size = description.size}, kept,
+      options.batch, device);
+  manual_seed(static_cast<std::uint64_t>(options.seed));
+  if (const std::string warning = watch->warning(); !warning.empty()) console.warn(warning);
+  watch->begin(task.model().fields());
+  for (const auto& [name, array] : trainer.kept_arrays()) watch->name(name, array);
+  return watch;
+}
+
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
@@ -231,13 +251,19 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   writer.set_label_check(std::move(label_check));
   Trainer trainer(options, *task, writer, console, began, &team, anew);
   if (before) trainer.resume(*before);
+  const std::unique_ptr<MemoryWatch> watch = memory_watch(options, *task, registry, trainer, console);
   // The report is written last: without it, a run that was killed at its very end still has files to write.
   if (before && trainer.is_finished() &&
       team.decided("report", team.leads() && std::filesystem::exists(folder.report())) != 0) {
     console.line("this run is finished already");
     return 0;
   }
-  if (const int signal = trainer.run()) return signal;
+  try {
+    if (const int signal = trainer.run()) return signal;
+  } catch (const EnvironmentError& error) {
+    if (!watch) throw;
+    watch->explain(error);
+  }
   const TrainingState state = trainer.state();
   team.lead("report", [&] {
     load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());
