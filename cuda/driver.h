@@ -16,6 +16,8 @@ void enter_thread();
 void* allocate(std::size_t bytes);
 void release(void* memory) noexcept;
 void* allocate_pinned(std::size_t bytes);
+/// Of the GPU's memory, also by other programs.
+std::size_t free_memory();
 
 /// Streams and events live until the process ends. Work in one stream is done in the order in which it was given.
 Stream make_stream();

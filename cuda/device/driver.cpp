@@ -60,6 +60,12 @@ void* allocate_pinned(std::size_t bytes) {
   return nullptr;
 }
 
+std::size_t free_memory() {
+  std::size_t left = 0, all = 0;
+  check(cudaMemGetInfo(&left, &all), "asking for free memory");
+  return left;
+}
+
 Stream make_stream() {
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");

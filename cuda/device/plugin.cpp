@@ -71,7 +71,9 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
     why = cuda::obstacle();
     if (!why.empty()) return why.c_str();
     register_allocator(joist::Device::Kind::cuda, cuda::memory());
-    register_transfers(joist::Device::Kind::cuda, {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device});
+    register_transfers(
+        joist::Device::Kind::cuda,
+        {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device, .free_bytes = cuda::free_bytes});
     register_kernels(joist::Device::Kind::cuda, cuda::cuda_kernels());
   } catch (const std::exception& error) {
     why = error.what();

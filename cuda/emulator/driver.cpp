@@ -246,6 +246,8 @@ void release(void* memory) noexcept {
 void* allocate_pinned(std::size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
 void enter_thread() {}
+std::size_t free_memory() { return DeviceMemory::instance().free(); }
+
 Stream make_stream() { return Streams::instance().make_stream(); }
 Event make_event() { return Streams::instance().make_event(); }
 void record(Event event, Stream stream) {

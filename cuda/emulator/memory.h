@@ -15,6 +15,9 @@ class DeviceMemory final : public Allocator {
   MemoryStatistics statistics() const override;
   void reset_peak() override;
   void trim() override {}
+  std::size_t free() const;
+  /// For tests of what happens when it is full: at most 1 GiB, which it has at first.
+  void set_capacity(std::size_t bytes);
 
   /// Where the bytes at an address of an array are. Addresses of the host stay.
   static char* inside(const void* address);
