@@ -46,6 +46,8 @@ std::string start_cuda() {
 
 void* Plugin::function(const char* name) const { return library ? ::dlsym(library, name) : nullptr; }
 
+bool plugin_exists(const std::string& name) { return !path_of("libjoist_" + name + ".so").empty(); }
+
 Plugin load_plugin(const std::string& name, const PluginNeeds& needs) {
   const std::string file = "libjoist_" + name + ".so";
   const fs::path path = path_of(file);

@@ -26,6 +26,9 @@ struct PluginNeeds {
 /// Loads libjoist_NAME.so, which is never closed. It must have a function joist_NAME_abi() that names this build.
 Plugin load_plugin(const std::string& name, const PluginNeeds& needs);
 
+/// Whether there is a libjoist_NAME.so to load.
+bool plugin_exists(const std::string& name);
+
 /// Loads the backend of a kind of device at the first call. Empty: it can be used; else why not.
 const std::string& why_no_backend(Device::Kind kind);
 /// Throws EnvironmentError that says why a device cannot be used.

@@ -8,6 +8,7 @@
 #include <array>
 #include <mutex>
 #include <set>
+#include <string>
 #include <unordered_map>
 
 namespace joist {
@@ -29,7 +30,13 @@ class SegmentAllocator : public Allocator {
   void reset_peak() override;
   void trim() override;
 
+  /// Who tells what lies in the block that begins at an address ("" where nobody knows); nullptr: nobody.
+  using Describe = std::string (*)(const void* block, std::size_t bytes);
+  static void describe_blocks_with(Describe describe) noexcept;
+
  protected:
+  /// For refuse(): the largest blocks that are handed out, "256 MiB stem.conv: convolution (16, 64, 160, 160); …".
+  std::string largest_in_use() const;
   /// A segment from the system; nullptr when it refuses.
   virtual void* take(std::size_t bytes, bool small) = 0;
   virtual void give_back(void* segment, std::size_t bytes) noexcept = 0;
@@ -41,6 +48,7 @@ class SegmentAllocator : public Allocator {
   struct BySize {
     bool operator()(const Block* a, const Block* b) const;
   };
+  /// nullptr when the system refuses.
   Block* segment(std::size_t wanted, bool small);
   void split(Block* block, std::size_t bytes);
   void merge(Block* block) noexcept;

@@ -27,6 +27,12 @@ void register_transfers(Device::Kind kind, const Transfers& transfers) {
   registry()[static_cast<std::size_t>(kind)].store(new Transfers(transfers), std::memory_order_release);
 }
 
+std::size_t free_bytes(Device device) {
+  if (device.on_host()) return 0;
+  const auto ask = transfers_of(device).free_bytes;
+  return ask ? ask() : 0;
+}
+
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   if (bytes == 0) return;
   if (to_device.on_host() && from_device.on_host()) {
@@ -43,16 +49,20 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
 }
 
 Array on_host(const Array& array) {
-  if (!array.defined() || array.device().on_host()) return array;
-  if (array.elements() == 0) return Array::empty(array.shape(), array.dtype());
+  return !array.defined() || array.device().on_host() ? array : on_device(array, cpu);
+}
+
+Array on_device(const Array& array, Device device) {
+  if (!array.defined() || array.device() == device) return array;
+  if (array.elements() == 0) return Array::empty(array.shape(), array.dtype(), device);
   std::int64_t low = 0, high = 1;  // in elements from the first
   for (int axis = 0; axis < array.rank(); ++axis) {
     const std::int64_t reach = (array.shape(axis) - 1) * array.strides()[axis];
     (reach < 0 ? low : high) += reach;
   }
-  const Array copy = Array::empty({high - low}, array.dtype());
+  const Array copy = Array::empty({high - low}, array.dtype(), device);
   const auto offset = low * static_cast<std::int64_t>(size_of(array.dtype()));
-  copy_bytes(copy.raw(), cpu, static_cast<const char*>(array.raw()) + offset, array.device(), copy.bytes());
+  copy_bytes(copy.raw(), device, static_cast<const char*>(array.raw()) + offset, array.device(), copy.bytes());
   return copy.strided(array.shape(), array.strides(), -low);
 }
 

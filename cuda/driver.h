@@ -9,10 +9,15 @@ namespace joist::cuda::driver {
 using Stream = void*;
 using Event = void*;
 
+/// A thread that was not the one to load this library calls it first: CUDA's choice of a GPU is a thread's own.
+void enter_thread();
+
 /// Memory of the GPU, and of the host where the GPU reads it by itself. nullptr when there is none left.
 void* allocate(std::size_t bytes);
 void release(void* memory) noexcept;
 void* allocate_pinned(std::size_t bytes);
+/// Of the GPU's memory, also by other programs.
+std::size_t free_memory();
 
 /// Streams and events live until the process ends. Work in one stream is done in the order in which it was given.
 Stream make_stream();
@@ -21,6 +26,8 @@ Event make_event();
 void record(Event event, Stream stream);
 /// What the stream is given from now on waits for the event.
 void wait(Stream stream, Event event);
+/// Whether it has, without waiting.
+bool happened(Event event);
 /// The host waits.
 void finish(Event event);
 void finish_all();

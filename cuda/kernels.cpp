@@ -10,9 +10,9 @@ namespace {
 const Kernels& own_kernels() {
   static const Kernels table = [] {
     Kernels filled;
-    for (const auto fill :
-         {fill_elementwise, fill_comparison, fill_reduction, fill_scan, fill_softmax, fill_loss, fill_layer_norm,
-          fill_batch_norm, fill_indexing, fill_pool, fill_resize, fill_windows, fill_random, fill_optimizer})
+    for (const auto fill : {fill_elementwise, fill_comparison, fill_reduction, fill_scan, fill_softmax, fill_loss,
+                            fill_layer_norm, fill_batch_norm, fill_indexing, fill_pool, fill_resize, fill_windows,
+                            fill_random, fill_optimizer, fill_matmul, fill_convolution, fill_attention})
       fill(filled);
     return filled;
   }();

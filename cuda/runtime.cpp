@@ -22,8 +22,9 @@ class Memory final : public SegmentAllocator {
   void give_back(void* segment, std::size_t) noexcept override { driver::release(segment); }
   [[noreturn]] void refuse(std::size_t bytes, std::size_t in_use) const override {
     throw EnvironmentError({.where = "the GPU's memory",
-                            .what = "no room for " + std::to_string(bytes >> 20) + " MiB; " +
-                                    std::to_string(in_use >> 20) + " MiB are in use",
+                            .what = "no room for " + std::to_string(bytes >> (bytes >> 20 ? 20 : 10)) +
+                                    (bytes >> 20 ? " MiB; " : " KiB; ") + std::to_string(in_use >> 20) +
+                                    " MiB are in use, the largest parts: " + largest_in_use(),
                             .remedy = "a smaller --batch or --size, or fewer other programs on this GPU"});
   }
 };
@@ -31,6 +32,7 @@ class Memory final : public SegmentAllocator {
 }  // namespace
 
 void* current_stream() {
+  driver::enter_thread();
   static driver::Stream stream = driver::make_stream();
   return stream;
 }
@@ -39,6 +41,11 @@ void* current_stream() {
 Allocator& memory() {
   static auto* one = new Memory;
   return *one;
+}
+
+std::size_t free_bytes() {
+  const MemoryStatistics kept = memory().statistics();
+  return driver::free_memory() + (kept.reserved - kept.in_use);
 }
 
 }  // namespace joist::cuda

@@ -11,5 +11,7 @@ void* current_stream();
 
 /// Keeps segments of the GPU's memory.
 Allocator& memory();
+/// What arrays may still take of it.
+std::size_t free_bytes();
 
 }  // namespace joist::cuda

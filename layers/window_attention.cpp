@@ -86,7 +86,8 @@ Tensor WindowAttention::operator()(const Tensor& x) const {
 
   // [3, batch · windows, heads, pixels, channels / heads]
   const Tensor parts = permute(reshape(qkv(y), {batch * windows, pixels, 3, heads, channels / heads}), {2, 0, 3, 1, 4});
-  Tensor bias = index_select(relative_position_bias_table, 0, relative_position_index);
+  Tensor bias =
+      index_select(relative_position_bias_table, 0, to(relative_position_index, relative_position_bias_table.device()));
   bias = unsqueeze(permute(reshape(bias, {pixels, pixels, heads}), {2, 0, 1}), 0);
   if (down + right > 0) {
     bias = bias + separation(height, width, window, down, right, bias);

@@ -30,7 +30,7 @@ struct WindowAttention {
 
   std::int64_t heads, window, shift;
   Parameter relative_position_bias_table;  // [(2 window - 1)², heads]
-  Buffer relative_position_index;          // int64 [window⁴]: a row of the table for each pair of pixels
+  Buffer relative_position_index;          // int64 [window⁴], on the host: a row of the table for each pair of pixels
   Linear qkv, proj;
 };
 

@@ -1,4 +1,5 @@
 #include <joist/core/kernels.h>
+#include <joist/core/transfer.h>
 #include <joist/optim/average.h>
 
 #include <algorithm>
@@ -75,7 +76,8 @@ void MovingAverage::load(std::span<const NamedState> arrays, std::int64_t update
   }
   parameters_.assign_parts(average_, "", arrays);
   const auto& copy = kernels(average_).elementwise.copy;
-  for (std::size_t i = 0; i < buffers_.size(); ++i) copy(*found[i], {buffers_[i].average, false});
+  for (std::size_t i = 0; i < buffers_.size(); ++i)
+    copy(on_device(*found[i], average_.device()), {buffers_[i].average, false});
   updates_ = updates;
 }
 

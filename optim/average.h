@@ -28,6 +28,8 @@ class MovingAverage {
   /// Once per optimizer step.
   void update();
   std::int64_t updates() const noexcept { return updates_; }
+  /// Of FlatParameters::values().
+  const Array& values() const noexcept { return average_; }
 
   /// Exchanges the model's memory for the average's, or back: pointers only. Do not step or update in between.
   void swap();

@@ -1,5 +1,6 @@
 #include <joist/core/kernels.h>
 #include <joist/core/tensor_state.h>
+#include <joist/core/transfer.h>
 #include <joist/optim/flat.h>
 
 #include <algorithm>
@@ -159,7 +160,8 @@ void FlatParameters::assign_parts(const Array& buffer, const std::string& prefix
     sources.push_back(&found->array);
   }
   const auto& copy = kernels(buffer).elementwise.copy;
-  for (std::size_t i = 0; i < slices_.size(); ++i) copy(*sources[i], {part(buffer, slices_[i]), false});
+  for (std::size_t i = 0; i < slices_.size(); ++i)
+    copy(on_device(*sources[i], buffer.device()), {part(buffer, slices_[i]), false});
 }
 
 void FlatParameters::complete_gradients() {

@@ -1,4 +1,5 @@
 #include <joist/core/kernels.h>
+#include <joist/core/transfer.h>
 #include <joist/optim/optimizer.h>
 
 #include <algorithm>
@@ -121,7 +122,7 @@ void Optimizer::load(const OptimizerState& state) {
   }
   load_more(state.arrays);
   for (std::size_t i = 0; i < slots_.size(); ++i)
-    kernels(slots_[i].array).elementwise.copy(fresh[i], {slots_[i].array, false});
+    kernels(slots_[i].array).elementwise.copy(on_device(fresh[i], slots_[i].array.device()), {slots_[i].array, false});
   if (!state.groups.empty()) settings = state.groups;
   steps_ = state.steps;
 }

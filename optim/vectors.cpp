@@ -1,5 +1,6 @@
 #include <joist/core/kernels.h>
 #include <joist/core/ops.h>
+#include <joist/core/transfer.h>
 #include <joist/optim/vectors.h>
 
 #include <cmath>
@@ -8,7 +9,7 @@
 namespace joist {
 
 double dot(const Array& x, const Array& y) {
-  const Array total = Array::empty({1}, Dtype::float64);
+  const Array total = Array::empty({1}, Dtype::float64, x.device());
   kernels(x).optimizer.product_sum(x, y, total);
   return total.item();
 }
@@ -29,7 +30,10 @@ void scale(double factor, const Array& x, const Array& y) {
 
 void assign(const Array& x, const Array& y) { kernels(y).elementwise.copy(x, {y, false}); }
 
-bool equal(const Array& x, const Array& y) { return std::memcmp(x.raw(), y.raw(), x.bytes()) == 0; }
+bool equal(const Array& x, const Array& y) {
+  const Array a = on_host(x), b = on_host(y);
+  return std::memcmp(a.raw(), b.raw(), x.bytes()) == 0;
+}
 
 bool all_finite(const Array& x) { return std::isfinite(dot(x, x)); }
 

@@ -3,6 +3,7 @@
 #include <joist/core/text.h>
 #include <joist/tools/command_line.h>
 #include <joist/tools/commands/command.h>
+#include <joist/tools/training/device.h>
 #include <joist/tools/training/options.h>
 
 #include <CLI/CLI.hpp>
@@ -70,6 +71,20 @@ int run_guarded(const commands::Context& context) {
 }  // namespace
 
 namespace commands {
+
+std::shared_ptr<std::string> add_device(CLI::App& command, const std::string& usual) {
+  const auto device = std::make_shared<std::string>(usual);
+  command.add_option("--device", *device, "where to compute; auto: on the GPU where one can be used")
+      ->type_name("auto|cpu|cuda")
+      ->capture_default_str();
+  return device;
+}
+
+Device device_given(const std::string& text) {
+  const DeviceChoice choice = choose_device(text);
+  if (!choice.note.empty()) fmt::print(stderr, "joist: {}\n", choice.note);
+  return choice.device;
+}
 
 void write_result(const std::string& file, std::string_view text) {
   if (!file.empty()) store_file(file, text);

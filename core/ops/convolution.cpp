@@ -75,7 +75,8 @@ void add_up(const Array& dy, const Out& db) {
 // Two or three spatial axes, checked.
 Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options,
                 const Shape& shape) {
-  if (wants_autocast({x, weight, bias})) {
+  // In groups there are too few products per number read for bfloat16 to pay, and the conversions cost more.
+  if (options.groups == 1 && wants_autocast({x, weight, bias})) {
     const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
     return to(convolve(cast(x), cast(weight), cast(bias), options, shape), Dtype::float32);
   }

@@ -1,6 +1,8 @@
 #include <joist/core/error.h>
+#include <joist/cuda/device/driver.h>
 #include <joist/cuda/driver.h>
 
+#include <atomic>
 #include <string>
 
 #include <cuda_runtime_api.h>
@@ -19,9 +21,25 @@ void check(cudaError_t error, const char* what) {
 cudaStream_t stream_of(Stream stream) { return static_cast<cudaStream_t>(stream); }
 cudaEvent_t event_of(Event event) { return static_cast<cudaEvent_t>(event); }
 
+std::atomic<int>& own_gpu() {
+  static std::atomic<int> number{0};
+  return number;
+}
+
 }  // namespace
 
+void choose_gpu(int number) {
+  own_gpu() = number;
+  check(cudaSetDevice(number), "choosing a GPU");
+}
+void enter_thread() {
+  static thread_local bool entered = false;
+  if (!entered) check(cudaSetDevice(own_gpu()), "choosing a GPU");
+  entered = true;
+}
+
 void* allocate(std::size_t bytes) {
+  enter_thread();
   void* memory = nullptr;
   const cudaError_t error = cudaMalloc(&memory, bytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -42,6 +60,12 @@ void* allocate_pinned(std::size_t bytes) {
   return nullptr;
 }
 
+std::size_t free_memory() {
+  std::size_t left = 0, all = 0;
+  check(cudaMemGetInfo(&left, &all), "asking for free memory");
+  return left;
+}
+
 Stream make_stream() {
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
@@ -57,6 +81,15 @@ void record(Event event, Stream stream) {
 }
 void wait(Stream stream, Event event) {
   check(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0), "waiting for an event");
+}
+bool happened(Event event) {
+  const cudaError_t error = cudaEventQuery(event_of(event));
+  if (error == cudaErrorNotReady) {
+    static_cast<void>(cudaGetLastError());  // no error, but the next launch would take it for one
+    return false;
+  }
+  check(error, "asking for an event");
+  return true;
 }
 void finish(Event event) { check(cudaEventSynchronize(event_of(event)), "waiting for the GPU"); }
 void finish_all() { check(cudaDeviceSynchronize(), "waiting for the GPU"); }

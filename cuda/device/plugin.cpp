@@ -1,13 +1,20 @@
 // What core/plugin.cpp looks for in libjoist_cuda.so.
 #include <joist/core/error.h>
 #include <joist/core/kernels.h>
+#include <joist/core/parallel/launch.h>
 #include <joist/core/transfer.h>
+#include <joist/cuda/communicator.h>
+#include <joist/cuda/device/driver.h>
+#include <joist/cuda/device/library.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 
+#include <chrono>
 #include <exception>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include <cuda_runtime_api.h>
 
@@ -31,9 +38,13 @@ std::string obstacle() {
   if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
     return "the NVIDIA driver sees no GPU (CUDA_VISIBLE_DEVICES may hide it)";
   if (error != cudaSuccess) return std::string("the NVIDIA driver says: ") + cudaGetErrorString(error);
+  // Ranks of one machine that all see its GPUs take one each; those that see a single one share it.
+  const parallel::Launch launch = parallel::detect_launch(parallel::process_environment());
+  const int own = launch.size > 1 ? launch.local_rank % count : 0;
   cudaDeviceProp properties{};
-  if (cudaSetDevice(0) != cudaSuccess || cudaGetDeviceProperties(&properties, 0) != cudaSuccess)
-    return "the first GPU cannot be used: " + std::string(cudaGetErrorString(cudaGetLastError()));
+  if (cudaSetDevice(own) != cudaSuccess || cudaGetDeviceProperties(&properties, own) != cudaSuccess)
+    return "GPU " + std::to_string(own) + " cannot be used: " + std::string(cudaGetErrorString(cudaGetLastError()));
+  driver::choose_gpu(own);
   if (const cudaError_t missing = probe(); missing != cudaSuccess) {
     static_cast<void>(cudaGetLastError());
     return std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
@@ -60,12 +71,34 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
     why = cuda::obstacle();
     if (!why.empty()) return why.c_str();
     register_allocator(joist::Device::Kind::cuda, cuda::memory());
-    register_transfers(joist::Device::Kind::cuda, {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device});
+    register_transfers(
+        joist::Device::Kind::cuda,
+        {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device, .free_bytes = cuda::free_bytes});
     register_kernels(joist::Device::Kind::cuda, cuda::cuda_kernels());
   } catch (const std::exception& error) {
     why = error.what();
   }
   return why.c_str();
+}
+
+/// What is missing of the libraries that are loaded when they are needed, a line each. Needs no driver.
+__attribute__((visibility("default"))) const char* joist_cuda_libraries() {
+  static std::string missing;
+  missing.clear();
+  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library}) {
+    try {
+      load();
+    } catch (const std::exception& error) {
+      missing += std::string(error.what()) + "\n";
+    }
+  }
+  return missing.c_str();
+}
+
+/// As gpu_communicator(); for core/parallel/gpu_communicator.cpp, of the same build.
+__attribute__((visibility("default"))) joist::parallel::Communicator* joist_cuda_communicator(
+    std::unique_ptr<joist::parallel::Communicator>& host, std::chrono::milliseconds patience) {
+  return joist::cuda::gpu_communicator(std::move(host), patience).release();
 }
 
 }  // extern "C"

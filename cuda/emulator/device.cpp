@@ -3,6 +3,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -15,7 +16,8 @@ namespace joist::cuda {
 namespace emulator {
 Device use_emulated_gpu() {
   register_allocator(Device::Kind::cuda, DeviceMemory::instance());
-  register_transfers(Device::Kind::cuda, {.to_host = copy_to_host, .to_device = copy_to_device});
+  register_transfers(Device::Kind::cuda,
+                     {.to_host = copy_to_host, .to_device = copy_to_device, .free_bytes = free_bytes});
   register_kernels(Device::Kind::cuda, cuda_kernels());
   return {Device::Kind::cuda, 0};
 }

@@ -5,10 +5,13 @@
 #include <joist/cuda/emulator/streams.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +39,7 @@ struct Work {
   FakeEvent* event = nullptr;
   std::uint64_t generation = 0;
   bool waits = false;  // for the event; else it makes it happen
+  std::function<bool()> gate{};
 };
 struct FakeStream {
   std::size_t number = 0;
@@ -54,7 +58,10 @@ struct Place {
   std::vector<Touch> readers{};
 };
 
+// Ranks are threads of one process: one at a time asks, or runs work.
 class Streams {
+  using Lock = std::unique_lock<std::recursive_mutex>;
+
  public:
   static Streams& instance() {
     static auto* one = new Streams;
@@ -63,40 +70,59 @@ class Streams {
 
   void set(const StreamSettings& settings) {
     finish_all();
+    const Lock lock(mutex_);
     settings_ = settings;
     random_ = Random({.seed = settings.seed, .stream = Stream::test});
     places_.clear();
   }
   FakeStream* make_stream() {
+    const Lock lock(mutex_);
     streams_.push_back(std::make_unique<FakeStream>());
     streams_.back()->number = streams_.size();
     return streams_.back().get();
   }
   FakeEvent* make_event() {
+    const Lock lock(mutex_);
     events_.push_back(std::make_unique<FakeEvent>());
     return events_.back().get();
   }
+  void record(FakeStream& stream, FakeEvent& event) {
+    const Lock lock(mutex_);
+    put(stream, {.name = "record", .event = &event, .generation = ++event.recorded});
+  }
   void put(FakeStream& stream, Work work) {
+    const Lock lock(mutex_);
     merge(stream.clock, host_);
     stream.clock.resize(std::max(stream.clock.size(), stream.number + 1));
     ++stream.clock[stream.number];
     work.clock = stream.clock;
     if (work.event && !work.waits) work.event->clock = work.clock;
     stream.queue.push_back(std::move(work));
-    if (!settings_.late) finish_all();
+    while (!settings_.late && step()) {
+    }
   }
   void wait(FakeStream& stream, FakeEvent& event) {
+    const Lock lock(mutex_);
     merge(stream.clock, event.clock);
     put(stream, {.name = "wait", .event = &event, .generation = event.recorded, .waits = true});
   }
+  bool happened(FakeEvent& event) {
+    const Lock lock(mutex_);
+    if (event.happened < event.recorded) step();  // time passes
+    if (event.happened < event.recorded) return false;
+    merge(host_, event.clock);
+    return true;
+  }
   void finish(FakeEvent& event) {
+    Lock lock(mutex_);
     const std::uint64_t wanted = event.recorded;
-    while (event.happened < wanted) step();
+    go_on(lock, [&] { return event.happened >= wanted; });
     merge(host_, event.clock);
   }
   void finish_all() {
-    while (std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return !stream->queue.empty(); }))
-      step();
+    Lock lock(mutex_);
+    go_on(lock,
+          [&] { return std::ranges::all_of(streams_, [](const auto& stream) { return stream->queue.empty(); }); });
     for (const auto& stream : streams_) merge(host_, stream->clock);
   }
   bool late() const noexcept { return settings_.late && running_; }
@@ -128,14 +154,28 @@ class Streams {
   static bool ready(const FakeStream& stream) {
     if (stream.queue.empty()) return false;
     const Work& next = stream.queue.front();
+    if (next.gate && !next.gate()) return false;
     return !next.waits || next.event->happened >= next.generation;
   }
-  // The next work of one of the streams that can go on.
-  void step() {
+  // Works until `done`; where all that is left waits for other threads' work, waits for that.
+  template <class Done>
+  void go_on(Lock& lock, const Done& done) {
+    constexpr int patience = 20'000;
+    for (int waited = 0; !done();) {
+      if (step()) continue;
+      const bool gated = std::ranges::any_of(
+          streams_, [](const auto& stream) { return !stream->queue.empty() && stream->queue.front().gate; });
+      if (!gated || ++waited > patience)
+        throw InternalError({.where = "emulated GPU", .what = "all streams wait for each other"});
+      changed_.wait_for(lock, std::chrono::milliseconds(1));
+    }
+  }
+  // Does the next work of one of the streams that can go on; false where none can.
+  bool step() {
     std::vector<FakeStream*> able;
     for (const auto& stream : streams_)
       if (ready(*stream)) able.push_back(stream.get());
-    if (able.empty()) throw InternalError({.where = "emulated GPU", .what = "all streams wait for each other"});
+    if (able.empty()) return false;
     FakeStream& chosen = *able[able.size() == 1 ? 0 : random_.below(able.size())];
     const Work work = std::move(chosen.queue.front());
     chosen.queue.pop_front();
@@ -147,8 +187,11 @@ class Streams {
     } done{running_};
     if (work.run) work.run();
     if (work.event && !work.waits) work.event->happened = std::max(work.event->happened, work.generation);
+    return true;
   }
 
+  std::recursive_mutex mutex_{};
+  std::condition_variable_any changed_{};
   StreamSettings settings_{};
   Random random_{RandomKey{}};
   Clock host_{};
@@ -164,6 +207,10 @@ class Streams {
 void set_streams(const StreamSettings& settings) { Streams::instance().set(settings); }
 void enqueue(void* stream, const char* name, std::function<void()> work) {
   Streams::instance().put(*static_cast<FakeStream*>(stream), {.name = name, .run = std::move(work)});
+}
+void enqueue_when(void* stream, const char* name, std::function<bool()> ready, std::function<void()> work) {
+  Streams::instance().put(*static_cast<FakeStream*>(stream),
+                          {.name = name, .run = std::move(work), .gate = std::move(ready)});
 }
 bool running_late() noexcept { return Streams::instance().late(); }
 void touch(const void* address, bool writes) { Streams::instance().touch(address, writes); }
@@ -198,16 +245,18 @@ void release(void* memory) noexcept {
 }
 void* allocate_pinned(std::size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
+void enter_thread() {}
+std::size_t free_memory() { return DeviceMemory::instance().free(); }
+
 Stream make_stream() { return Streams::instance().make_stream(); }
 Event make_event() { return Streams::instance().make_event(); }
 void record(Event event, Stream stream) {
-  auto& fake = *static_cast<emulator::FakeEvent*>(event);
-  Streams::instance().put(*static_cast<emulator::FakeStream*>(stream),
-                          {.name = "record", .event = &fake, .generation = ++fake.recorded});
+  Streams::instance().record(*static_cast<emulator::FakeStream*>(stream), *static_cast<emulator::FakeEvent*>(event));
 }
 void wait(Stream stream, Event event) {
   Streams::instance().wait(*static_cast<emulator::FakeStream*>(stream), *static_cast<emulator::FakeEvent*>(event));
 }
+bool happened(Event event) { return Streams::instance().happened(*static_cast<emulator::FakeEvent*>(event)); }
 void finish(Event event) { Streams::instance().finish(*static_cast<emulator::FakeEvent*>(event)); }
 void finish_all() { Streams::instance().finish_all(); }
 

@@ -31,8 +31,9 @@ void mark(void* from, std::size_t bytes, bool allowed) {
 
 struct DeviceMemory::State {
   std::mutex mutex{};
-  char* closed = nullptr;                            // what arrays see
-  char* open = nullptr;                              // the bytes
+  char* closed = nullptr;  // what arrays see
+  char* open = nullptr;    // the bytes
+  std::size_t limit = capacity;
   std::size_t used = 0;                              // bytes that were handed out at least once
   std::map<std::size_t, std::vector<char*>> free{};  // by size in bytes
   std::map<void*, std::size_t> sizes{};
@@ -67,12 +68,14 @@ void* DeviceMemory::allocate(std::size_t bytes) {
   char* memory = nullptr;
   {
     const std::lock_guard lock(state_->mutex);
+    if (state_->statistics.in_use + wanted > state_->limit)
+      throw EnvironmentError({.where = "the emulated GPU", .what = "its memory is full"});
     if (auto& list = state_->free[wanted]; !list.empty()) {
       memory = list.back();
       list.pop_back();
     } else {
       if (state_->used + wanted > capacity)
-        throw EnvironmentError({.where = "the emulated GPU", .what = "its memory of 1 GiB is full"});
+        throw EnvironmentError({.where = "the emulated GPU", .what = "its address space of 1 GiB is used up"});
       memory = state_->closed + state_->used;
       state_->used += wanted;
       state_->statistics.reserved = state_->used;
@@ -99,9 +102,28 @@ void DeviceMemory::release(void* pointer) noexcept {
   state_->sizes.erase(found);
 }
 
+bool DeviceMemory::holds(const void* address, std::size_t bytes) const {
+  const std::lock_guard lock(state_->mutex);
+  auto next = state_->sizes.upper_bound(const_cast<void*>(address));
+  if (next == state_->sizes.begin()) return false;
+  --next;
+  const char *begin = static_cast<const char*>(next->first), *at = static_cast<const char*>(address);
+  return at + bytes <= begin + next->second;
+}
+
 MemoryStatistics DeviceMemory::statistics() const {
   const std::lock_guard lock(state_->mutex);
   return state_->statistics;
+}
+
+std::size_t DeviceMemory::free() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->limit - std::min(state_->limit, state_->statistics.in_use);
+}
+
+void DeviceMemory::set_capacity(std::size_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->limit = std::min(bytes, capacity);
 }
 
 void DeviceMemory::reset_peak() {

@@ -15,9 +15,14 @@ class DeviceMemory final : public Allocator {
   MemoryStatistics statistics() const override;
   void reset_peak() override;
   void trim() override {}
+  std::size_t free() const;
+  /// For tests of what happens when it is full: at most 1 GiB, which it has at first.
+  void set_capacity(std::size_t bytes);
 
   /// Where the bytes at an address of an array are. Addresses of the host stay.
   static char* inside(const void* address);
+  /// Whether all these bytes belong to memory that was asked for and not given back.
+  bool holds(const void* address, std::size_t bytes) const;
 
  private:
   DeviceMemory();

@@ -16,6 +16,8 @@ void set_streams(const StreamSettings& settings);
 
 /// Puts work into a stream; `name` for messages.
 void enqueue(void* stream, const char* name, std::function<void()> work);
+/// Work that does not begin before `ready` says so, which another thread's work brings about: a rank among others.
+void enqueue_when(void* stream, const char* name, std::function<bool()> ready, std::function<void()> work);
 /// Whether the work that runs now was put off.
 bool running_late() noexcept;
 /// The work that runs now reads or writes a byte of the GPU's memory. Throws InternalError where work of another stream

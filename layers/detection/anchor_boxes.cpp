@@ -60,8 +60,11 @@ Tensor decode_boxes(const Tensor& deltas, const AnchorBoxes& boxes) {
     sides.insert(sides.end(), {width, height});
   }
   for (const double weight : boxes.weights) factors.push_back(static_cast<float>(1 / weight));
-  const Tensor scaled = deltas * Tensor::from(factors, {4}), side = Tensor::from(sides, {anchors, 2});
-  const Tensor middle = slice(scaled, 2, 0, 2) * side + Tensor::from(middles, {anchors, 2});
+  const auto beside = [&](const std::vector<float>& values, const Shape& shape) {
+    return Tensor(Array::from(values, shape, deltas.device()));
+  };
+  const Tensor scaled = deltas * beside(factors, {4}), side = beside(sides, {anchors, 2});
+  const Tensor middle = slice(scaled, 2, 0, 2) * side + beside(middles, {anchors, 2});
   const Tensor half = exp(clamp(slice(scaled, 2, 2, 4), -1e9, std::log(farthest))) * side * 0.5;
   return concat({middle - half, middle + half}, 2);
 }

@@ -12,7 +12,7 @@ namespace joist {
 
 /// The boxes of all levels, and how predictions refer to them.
 struct AnchorBoxes {
-  Array corners{};  ///< float32 [anchor, 4]: x1, y1, x2, y2 in input pixels
+  Array corners{};  ///< float32 [anchor, 4] on the host: x1, y1, x2, y2 in input pixels
   /// Predictions are the way from the box's center to the object's in sides of the box, and the logarithms of the
   /// sides' ratios, all times these (Girshick et al. 2014).
   std::array<double, 4> weights{1, 1, 1, 1};

@@ -1,4 +1,5 @@
 #include <joist/core/ops.h>
+#include <joist/core/transfer.h>
 #include <joist/layers/detection/anchor_loss.h>
 
 #include <algorithm>
@@ -118,8 +119,9 @@ Tensor focal(const Detections& predicted, const std::vector<std::vector<TrueBox>
       target[static_cast<std::size_t>(row * shape[2] + box.category)] = 1;
     }
   }
-  return sum(sigmoid_focal_loss(predicted.class_logits, Tensor::from(target, shape)) *
-             Tensor::from(weight, {shape[0], shape[1], 1}));
+  const Device device = predicted.class_logits.device();
+  return sum(sigmoid_focal_loss(predicted.class_logits, Tensor(Array::from(target, shape, device))) *
+             Tensor(Array::from(weight, {shape[0], shape[1], 1}, device)));
 }
 
 // Sum of the cross entropies of matched boxes and of the worst others.
@@ -131,10 +133,12 @@ Tensor hard_negatives(const Detections& predicted, const std::vector<std::vector
   for (std::size_t picture = 0; picture < truth.size(); ++picture)
     for (const std::int64_t object : matches.objects[picture])
       target.push_back(object < 0 ? 0 : 1 + truth[picture][static_cast<std::size_t>(object)].category);
-  const Tensor losses =
-      cross_entropy(reshape(predicted.class_logits, {-1, shape[2]}), Tensor(Array::from(target, {shape[0] * shape[1]})),
-                    CrossEntropyLossOptions{.reduction = Reduction::none});
-  const auto* loss = losses.value().data<float>();
+  const Device device = predicted.class_logits.device();
+  const Tensor losses = cross_entropy(reshape(predicted.class_logits, {-1, shape[2]}),
+                                      Tensor(Array::from(target, {shape[0] * shape[1]}, device)),
+                                      CrossEntropyLossOptions{.reduction = Reduction::none});
+  const Array here = on_host(losses.value());
+  const auto* loss = here.data<float>();
   std::vector<float> kept(target.size(), 0.0F);
   std::vector<std::int64_t> others;
   for (std::size_t picture = 0; picture < truth.size(); ++picture) {
@@ -151,13 +155,14 @@ Tensor hard_negatives(const Detections& predicted, const std::vector<std::vector
                       [&](std::int64_t a, std::int64_t b) { return loss[a] != loss[b] ? loss[a] > loss[b] : a < b; });
     for (std::int64_t i = 0; i < most; ++i) kept[static_cast<std::size_t>(others[static_cast<std::size_t>(i)])] = 1;
   }
-  return sum(losses * Tensor::from(kept, losses.shape()));
+  return sum(losses * Tensor(Array::from(kept, losses.shape(), device)));
 }
 
 double mean_overlap(const Detections& predicted, const Matches& matches) {
   const NoGradient off;
   const Tensor decoded = contiguous(decode_boxes(predicted.box_logits.detach(), *predicted.boxes));
-  const auto* boxes = decoded.value().data<float>();
+  const Array here = on_host(decoded.value());
+  const auto* boxes = here.data<float>();
   double sum = 0;
   for (std::size_t i = 0; i < matches.rows.size(); ++i) {
     const float* truth = matches.boxes.data() + 4 * i;
@@ -222,10 +227,11 @@ DetectionLoss anchor_loss(const Detections& predicted, const std::vector<std::ve
   loss.sum = classes;
   if (matches.rows.empty()) return loss;
   const std::int64_t rows = loss.positives;
-  const Tensor deltas = index_select(reshape(predicted.box_logits, {-1, 4}), Array::from(matches.rows, {rows}));
-  const Tensor wanted = Tensor::from(matches.deltas, {rows, 4});
+  const Device device = predicted.box_logits.device();
+  const Tensor deltas = index_select(reshape(predicted.box_logits, {-1, 4}), Array::from(matches.rows, {rows}, device));
+  const Tensor wanted(Array::from(matches.deltas, {rows, 4}, device));
   const Tensor box = background ? smooth_l1_loss(deltas, wanted, 1, Reduction::sum)
-                                : sum(abs(deltas - wanted) * Tensor::from(matches.weights, {rows, 1}));
+                                : sum(abs(deltas - wanted) * Tensor(Array::from(matches.weights, {rows, 1}, device)));
   loss.box = box.item() / loss.count;
   loss.mean_overlap = mean_overlap(predicted, matches);
   loss.sum = loss.sum + box;

@@ -19,7 +19,7 @@ Tensor expected_distances(const Tensor& logits) {
   for (std::int64_t i = 0; i < logits.shape(-1); ++i) bins.push_back(static_cast<float>(i));
   // A sum, not a matrix product: the number of rows changes from step to step, and a product would be prepared for each
   // anew.
-  return sum(softmax(logits, -1) * Tensor::from(bins, {logits.shape(-1)}), {-1});
+  return sum(softmax(logits, -1) * Tensor(Array::from(bins, {logits.shape(-1)}, logits.device())), {-1});
 }
 
 DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options.bins), strides(options.strides) {
@@ -85,8 +85,9 @@ Tensor decode(const Detections& detections) {
     centres.insert(centres.end(), {anchor.x, anchor.y, anchor.x, anchor.y});
     signed_strides.insert(signed_strides.end(), {-anchor.stride, -anchor.stride, anchor.stride, anchor.stride});
   }
-  const Tensor boxes =
-      distances * Tensor::from(signed_strides, {1, anchors, 4}) + Tensor::from(centres, {1, anchors, 4});
+  const Shape shape{1, anchors, 4};
+  const Tensor boxes = distances * Tensor(Array::from(signed_strides, shape, distances.device())) +
+                       Tensor(Array::from(centres, shape, distances.device()));
   return transpose(concat({boxes, sigmoid(detections.class_logits)}, 2), 1, 2);
 }
 

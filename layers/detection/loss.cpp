@@ -1,4 +1,5 @@
 #include <joist/core/kernels.h>
+#include <joist/core/transfer.h>
 #include <joist/layers/detection/anchor_loss.h>
 #include <joist/layers/detection/loss.h>
 
@@ -15,7 +16,7 @@ struct Targets {
   std::vector<float> boxes;        // x1, y1, x2, y2 in strides
   std::vector<float> centres;      // anchor x, y, x, y in strides
   std::vector<float> distances;    // left, top, right, bottom in strides, within the bins
-  Array scores;                    // [batch, anchor, class]
+  Array scores;                    // [batch, anchor, class], on the host
   double total = 0;
 };
 
@@ -41,9 +42,10 @@ Targets targets_of(const Detections& predicted, const std::vector<std::vector<Tr
   Targets targets;
   targets.scores = Array::empty(shape);
   kernels(cpu).elementwise.fill(0, targets.scores);
-  const Array distances =
-      expected_distances(reshape(predicted.box_logits.detach(), {shape[0] * anchors, 4, predicted.bins})).value();
-  const float* scores = predicted.class_logits.value().data<float>();
+  const Array distances = on_host(
+      expected_distances(reshape(predicted.box_logits.detach(), {shape[0] * anchors, 4, predicted.bins})).value());
+  const Array logits = on_host(predicted.class_logits.value());
+  const float* scores = logits.data<float>();
   for (std::size_t picture = 0; picture < truth.size(); ++picture) {
     const auto first = static_cast<std::int64_t>(picture) * anchors;
     const auto chosen = assign(distances.data<float>() + first * 4, scores + first * classes, classes,
@@ -92,7 +94,8 @@ Tensor classification_sum(const Tensor& logits, const Tensor& scores, const std:
                       .what = std::to_string(weights.size()) + " class weights",
                       .expected = std::to_string(classes) + ", one per class, or none"});
   return binary_cross_entropy_with_logits(
-      logits, scores, {.pos_weight = Tensor::from(weights, {1, 1, classes}), .reduction = Reduction::sum});
+      logits, scores,
+      {.pos_weight = Tensor(Array::from(weights, {1, 1, classes}, logits.device())), .reduction = Reduction::sum});
 }
 
 }  // namespace
@@ -110,22 +113,25 @@ DetectionLoss detection_loss(const Detections& predicted, const std::vector<std:
   loss.total = targets.total;
   loss.count = std::max(targets.total, 1.0);
   loss.positives = static_cast<std::int64_t>(targets.rows.size());
-  const Tensor classification = classification_sum(dense.class_logits, Tensor(targets.scores), options.class_weights);
+  const Device device = dense.class_logits.device();
+  const Tensor classification =
+      classification_sum(dense.class_logits, Tensor(on_device(targets.scores, device)), options.class_weights);
   loss.classification = classification.item() / loss.count;
   loss.sum = classification * options.classification;
   if (targets.rows.empty()) return loss;
 
   const std::int64_t rows = loss.positives, bins = predicted.bins;
   const Tensor all = reshape(dense.box_logits, {-1, 4 * bins});
-  const Tensor logits = reshape(index_select(all, Array::from(targets.rows, {rows})), {rows * 4, bins});
-  const Tensor weights = Tensor::from(targets.weights, {rows});
+  const Tensor logits = reshape(index_select(all, Array::from(targets.rows, {rows}, device)), {rows * 4, bins});
+  const Tensor weights(Array::from(targets.weights, {rows}, device));
 
   const Tensor distances = expected_distances(reshape(logits, {rows, 4, bins}));
-  const Tensor boxes = distances * Tensor::from({-1, -1, 1, 1}, {1, 4}) + Tensor::from(targets.centres, {rows, 4});
-  const Tensor overlap = complete_iou(boxes, Array::from(targets.boxes, {rows, 4}));
+  const Tensor outwards(Array::from(std::vector<float>{-1, -1, 1, 1}, {1, 4}, device));
+  const Tensor boxes = distances * outwards + Tensor(Array::from(targets.centres, {rows, 4}, device));
+  const Tensor overlap = complete_iou(boxes, Array::from(targets.boxes, {rows, 4}, device));
   const Tensor box = sum((1.0 - overlap) * weights);
 
-  const Tensor focal = distribution_focal_loss(logits, Array::from(targets.distances, {rows * 4}));
+  const Tensor focal = distribution_focal_loss(logits, Array::from(targets.distances, {rows * 4}, device));
   const Tensor distribution = sum(mean(reshape(focal, {rows, 4}), {1}) * weights);
 
   loss.box = box.item() / loss.count;

@@ -1,3 +1,4 @@
+#include <joist/core/transfer.h>
 #include <joist/layers/detection/suppress.h>
 
 #include <algorithm>
@@ -36,7 +37,8 @@ void keep_best(std::vector<DetectedBox>& boxes, const SuppressOptions& options) 
 
 }  // namespace
 
-std::vector<std::vector<DetectedBox>> suppress(const Array& decoded, const SuppressOptions& options) {
+std::vector<std::vector<DetectedBox>> suppress(const Array& predictions, const SuppressOptions& options) {
+  const Array decoded = on_host(predictions);
   if (decoded.rank() != 3 || decoded.shape(1) < 5)
     throw ShapeError({.where = "suppress",
                       .what = "predictions of shape " + decoded.shape().text(),

@@ -1,10 +1,17 @@
 // ctest: TIMEOUT 300
 // Every entry of the kernel tables says how it is covered, and is covered so.
+#include <joist/core/kernels/float32_precision.h>
+#include <joist/core/random.h>
+#include <joist/cuda/columns.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/fallback.h>
 #include <joist/cuda/kernels.h>
 #include <joist/tests/support/expect_error.h>
 #include <joist/tests/support/strict_kernels.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 
 namespace joist::cuda {
 namespace {
@@ -16,8 +23,8 @@ TEST(CudaKernels, EveryEntryIsListed) {
   for (const std::string& name : StrictKernels::all()) {
     EXPECT_NO_THROW(++count[coverage_of(name)]) << name;
   }
-  std::printf("%d functor, %d emulator, %d on the CPU\n", count[Coverage::functor], count[Coverage::emulator],
-              count[Coverage::host]);
+  std::printf("%d functor, %d emulator, %d library, %d on the CPU\n", count[Coverage::functor],
+              count[Coverage::emulator], count[Coverage::library], count[Coverage::host]);
   EXPECT_THROW(coverage_of("no such kernel"), InternalError);
 }
 
@@ -57,6 +64,153 @@ TEST(CudaKernels, FallbackKeepsViews) {
   const Array odd = memory.sliced(0, 0, 6, 2), even = memory.sliced(0, 1, 6, 2);
   cuda_kernels().elementwise.binary(Add{}, odd, even, Out{even});
   EXPECT_EQ(memory.to_vector<double>(), (std::vector<double>{1, 3, 3, 7, 5, 11}));
+}
+
+// An array of small whole numbers, which all types and sums hold exactly, that lies in memory somehow: axes in any
+// order, between other elements, repeated.
+class AnyLayout {
+ public:
+  explicit AnyLayout(std::uint64_t seed) : random_({.seed = seed, .stream = Stream::test}) {}
+  std::int64_t below(std::uint32_t limit) { return static_cast<std::int64_t>(random_.below(limit)); }
+  std::int64_t length() { return 1 + below(5); }
+  Array operator()(const Shape& shape, Dtype dtype) {
+    std::vector<int> order(static_cast<std::size_t>(shape.rank()));
+    std::iota(order.begin(), order.end(), 0);
+    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random_.below(i)]);
+    Shape memory = shape;
+    std::vector<int> back(order.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      memory[static_cast<int>(i)] = shape[order[i]];
+      back[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
+    }
+    const int cut = static_cast<int>(below(static_cast<std::uint32_t>(shape.rank())));
+    const std::int64_t step = 1 + below(2), length = memory[cut];
+    memory[cut] = length * step + below(2);
+    std::vector<float> values(static_cast<std::size_t>(memory.elements()));
+    for (float& value : values) value = static_cast<float>(below(7) - 3);
+    const Array single = Array::from(values, memory, gpu), typed = Array::empty(memory, dtype, gpu);
+    cuda_kernels().elementwise.copy(single, Out{typed});
+    return typed.sliced(cut, 0, (length - 1) * step + 1, step).permuted(back);
+  }
+
+ private:
+  Random random_;
+};
+// The same numbers on the CPU in double.
+Array on_cpu(const Array& x) {
+  const Array dense = Array::empty(x.shape(), Dtype::float32, gpu), wide = Array::empty(x.shape(), Dtype::float64);
+  cuda_kernels().elementwise.copy(x, Out{dense});
+  const std::vector<float> values = dense.to_vector<float>();
+  std::copy(values.begin(), values.end(), wide.data<double>());
+  return wide;
+}
+constexpr Dtype product_types[] = {Dtype::float32, Dtype::bfloat16, Dtype::float16};
+
+TEST(CudaProducts, AnyLayout) {
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    SCOPED_TRACE(seed);
+    AnyLayout any(seed);
+    const Dtype dtype = product_types[seed % 3], wide = seed % 5 == 0 ? Dtype::float32 : dtype;
+    const std::int64_t m = any.length(), n = any.length(), k = any.length();
+    Shape a{m, k}, b{k, n}, y{m, n};
+    for (std::int64_t axis = any.below(3); axis > 0; --axis) {
+      const std::int64_t length = any.length(), which = any.below(4);
+      a = a.inserted(0, which == 0 ? 1 : length);
+      b = b.inserted(0, which == 1 || (which == 3 && seed % 2 == 0) ? 1 : length);
+      y = y.inserted(0, length);
+    }
+    const Array left = any(a, dtype), right = any(b, dtype), bias = seed % 2 == 0 ? any({n}, wide) : Array();
+    const Out out{any(y, wide), any.below(2) == 1};
+    const Array wanted = on_cpu(out.array);
+    kernels(cpu, Dtype::float64)
+        .matmul.product(on_cpu(left), on_cpu(right), bias.defined() ? on_cpu(bias) : bias, {wanted, out.accumulate});
+    cuda_kernels().matmul.product(left, right, bias, out);
+    ASSERT_EQ(on_cpu(out.array).to_vector<double>(), wanted.to_vector<double>());
+  }
+}
+
+TEST(CudaProducts, RefuseMixedTypes) {
+  const Array x = Array::empty({2, 2}, Dtype::float32, gpu), half = Array::empty({2, 2}, Dtype::bfloat16, gpu);
+  expect_error<DtypeError>(
+      [&] {
+        cuda_kernels().matmul.product(x, half, {}, Out{x});
+        return 0;
+      },
+      {"matmul", "bfloat16", "one of"});
+}
+
+TEST(CudaProducts, RoundToTf32OnlyWhenTold) {
+  const float fine = 1 + std::ldexp(1.0F, -12);
+  const Array x = Array::from(std::vector<float>{fine}, {1, 1}, gpu),
+              one = Array::from(std::vector<float>{1}, {1, 1}, gpu);
+  const Array y = Array::empty({1, 1}, Dtype::float32, gpu);
+  cuda_kernels().matmul.product(x, one, {}, Out{y});
+  EXPECT_EQ(y.to_vector<float>()[0], fine);
+  set_float32_precision(Float32Precision::high);
+  cuda_kernels().matmul.product(x, one, {}, Out{y});
+  EXPECT_EQ(y.to_vector<float>()[0], 1.0F);
+  set_float32_precision(Float32Precision::highest);
+}
+
+TEST(CudaConvolution, AnyLayout) {
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    SCOPED_TRACE(seed);
+    AnyLayout any(seed);
+    const Dtype dtype = product_types[seed % 3];
+    const int rank = seed % 4 == 0 ? 3 : 2;
+    ConvolutionOptions options{.stride = Shape::filled(rank, 1),
+                               .padding = Shape::filled(rank, 0),
+                               .dilation = Shape::filled(rank, 1),
+                               .groups = 1 + any.below(3)};
+    Shape x{1 + any.below(3), options.groups * (1 + any.below(3))},
+        w{options.groups * (1 + any.below(3)), x[1] / options.groups};
+    Shape y{x[0], w[0]};
+    for (int axis = 0; axis < rank; ++axis) {
+      const std::int64_t kernel = seed % 5 == 0 ? 1 : 1 + any.below(3), length = 3 + any.below(3);
+      if (seed % 7 != 0) {
+        options.stride[axis] = 1 + any.below(2);
+        options.dilation[axis] = 1 + any.below(2);
+        options.padding[axis] = any.below(3);
+      }
+      const std::int64_t reach = (kernel - 1) * options.dilation[axis] + 1;
+      options.padding[axis] = std::max(options.padding[axis], (reach - length + 1) / 2);
+      x = x.inserted(x.rank(), length);
+      w = w.inserted(w.rank(), kernel);
+      y = y.inserted(y.rank(), (length + 2 * options.padding[axis] - reach) / options.stride[axis] + 1);
+    }
+    most_column_bytes() = seed % 2 == 0 ? 100 : 1 << 20;
+    const auto last = [&](const Shape& shape) {  // channels last every third time
+      if (seed % 3 != 0 || rank != 2) return any(shape, dtype);
+      const Array made = Array::empty(shape, dtype, gpu, Order::channels_last);
+      cuda_kernels().elementwise.copy(any(shape, dtype), Out{made});
+      return made;
+    };
+    const Array input = last(x), weight = any(w, dtype), slope = last(y),
+                bias = seed % 4 < 2 ? any({w[0]}, dtype) : Array();
+    const bool adds = seed % 2 == 1;
+    const auto& own = cuda_kernels().convolution;
+    const auto& reference = kernels(cpu, Dtype::float64).convolution;
+    const auto check = [&](const char* what, const Shape& shape, const auto& run) {
+      const Array got = last(shape), wanted = on_cpu(got);
+      run(Out{got, adds}, Out{wanted, adds});
+      ASSERT_EQ(on_cpu(got).to_vector<double>(), wanted.to_vector<double>()) << what;
+    };
+    check("forward", y, [&](const Out& got, const Out& wanted) {
+      own.forward(input, weight, bias, options, got);
+      reference.forward(on_cpu(input), on_cpu(weight), bias.defined() ? on_cpu(bias) : bias, options, wanted);
+    });
+    check("input", x, [&](const Out& got, const Out& wanted) {
+      own.backward_input(slope, weight, options, got);
+      reference.backward_input(on_cpu(slope), on_cpu(weight), options, wanted);
+    });
+    check("weight", w, [&](const Out& got, const Out& wanted) {
+      const Array sums = any({w[0]}, dtype), wanted_sums = on_cpu(sums);
+      own.backward_weight(input, slope, options, got, {sums, adds});
+      reference.backward_weight(on_cpu(input), on_cpu(slope), options, wanted, {wanted_sums, adds});
+      EXPECT_EQ(on_cpu(sums).to_vector<double>(), wanted_sums.to_vector<double>());
+    });
+  }
+  most_column_bytes() = std::int64_t{256} << 20;
 }
 
 }  // namespace

@@ -1,17 +1,22 @@
 // What stands around the kernels: streams, events, transfers and memory, on a GPU that does its work as late as the
 // rules allow and in random order between streams.
 #include <joist/core/ops.h>
+#include <joist/cuda/communicator.h>
 #include <joist/cuda/driver.h>
 #include <joist/cuda/elements.h>
+#include <joist/cuda/emulator/calls.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/streams.h>
+#include <joist/cuda/kernels.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
+#include <joist/tests/core/parallel/collectives_check.h>
 #include <joist/tests/support/expect_error.h>
 #include <joist/tests/support/reference_backend.h>
 #include <joist/tests/support/run_case.h>
 
 #include <numeric>
+#include <thread>
 
 namespace joist::cuda {
 namespace {
@@ -147,6 +152,124 @@ TEST(Memory, StepsAskTheSystemForNothingAfterTheSecond) {
 TEST(Memory, SaysWhatWasWantedWhenThereIsNoRoom) {
   expect_error<EnvironmentError>([] { return memory().allocate(std::size_t{3} << 30); },
                                  {"GPU's memory", "3072 MiB", "--batch"});
+}
+
+// --- ranks ---
+
+using parallel::Communicator;
+
+// Runs body(rank's communicator) on `size` ranks that share the emulated GPU; what each threw.
+std::vector<std::string> on_gpus(int size, const std::function<void(Communicator&)>& body) {
+  // Not on_ranks(): the GPUs meet in the ranks' own threads.
+  auto hosts = parallel::thread_communicators(size);
+  std::vector<std::string> errors(hosts.size());
+  std::vector<std::thread> threads;
+  for (std::size_t r = 0; r < hosts.size(); ++r)
+    threads.emplace_back([&, r] {
+      try {
+        const auto world = gpu_communicator(std::move(hosts[r]));
+        body(*world);
+      } catch (const std::exception& error) {
+        errors[r] = error.what();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  return errors;
+}
+
+TEST_P(Late, CollectivesAreWhatTheyAreDefinedToBe) {
+  for (const int size : {2, 3})
+    EXPECT_EQ(on_gpus(size,
+                      [](Communicator& world) {
+                        for (const std::int64_t n : {0, 1, 7, 60}) parallel::check_all<float>(world, n, gpu);
+                        parallel::check_all<double>(world, 12, gpu);
+                        parallel::check_all<std::int64_t>(world, 9, gpu);
+                        parallel::check_all<std::int32_t>(world, 9, gpu);
+                        parallel::check_all<std::int8_t>(world, 9, gpu);
+                        parallel::check_all<std::uint8_t>(world, 9, gpu);
+                        parallel::check_all<float>(world, 20);  // on the host, between the others
+                      }),
+              std::vector<std::string>(static_cast<std::size_t>(size)));
+  for (const char* name : {"all_reduce", "reduce", "broadcast"}) EXPECT_TRUE(emulator::library_calls().contains(name));
+}
+TEST_P(Late, EvenPartsAndMessages) {
+  const auto errors = on_gpus(3, [](Communicator& world) {
+    const int rank = world.rank();
+    const Array sums = parallel::filled<float>(rank, 12, gpu);
+    world.reduce_scatter("gradients", sums).wait();
+    EXPECT_EQ(
+        parallel::wrong_elements<float>(sums, 4 * rank, 4 * rank + 4,
+                                        [](std::int64_t i) { return parallel::expected(parallel::Reduce::sum, 3, i); }),
+        0);
+    world.all_gather("parameters", sums).wait();
+    EXPECT_EQ(parallel::wrong_elements<float>(
+                  sums, 0, 12, [](std::int64_t i) { return parallel::expected(parallel::Reduce::sum, 3, i); }),
+              0);
+    const Array half = Array::empty({4}, Dtype::bfloat16, gpu);
+    cuda_kernels().elementwise.fill(rank + 1, half);
+    world.broadcast("16-bit numbers move", half, 2).wait();
+    const Array single = Array::empty({4}, Dtype::float32, gpu);
+    cuda_kernels().elementwise.copy(half, Out{single});
+    EXPECT_EQ(single.to_vector<float>(), std::vector<float>(4, 3));
+    if (rank == 2) return;
+    const Array mine = parallel::filled<float>(rank, 5, gpu), theirs = Array::empty({5}, Dtype::float32, gpu);
+    parallel::Work sent = world.send("halo", mine, 1 - rank), received = world.receive("halo", theirs, 1 - rank);
+    received.wait();
+    sent.wait();
+    EXPECT_EQ(theirs.to_vector<float>(), parallel::filled<float>(1 - rank, 5).to_vector<float>());
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(3));
+}
+
+// What a kernel wrote before the call is what is reduced, and what comes after it sees the sum; nobody waits between.
+TEST_P(Late, CollectivesStandInOrderWithKernels) {
+  const auto errors = on_gpus(2, [](Communicator& world) {
+    std::vector<Array> buckets;
+    std::vector<parallel::Work> works;
+    for (int bucket = 0; bucket < 6; ++bucket) {
+      const Array x = Array::empty({16}, Dtype::float32, gpu);
+      cuda_kernels().elementwise.fill(0, x);
+      add(x, static_cast<float>(bucket + world.rank()), current_stream());
+      works.push_back(world.all_reduce("bucket", x));
+      buckets.push_back(x);
+    }
+    for (std::size_t bucket = 0; bucket < works.size(); ++bucket) {
+      works[bucket].wait();
+      add(buckets[bucket], 100, current_stream());
+      EXPECT_EQ(buckets[bucket].to_vector<float>(), std::vector<float>(16, 101 + 2 * static_cast<float>(bucket)));
+    }
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(2));
+}
+
+TEST(Ranks, CallsThatDoNotFitEndAllRanks) {
+  const auto errors = on_gpus(2, [](Communicator& world) {
+    const Array x = Array::from(std::vector<float>(8, 1), {8}, gpu);
+    world.all_reduce("whole or half", world.rank() == 0 ? x : x.sliced(0, 0, 4)).wait();
+  });
+  for (const std::string& error : errors) {
+    EXPECT_NE(error.find("all_reduce of 4 float32"), std::string::npos) << error;
+    EXPECT_NE(error.find("all_reduce of 8 float32"), std::string::npos) << error;
+  }
+}
+
+// Rank 1 never comes: the supervision of the host's communicator ends the collective on the GPU, and says why.
+TEST(Ranks, LateRankIsNamed) {
+  const auto errors = on_gpus(2, [&](Communicator& world) {
+    world.set_timeout(std::chrono::milliseconds(300));
+    const Array x = Array::from(std::vector<float>(8, 1), {8}, gpu);
+    if (world.rank() == 0) {
+      world.all_reduce("bucket 3: layer4", x).wait();
+    } else {
+      world.doing("loading pictures");
+      while (!world.aborted()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      world.poll();
+    }
+  });
+  for (const std::string& error : errors) {
+    EXPECT_NE(error.find("all_reduce(bucket 3: layer4)"), std::string::npos) << error;
+    EXPECT_NE(error.find("loading pictures"), std::string::npos) << error;
+  }
 }
 
 }  // namespace

@@ -55,14 +55,37 @@ NUMBERS = [
     ("cuda/walk.h", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis]);", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis] + (axis == 1));"),
     ("cuda/fallback.h", "if (copy.owner.shares_memory_with(array)) {\n        copy.begin", "if (false) {\n        copy.begin"),
 ]
-MISTAKES = RACES + WAITS + NUMBERS
+# What a library is told wrongly: leading dimension, batch stride, transpose, bias along the wrong axis, memory that is
+# used twice, slices of a convolution.
+TOLD = [
+    ("cuda/matmul.cpp", ".leading = rows.shape(-2) == 1 ? rows.shape(-1) : rows.strides()[-2],", ".leading = rows.shape(-1),"),
+    ("cuda/matmul.cpp", "const Stored first(now_b, inner.b), second(now_a, inner.a),", "const Stored first(now_b, inner.a), second(now_a, inner.b),"),
+    ("cuda/matmul.cpp", ".transpose_a = first.transposed,", ".transpose_a = second.transposed,"),
+    ("cuda/matmul.cpp", "operand(b, rank).transposed(), operand(a, rank).transposed(), {},", "operand(b, rank).transposed(), operand(a, rank).transposed(), bias,"),
+    ("cuda/matmul.cpp", "workspace.defined() ? workspace.raw() : nullptr", "now_y.raw()"),
+    ("cuda/matmul.cpp", ".adds = out.accumulate,", ".adds = false,"),
+    ("cuda/convolution.cpp", "write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);\n                  multiply_part", "write_columns(pictures.sliced(0, from, to), windows, 0, columns.parts);\n                  multiply_part"),
+    ("cuda/attention.cu", "number * ((keys + 3) / 4) + j / 4", "number * (keys / 4) + j / 4"),
+    ("cuda/attention.cpp", "softmax_scores({options, a, from, first}, scores, weights, log_sum);", "softmax_scores({options, a, from, 0}, scores, weights, log_sum);"),
+    ("cuda/columns.cu", "seen = seen && begin >= 0 && begin % frame.stride[axis] == 0", "seen = seen && begin >= 0"),
+]
+# Collectives: no wait before, not waited for after, wrong count, wrong place, wrong root.
+RANKS = [
+    ("cuda/communicator.cpp", "driver::wait(stream_, flight.ready);", ""),
+    ("cuda/communicator.cpp", "driver::happened(flights.front().done)", "(driver::happened(flights.front().done), true)"),
+    ("cuda/communicator.cpp", "call.count = bounds[1] * unit;", "call.count = data.elements() * unit;"),
+    ("cuda/communicator.cpp", "+ bounds[r] * width;", "+ bounds[r];"),
+    ("cuda/communicator.cpp", "call.root = static_cast<int>(r);", ""),
+]
+MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
         "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
          "batch_norm": "normalization", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
-         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "attention"}
+         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "recurrent|sorting", "attention": "attention",
+         "matmul": "matmul", "convolution": "convolution", "columns": "convolution"}
 
 
 class Programs(Commands):
@@ -93,7 +116,7 @@ class Programs(Commands):
 
 def caught_by(programs):
     """The first test that fails, or None."""
-    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] == "cuda/transfer.cpp" else TESTS:
+    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/communicator.cpp") else TESTS:
         program, options = BUILD / "bin" / test, [[]]
         if programs is not None:
             folder, made, original, source = programs

@@ -1,5 +1,4 @@
-#include <joist/core/kernels.h>
-#include <joist/core/reflect.h>
+#include <joist/core/kernels_entries.h>
 #include <joist/tests/support/strict_kernels.h>
 
 #include <limits>
@@ -75,12 +74,6 @@ class Call {
   std::vector<Array> operands_, raised_;
 };
 
-// The entry number `entry` of family number `family` of a table.
-template <std::size_t family, std::size_t entry, class Table>
-auto& entry_of(Table& table) {
-  return *std::get<entry>(reflect::members(*std::get<family>(reflect::members(table))));
-}
-
 template <std::size_t family, std::size_t entry, class... Arguments>
 void wrap(Kernel<void(Arguments...)>& kernel) {
   kernel = [](Arguments... arguments) {
@@ -91,21 +84,6 @@ void wrap(Kernel<void(Arguments...)>& kernel) {
     original(call.prepared(arguments)...);
     call.finish();
   };
-}
-
-// visit.operator()<family, entry>() for every kernel of the table.
-template <class Visit>
-void for_each_kernel(Visit&& visit) {
-  const auto each_family = [&]<std::size_t family>(std::integral_constant<std::size_t, family>) {
-    using Family =
-        std::remove_pointer_t<std::tuple_element_t<family, decltype(reflect::members(std::declval<Kernels&>()))>>;
-    [&]<std::size_t... entry>(std::index_sequence<entry...>) { (visit.template operator()<family, entry>(), ...); }
-    (std::make_index_sequence<std::tuple_size_v<decltype(reflect::members(std::declval<Family&>()))>>{});
-  };
-  [&]<std::size_t... family>(std::index_sequence<family...>) {
-    (each_family(std::integral_constant<std::size_t, family>{}), ...);
-  }
-  (std::make_index_sequence<std::tuple_size_v<decltype(reflect::members(std::declval<Kernels&>()))>>{});
 }
 
 // Lives until the process ends: recorded operations refer to it.

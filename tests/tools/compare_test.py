@@ -13,9 +13,11 @@ import unittest
 
 ROOT = pathlib.Path(__file__).parents[2]
 COMPARE = ROOT / "tools/compare/compare.py"
-sys.path.insert(0, str(COMPARE.parent))
+sys.path[:0] = [str(COMPARE.parent), str(pathlib.Path(__file__).parent / "training")]
 import compare
+import detection
 import figures
+from training_runs import make_data
 from workloads import USUAL, WORKLOADS
 
 # Small enough for a test, large enough for batch normalization's statistics to be steady.
@@ -119,6 +121,45 @@ class Losses(unittest.TestCase):
         self.assertLessEqual(result["ratio"]["min"], result["ratio"]["max"])
         self.assertGreater(result["memory_ratio"], 0)
         self.assertIn("Roofline meanwhile", done.stdout)
+
+
+class Detection(unittest.TestCase):
+    def test_wrong_arguments_are_refused(self):
+        known = ["--joist", sys.executable, "--python", sys.executable, "--data", __file__]
+        for arguments in (["loader"], ["loader", *known, "--epochs", "1"], ["train", *known], ["train", *known, "--val", "not/there"],
+                          ["train", *known, "--val", __file__, "--time", "20"]):
+            with self.subTest(arguments=arguments), contextlib.redirect_stderr(io.StringIO()):
+                with self.assertRaises(SystemExit) as ended:
+                    detection.options(arguments)
+                self.assertEqual(ended.exception.code, 2)
+
+    def test_the_line_of_a_loader(self):
+        line = detection.loader_line({
+            "threads": 1, "workers": 0, "joist": {"first_epoch_pictures_per_second": 300.0, "pictures_per_second": 900.0, "peak_rss_bytes": 2e8},
+            "ultralytics": {"per_epoch": [{"pictures_per_second": rate, "pss_bytes": 8e8} for rate in (150.0, 200.0, 400.0)]}})
+        self.assertIn("ratios 2.00, 3.00; memory 0.25", line)
+
+    def compare(self, task, *more):
+        with tempfile.TemporaryDirectory(prefix="工地") as folder:
+            data, work = make_data(pathlib.Path(folder) / "data"), pathlib.Path(folder) / "work"
+            done = subprocess.run([sys.executable, COMPARE.with_name("detection.py"), task, "--data", data, "--size", "64", "--batch", "4",
+                                   "--joist", os.environ["JOIST"], "--python", sys.executable, "--work", work, *more,
+                                   *(["--val", data] if task == "train" else [])], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            return done.stdout, json.loads((work / f"detection-{task}.json").read_text())
+
+    def test_joist_by_itself(self):
+        said, found = self.compare("train", "--time", "3s", "--seeds", "1,2", "--only", "joist", "--threads", "1")
+        self.assertEqual([row["seed"] for row in found["runs"]], [1, 2])
+        self.assertAlmostEqual(found["means"]["joist"]["AP"], sum(row["AP"] for row in found["runs"]) / 2)
+        self.assertIn("joist, mean of 2", said)
+
+    @unittest.skipUnless(os.environ.get("JOIST_WITH_PEERS"), "JOIST_WITH_PEERS is not set")
+    def test_both(self):
+        _, found = self.compare("loader", "--epochs", "2", "--workers", "0")
+        self.assertGreater(found["loaders"][0]["ultralytics"]["per_epoch"][1]["pictures_per_second"], 0)
+        _, found = self.compare("train", "--time", "10s", "--threads", "1")
+        self.assertEqual([row["side"] for row in found["runs"]], ["joist", "ultralytics"])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import json
 import pathlib
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -101,6 +103,19 @@ class Evaluation(unittest.TestCase):
             self.assertTrue(part in html, part)
         self.assertTrue(fetches_nothing(html))
         self.assertIn("no runs here", run(JOIST, "runs", self.at / "工地", expect=3).stderr)
+        # A run that was stopped goes on without the same camera.
+        stopped = subprocess.Popen(
+            list(map(str, [JOIST, "train", "--data", self.data, *SETTINGS, "--epochs", 4, "--group", "prefix", "--leave-out", "大门", "--out",
+                           self.at / "stopped"])), stdout=subprocess.PIPE, text=True)
+        for line in stopped.stdout:
+            if line.startswith("epoch   1"):
+                stopped.send_signal(signal.SIGTERM)
+                break
+        stopped.stdout.read()
+        self.assertEqual(stopped.wait(), 128 + signal.SIGTERM)
+        done = run(JOIST, "train", "--resume", "--out", self.at / "stopped")
+        self.assertIn("left out of training: 大门: 6 pictures", done.stdout)
+        self.assertEqual(json.loads((self.at / "stopped" / "metrics.json").read_text())["epochs"], 4)
 
     def test_labels_made_beforehand(self):
         out = self.at / "found"

@@ -28,17 +28,20 @@ struct Given {
   bool no_drops = false;
   int threads = 0;
   std::string json{};
+  std::shared_ptr<std::string> device{};
 };
 
 int bench_train(const Given& given, const ModelRegistry& registry) {
   if (given.threads > 0) set_threads(given.threads);
   TrainBenchmarkOptions options = given.options;
   options.random_drops = !given.no_drops;
+  options.device = device_given(*given.device);
   const TrainBenchmark result = benchmark_training(options, registry);
   fmt::print(
-      "{}, {} parameters, batch {}, size {}, {} threads, {}{}: {:.1f} ms per step (median of {}; fastest {:.1f}, 9 of "
+      "{}, {} parameters, batch {}, size {}, {}, {}{}: {:.1f} ms per step (median of {}; fastest {:.1f}, 9 of "
       "10 within {:.1f}, first {:.1f}), {:.1f} samples/s, peak memory {:.2f} GB\n",
-      options.model, result.parameters, result.batch, result.size, threads(), instruction_set(),
+      options.model, result.parameters, result.batch, result.size,
+      options.device.on_host() ? fmt::format("{} threads", threads()) : options.device.text(), instruction_set(),
       options.bfloat16 ? ", bfloat16" : "", result.step_ms_median, result.step_ms.size(), result.step_ms_fastest,
       result.step_ms_p90, result.first_step_ms, result.samples_per_second,
       static_cast<double>(result.peak_rss_bytes) / 1e9);
@@ -50,6 +53,7 @@ int bench_train(const Given& given, const ModelRegistry& registry) {
                                     {"threads", threads()},
                                     {"instruction_set", instruction_set()},
                                     {"bfloat16", options.bfloat16},
+                                    {"device", options.device.text()},
                                     {"parameters", result.parameters},
                                     {"samples_per_second", result.samples_per_second},
                                     {"step_ms_median", result.step_ms_median},
@@ -59,6 +63,8 @@ int bench_train(const Given& given, const ModelRegistry& registry) {
                                     {"step_ms", result.step_ms},
                                     {"losses", result.losses},
                                     {"peak_rss_bytes", result.peak_rss_bytes},
+                                    {"peak_bytes", result.peak_bytes},
+                                    {"predicted_peak_bytes", result.predicted_peak_bytes},
                                     {"forward_flops", result.forward_flops}};
   write_result(given.json, json.dump(1) + "\n");
   return 0;
@@ -95,6 +101,9 @@ void add_bench_train(CLI::App& bench, Context& context) {
       ->type_name("FILE");
   train->add_flag("--no-drops", given->no_drops, "without dropout and stochastic depth: losses can be compared");
   train->add_flag("--bf16", options.bfloat16, "products in bfloat16");
+  given->device = add_device(*train, "cpu");
+  train->add_flag("--predict-memory", options.predict_memory,
+                  "foresee the peak of the arrays' memory from steps of two and four samples on the CPU");
   train->add_option("--threads", given->threads, "threads; 0: one per core")->type_name("N")->capture_default_str();
   train->add_option("--profile", options.profile, "write a Chrome trace of one more step here")->type_name("FILE");
   train->add_option("--json", given->json, "write the figures here")->type_name("FILE");

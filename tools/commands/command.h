@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,11 @@ void add_embed(CLI::App& app, Context& context);
 void add_tokenize(CLI::App& app, Context& context);
 void add_lora(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+
+/// Adds --device; the value that is given.
+std::shared_ptr<std::string> add_device(CLI::App& command, const std::string& usual = "auto");
+/// The device of that name; where `auto` finds a GPU that cannot be used, standard error says why.
+Device device_given(const std::string& text);
 
 /// Writes to a file, or nothing where no file was asked for.
 void write_result(const std::string& file, std::string_view text);

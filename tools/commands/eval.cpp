@@ -38,6 +38,7 @@ void add_eval(CLI::App& app, Context& context) {
   command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")
       ->type_name("N")
       ->capture_default_str();
+  const auto device = add_device(*command);
   command->add_option("--labels", given->labels, "what to do about labels that are wrong")
       ->type_name("fail|repair|drop")
       ->capture_default_str();
@@ -74,9 +75,11 @@ void add_eval(CLI::App& app, Context& context) {
       ->type_name("N")
       ->capture_default_str()
       ->group("Detectors");
-  command->callback([&context, given, json, out] {
-    context.run = [&context, given, json, out] {
+  command->callback([&context, given, json, out, device] {
+    context.run = [&context, given, json, out, device] {
       given->with_report = !out->empty();
+      const bool exported = given->model.ends_with(".onnx") && *device == "auto";
+      given->device = exported ? cpu : device_given(*device);
       const EvaluateResult result = evaluate_model(*given, context.registry);
       if (result.signal != 0) return result.signal;
       fmt::print("{}", result.text);

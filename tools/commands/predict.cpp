@@ -31,6 +31,7 @@ constexpr const char* examples = R"(Examples:
 
 struct Given {
   std::string model, source, out, json, to;
+  std::shared_ptr<std::string> device{};
   std::int64_t batch = 8;
   int threads = 0;
   SuppressOptions thresholds{};
@@ -102,6 +103,7 @@ int run(const Given& given, const ModelRegistry& registry) {
                             .expected = "a checkpoint of a detector",
                             .remedy = "joist eval"});
   const std::unique_ptr<Model> model = load_model(checkpoint, registry, given.model);
+  model->move_to(device_given(*given.device));
   const Dataset pictures = pictures_at(given.source, checkpoint.description);
   ensure_folder(given.out);
   if (given.threads > 0) set_threads(given.threads);
@@ -154,6 +156,7 @@ void add_predict(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  given->device = add_device(*command);
   command->add_option("--threads", given->threads, "threads of the computation; 0: one per core")
       ->type_name("N")
       ->check(CLI::Range(0, 4096))

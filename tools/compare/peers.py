@@ -128,11 +128,12 @@ def batch_of(workload):
 class Peer:
     """One workload from a fixed seed: the same weights and batch each time."""
 
-    def __init__(self, workload):
+    def __init__(self, workload, device="cpu"):
         torch.manual_seed(0)
         self.workload = workload
-        self.model = without_drops(model_of(workload)).train()
-        self.batch = batch_of(workload)
+        self.device = device
+        self.model = without_drops(model_of(workload)).train().to(device)
+        self.batch = {name: tensor.to(device) for name, tensor in batch_of(workload).items()}
 
     def prepare(self, mode, bfloat16):
         """A function that trains one step and returns the loss."""
@@ -144,7 +145,7 @@ class Peer:
         kind, settings = optimizer_settings(self.workload)
         optimizer = getattr(torch.optim, kind)(model.parameters(), **settings)
         loss_of = self.detection_loss(mode) if self.workload.kind == "detect" else self.cross_entropy(mode)
-        autocast = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
+        autocast = torch.autocast(self.device, torch.bfloat16, enabled=bfloat16)
 
         def step():
             optimizer.zero_grad(set_to_none=True)
@@ -168,7 +169,7 @@ class Peer:
         forward = torch.compile(self.model._predict_once) if "compile" in mode else self.model._predict_once
         criterion = self.model.init_criterion()
         boxes, size = self.batch["boxes"].reshape(-1, 4) / self.workload.size, self.workload.batch
-        truth = {"batch_idx": torch.arange(size).repeat_interleave(BOXES_PER_PICTURE).float(),
+        truth = {"batch_idx": torch.arange(size, device=self.device).repeat_interleave(BOXES_PER_PICTURE).float(),
                  "cls": self.batch["targets"].reshape(-1, 1).float(),
                  "bboxes": torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)}
         return lambda inputs: criterion(forward(inputs), {"img": inputs, **truth})[0].sum()

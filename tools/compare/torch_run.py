@@ -30,6 +30,7 @@ def options():
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--vector-bits", type=int, help="of the code that torch.compile makes")
     parser.add_argument("--weights", type=pathlib.Path)
     parser.add_argument("--inputs", type=pathlib.Path)
@@ -45,6 +46,7 @@ def write_arrays(file, arrays):
 
 
 def timed(peer, given):
+    import torch
     step = peer.prepare(given.mode, given.bf16)
     losses, milliseconds = [], []
     for number in range(WARM_UP + given.steps):
@@ -52,6 +54,8 @@ def timed(peer, given):
         loss = step()
         if number < LOSSES:
             losses.append(loss.item())
+        if given.device == "cuda":
+            torch.cuda.synchronize()
         milliseconds.append(1000 * (time.perf_counter() - start))
     return {"mode": given.mode, "losses": losses, "first_step_ms": milliseconds[0], "step_ms": milliseconds[WARM_UP:],
             "parameters": sum(parameter.numel() for parameter in peer.model.parameters() if parameter.requires_grad),
@@ -68,7 +72,7 @@ def main():
         torch._inductor.config.cpp.simdlen = given.vector_bits
     workload = dataclasses.replace(WORKLOADS[given.workload], batch=given.batch, size=given.size, rate=given.rate)
     try:
-        peer = Peer(workload)
+        peer = Peer(workload, given.device)
     except MissingPeer as error:
         print(error, file=sys.stderr)
         return MISSING

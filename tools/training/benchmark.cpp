@@ -2,14 +2,14 @@
 #include <joist/core/formats/store.h>
 #include <joist/core/mode.h>
 #include <joist/core/profile.h>
+#include <joist/core/transfer.h>
 #include <joist/layers/summary.h>
 #include <joist/optim/adam.h>
 #include <joist/optim/sgd.h>
 #include <joist/tools/training/benchmark.h>
 #include <joist/tools/training/benchmark_batch.h>
 #include <joist/tools/training/checkpoint.h>
-#include <joist/tools/training/classification_task.h>
-#include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/recipe.h>
 #include <joist/tools/training/zoo.h>
 
@@ -82,18 +82,6 @@ std::unique_ptr<Optimizer> optimizer_of(FlatParameters& parameters, TaskKind tas
   }
 }
 
-Tensor loss_of(const Model& model, const BenchmarkBatch& batch) {
-  switch (model.task()) {
-    case TaskKind::detect:
-      return detection_batch_loss(model, batch.inputs, batch.truth, static_cast<double>(batch.batch())).loss;
-    case TaskKind::sequence: {
-      const Tensor logits = model.continue_sequence(Tensor(batch.inputs));
-      return mean(cross_entropy(reshape(logits, {-1, logits.shape(-1)}), batch.targets));
-    }
-    default: return classification_batch_loss(model, batch.inputs, batch.targets).loss;
-  }
-}
-
 void load_initial_weights(const std::string& path, const std::vector<Field>& fields) {
   Archive archive = read_hdf5(path);
   std::vector<NamedState> arrays;
@@ -117,13 +105,15 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<std::size_t>(std::llround(share * static_cast<double>(sorted.size() - 1)))];
 }
 
-void summarize(TrainBenchmark& result) {
+void summarize(TrainBenchmark& result, Device device) {
   std::vector<double> sorted = result.step_ms;
   std::sort(sorted.begin(), sorted.end());
   result.step_ms_median = sorted[sorted.size() / 2];
   result.step_ms_fastest = sorted.front();
   result.step_ms_p90 = quantile(sorted, 0.9);
   result.samples_per_second = 1000 * static_cast<double>(result.batch) / result.step_ms_median;
+  const MemoryStatistics memory = allocator(device).statistics();
+  result.peak_bytes = static_cast<std::int64_t>(memory.peak);
   rusage usage = {};
   ::getrusage(RUSAGE_SELF, &usage);
   result.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
@@ -138,18 +128,24 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   require_at_least("--classes", options.classes, 0);
   const ModelEntry& entry = registry.find(options.model);
   const std::int64_t classes = options.classes > 0 ? options.classes : usual_classes(entry);
-  const BenchmarkBatch batch = batch_of(options, entry, registry, classes);
+  BenchmarkBatch batch = batch_of(options, entry, registry, classes);
   if (entry.task != TaskKind::sequence) require_side(entry.name, batch.size());
 
+  const ModelOptions made{.classes = classes, .size = batch.size(), .random_drops = options.random_drops};
+  const std::int64_t kept = entry.task == TaskKind::sequence ? 2 : 1;  // AdamW and SGD
+  MemoryWatch watch(entry, made, kept, batch.batch(), options.device);
+  TrainBenchmark result{.batch = batch.batch(), .size = batch.size()};
+  if (options.predict_memory) result.predicted_peak_bytes = step_memory(entry, made, kept).of(batch.batch());
   manual_seed(0);
-  const std::unique_ptr<Model> model =
-      entry.make({.classes = classes, .size = batch.size(), .random_drops = options.random_drops});
+  const std::unique_ptr<Model> model = entry.make(made);
   const std::vector<Field> fields = model->fields();
   if (!options.weights.empty()) load_initial_weights(options.weights, fields);
+  model->move_to(options.device);
+  if (options.device != cpu) batch.inputs = on_device(batch.inputs, options.device);
   FlatParameters parameters(fields, together);
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(parameters, entry.task, options.lr);
 
-  TrainBenchmark result{.batch = batch.batch(), .size = batch.size(), .parameters = parameters.count()};
+  result.parameters = parameters.count();
   const auto run_step = [&](Profiler* profiler) {
     std::optional<Profiler::Phase> phase(std::in_place, profiler, "forward and loss");
     Tensor loss;
@@ -164,16 +160,27 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
     phase.reset();
     phase.emplace(profiler, "optimizer");
     optimizer->step();
+    // A GPU works on while the host goes ahead: its step ends when a number of it has come.
+    if (!options.device.on_host()) static_cast<void>(parameters.values().sliced(0, 0, 1).item());
   };
+  watch.begin(fields);
+  watch.name("the batch", batch.inputs);
+  watch.name("all weights", parameters.values());
+  watch.name("all gradients", parameters.gradients());
+  allocator(options.device).reset_peak();
   for (std::int64_t step = 0; step < options.steps + warm_up_steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
-    run_step(nullptr);
+    try {
+      run_step(nullptr);
+    } catch (const EnvironmentError& error) {
+      watch.explain(error);
+    }
     const double milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     if (step == 0) result.first_step_ms = milliseconds;
     if (step >= warm_up_steps) result.step_ms.push_back(milliseconds);
   }
-  summarize(result);
+  summarize(result, options.device);
   if (!options.profile.empty()) {
     Profiler profiler(fields);
     run_step(&profiler);

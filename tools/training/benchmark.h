@@ -18,9 +18,11 @@ struct TrainBenchmarkOptions {
   std::int64_t classes = 0;  ///< 0: 80 (detectors), 10 (28 × 28 pictures), 1000, or 65 (tokens of sequence models)
   double lr = 0;             ///< 0: 0.01 (SGD) or 0.001 (AdamW)
   bool random_drops = true;  ///< dropout and stochastic depth where the model has them
-  bool bfloat16 = false;     ///< products under Autocast
-  std::string weights{};     ///< HDF5 file with all fields of the model, under their names; "": by a fixed seed
-  std::string inputs{};      ///< HDF5 file with the batch, see BenchmarkBatch::read; "": made up
+  Device device{};
+  bool predict_memory = false;  ///< foresee the peak, see step_memory
+  bool bfloat16 = false;        ///< products under Autocast
+  std::string weights{};        ///< HDF5 file with all fields of the model, under their names; "": by a fixed seed
+  std::string inputs{};         ///< HDF5 file with the batch, see BenchmarkBatch::read; "": made up
 };
 
 struct TrainBenchmark {
@@ -30,9 +32,11 @@ struct TrainBenchmark {
   double first_step_ms = 0;       ///< the very first, which also plans and takes memory
   std::vector<double> step_ms{};  ///< in order, of the measured steps
   double step_ms_median = 0, step_ms_fastest = 0, step_ms_p90 = 0;
-  std::vector<double> losses{};     ///< before each of the first 5 steps
-  std::int64_t peak_rss_bytes = 0;  ///< of the process so far
-  std::int64_t forward_flops = 0;   ///< of the products and convolutions of a step's forward pass, 2 per multiply-add
+  std::vector<double> losses{};           ///< before each of the first 5 steps
+  std::int64_t peak_rss_bytes = 0;        ///< of the process so far
+  std::int64_t peak_bytes = 0;            ///< of the arrays on the device
+  std::int64_t predicted_peak_bytes = 0;  ///< the same as foreseen, where asked for
+  std::int64_t forward_flops = 0;  ///< of the products and convolutions of a step's forward pass, 2 per multiply-add
 };
 
 /// Forward, loss, backward and optimizer, by one rate for all parameters and as torch.optim has it: for classifiers SGD

@@ -1,6 +1,7 @@
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
 #include <joist/core/kernels.h>
+#include <joist/core/transfer.h>
 #include <joist/tools/training/checkpoint.h>
 
 #include <fmt/format.h>
@@ -54,7 +55,7 @@ ModelDescription description_from(const std::string& text) {
 }
 
 void add(Archive& archive, const std::string& prefix, const std::vector<NamedState>& arrays) {
-  for (const NamedState& state : arrays) archive.arrays.push_back({prefix + state.name, state.array});
+  for (const NamedState& state : arrays) archive.arrays.push_back({prefix + state.name, on_host(state.array)});
 }
 
 /// Arrays whose name begins with the prefix, without it.
@@ -197,8 +198,9 @@ void load_weights(std::span<const Field> fields, std::span<const NamedState> arr
   }
   for (const NamedState& state : arrays) offered[state.name] = &state.array;
   for (const Field& field : fields) {
-    kernels(field.tensor.value()).elementwise.copy(*offered[field.name], {field.tensor.value(), false});
-    field.tensor.value().bump_version();
+    const Array& value = field.tensor.value();
+    kernels(value).elementwise.copy(on_device(*offered[field.name], value.device()), {value, false});
+    value.bump_version();
   }
 }
 

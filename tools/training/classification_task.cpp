@@ -1,5 +1,6 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/core/transfer.h>
 #include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/interrupt.h>
@@ -199,12 +200,12 @@ PictureSet fitted(PictureSet set, const ModelDescription& description, const std
 }
 
 BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
-  const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), labels));
+  const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device())));
   return {.loss = weight == 1 ? loss : loss * weight, .parts = {loss.item()}};
 }
 
 PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
-  const Tensor loss = sum(cross_entropy(model.classify(Tensor(pictures)), labels));
+  const Tensor loss = sum(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device())));
   return {.sum = loss, .count = static_cast<double>(pictures.shape(0)), .weight = weight, .parts = {loss.item()}};
 }
 

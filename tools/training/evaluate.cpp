@@ -105,6 +105,10 @@ EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistr
     throw UsageError({.where = "--batch", .what = std::to_string(options.batch), .expected = "at least 1"});
   std::optional<EvaluateResult> result;
   if (options.model.ends_with(".onnx")) {
+    if (!options.device.on_host())
+      throw UnsupportedError({.where = "--device " + options.device.text(),
+                              .what = "unsupported: an exported file is computed on the CPU only",
+                              .remedy = "--device cpu, or the checkpoint that it was made from"});
     const ExportedModel exported = ExportedModel::file(options.model);
     const auto forward = [&exported](const Array& pictures) { return exported.run(pictures); };
     result = exported.description().task == TaskKind::detect
@@ -113,6 +117,7 @@ EvaluateResult evaluate_model(const EvaluateOptions& options, const ModelRegistr
   } else {
     const Checkpoint checkpoint = read_checkpoint(options.model);
     const std::unique_ptr<Model> model = load_model(checkpoint, registry, options.model);
+    model->move_to(options.device);
     const bool detector = checkpoint.description.task == TaskKind::detect;
     const auto forward = [&](const Array& pictures) {
       const Inference inference;

@@ -14,6 +14,7 @@ struct EvaluateOptions {
   std::string data{};
   std::int64_t batch = 16;
   std::int64_t threads = 0;
+  Device device{};              ///< exported files are computed on the CPU
   std::string labels = "fail";  ///< as TrainOptions::labels
   bool mirror = false;          ///< detectors look at the mirror image too
   bool with_report = false;     ///< a page with pictures as well

@@ -1,4 +1,6 @@
+#include <joist/core/ops.h>
 #include <joist/core/text.h>
+#include <joist/core/transfer.h>
 #include <joist/tools/training/model.h>
 #include <joist/tools/training/onnx/classifier.h>
 #include <joist/tools/training/options.h>
@@ -26,6 +28,23 @@ const char* name_of(TaskKind task) noexcept {
 const char* verb_of(TaskKind task) noexcept {
   return task == TaskKind::sequence ? "continue sequences" : name_of(task);
 }
+
+void Model::move_to(Device device) {
+  if (device != device_)
+    throw UnsupportedError(
+        {.where = "--device " + device.text(),
+         .what = std::string("unsupported: this model that learns to ") + verb_of(task()) + " computes on the CPU only",
+         .remedy = "--device cpu"});
+}
+
+// Counters stay where the host counts.
+void Model::move_fields(Device device) {
+  for (const Field& field : fields())
+    if (is_floating(field.tensor.dtype())) field.tensor.place_value(on_device(field.tensor.value(), device));
+  device_ = device;
+}
+
+Tensor Model::here(const Tensor& input) const { return to(input, device_); }
 
 Tensor Model::classify(const Tensor&) const { refuse(*this, TaskKind::classify); }
 Detections Model::detect(const Tensor&) const { refuse(*this, TaskKind::detect); }

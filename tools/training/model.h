@@ -36,6 +36,10 @@ class Model {
   /// Parameters and buffers; the tensors share memory with the model.
   virtual std::vector<Field> fields() = 0;
   virtual TaskKind task() const noexcept = 0;
+  /// Moves parameters and buffers to a device; inputs follow by themselves, results stay there. Throws UnsupportedError
+  /// for models that compute on the CPU only.
+  virtual void move_to(Device device);
+  Device device() const noexcept { return device_; }
   /// [batch, channel, height, width] -> logits [batch, class]. Throws UsageError for other kinds of models.
   virtual Tensor classify(const Tensor& pictures) const;
   /// [batch, 3, height, width] in [0, 1]. Throws UsageError for other kinds of models.
@@ -43,6 +47,14 @@ class Model {
   /// Tokens int64 [batch, length] -> logits [batch, length, vocabulary] of the token behind each. Throws UsageError for
   /// other kinds of models.
   virtual Tensor continue_sequence(const Tensor& tokens) const;
+
+ protected:
+  /// The input where the model is.
+  Tensor here(const Tensor& input) const;
+  void move_fields(Device device);
+
+ private:
+  Device device_{};
 };
 
 /// A model that the command line knows.
@@ -76,16 +88,17 @@ class ModelOf final : public Model {
   explicit ModelOf(T model) : model_(std::move(model)) {}
   std::vector<Field> fields() override { return fields_of(model_); }
   TaskKind task() const noexcept override { return kind; }
+  void move_to(Device device) override { move_fields(device); }
   Tensor classify(const Tensor& pictures) const override {
-    if constexpr (kind == TaskKind::classify) return model_(pictures);
+    if constexpr (kind == TaskKind::classify) return model_(here(pictures));
     return Model::classify(pictures);
   }
   Detections detect(const Tensor& pictures) const override {
-    if constexpr (kind == TaskKind::detect) return model_(pictures);
+    if constexpr (kind == TaskKind::detect) return model_(here(pictures));
     return Model::detect(pictures);
   }
   Tensor continue_sequence(const Tensor& tokens) const override {
-    if constexpr (kind == TaskKind::sequence) return model_(tokens);
+    if constexpr (kind == TaskKind::sequence) return model_(here(tokens));
     return Model::continue_sequence(tokens);
   }
 

@@ -192,7 +192,8 @@ void visit_options(Options& o, Visit&& visit) {
                    true},
         o.size);
   visit(OptionInfo{"batch", "N",
-                   "pictures per batch, of all processes together; 0: as many as memory and data allow, at most 64",
+                   "pictures per batch, of all processes together; 0: as many as memory and data allow, at most 64; "
+                   "detectors of fewer than 320 pictures take 8 if nothing is said",
                    run, true},
         o.batch);
   visit(OptionInfo{"epochs", "N", "how often each picture is seen", run, true}, o.epochs);
@@ -218,7 +219,11 @@ void visit_options(Options& o, Visit&& visit) {
         o.chat_format);
 
   constexpr const char* machine = "Machine";
-  visit(OptionInfo{"device", "auto|cpu|cuda", "where to compute", machine, true}, o.device);
+  visit(OptionInfo{"device", "auto|cpu|cuda",
+                   "where to compute; auto: on the GPU where one can be used. A run may go on elsewhere, with other "
+                   "roundings",
+                   machine, false},
+        o.device);
   visit(OptionInfo{"threads", "N", "threads of the computation; 0: one per core", machine, true}, o.threads);
   visit(OptionInfo{"loader-threads", "N", "threads that prepare pictures; 0: chosen; the result does not depend on it",
                    machine, false},

@@ -9,6 +9,7 @@
 #include <joist/optim/regularize.h>
 #include <joist/optim/schedule.h>
 #include <joist/tools/training/augmentation.h>
+#include <joist/tools/training/device.h>
 #include <joist/tools/training/rates.h>
 #include <joist/tools/training/recipe.h>
 #include <joist/tools/training/zoo.h>
@@ -99,7 +100,6 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--l2-sp", options.l2_sp, 0, 1e6);
   require_pull(options);
   options.schedule = schedule::shape_named(options.schedule, "--schedule");
-  require_choice("--device", options.device, {"auto", "cpu", "cuda"});
   require_choice("--labels", options.labels, {"fail", "repair", "drop"});
   require_choice("--unreadable", options.unreadable, {"fail", "skip"});
   require_range("--batch", static_cast<double>(options.batch), 0, 65536);
@@ -142,9 +142,7 @@ TrainOptions resolve(TrainOptions options) {
   // Sums depend on the threads: their number may not follow from the machine.
   if (options.deterministic == "world-size" && options.threads == 0) options.threads = 1;
 
-  if (options.device == "cuda")
-    static_cast<void>(kernels(Device{Device::Kind::cuda, 0}));  // throws where there is none
-  options.device = options.device == "cuda" ? "cuda" : "cpu";
+  options.device = choose_device(options.device).device.on_host() ? "cpu" : "cuda";
   if (options.threads > 0) set_threads(static_cast<int>(options.threads));
   options.threads = threads();
   if (options.loader_threads == 0) options.loader_threads = std::clamp<std::int64_t>(options.threads, 1, 8);

@@ -5,6 +5,7 @@
 #include <joist/core/parallel/launch.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/device.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/language/language_task.h>
@@ -50,12 +51,17 @@ TrainOptions fresh(TrainOptions options) {
   return options;
 }
 
-// --batch 0. What is chosen stands in the record of the run.
+// --batch 0, and detectors without --batch. What is chosen stands in the record of the run.
 void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t classes, std::size_t pictures,
                   const Team& team) {
+  // A small set is seen often, but gives few steps: twice as many of half the size learn more. 120 photographs of
+  // helmets, 40 times, measured on others: AP 0.165 by 16, 0.205 by 8.
+  if (entry.task == TaskKind::detect && pictures < 20 * 16 && !options.resume && !options.given.contains("batch"))
+    options.batch = 8;
   if (options.batch > 0) return;
   options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
-    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures));
+    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures),
+                         choose_device(options.device).device);
   }));
   manual_seed(static_cast<std::uint64_t>(options.seed));
 }
@@ -126,13 +132,60 @@ std::vector<std::string> shared_names(const std::vector<std::string>& names, con
   return shared;
 }
 
+// A GPU trains alone, and its own losses' order of additions; `auto` then stays on the CPU.
+void require_device(TrainOptions& options, bool language, const Team& team) {
+  const std::string what = team.size() > 1             ? fmt::format("{} processes", team.size())
+                           : micro_shards(options) > 0 ? "--deterministic=world-size"
+                           : language                  ? "language models"
+                                                       : "";
+  if (what.empty()) return;
+  if (options.device == "cuda")
+    throw UnsupportedError(
+        {.where = "--device cuda", .what = "unsupported: " + what + " on a GPU", .remedy = "--device cpu"});
+  options.device = "cpu";
+}
+
+// After the weights have come. `automatic`: the user left it to us.
+void move_model(TrainOptions& options, TrainingTask& task, bool automatic, Console& console) {
+  const DeviceChoice choice = choose_device(automatic ? "auto" : options.device);
+  if (!choice.note.empty()) console.line(choice.note);
+  if (choice.device.on_host()) return;
+  try {
+    task.model().move_to(choice.device);
+  } catch (const UnsupportedError& error) {
+    if (!automatic) throw;
+    options.device = "cpu";
+    console.line(std::string("the GPU is not used: ") + error.what());
+  }
+}
+
+// On a GPU: foresees whether a step fits, and names what lies in its memory where it does not.
+std::unique_ptr<MemoryWatch> memory_watch(const TrainOptions& options, TrainingTask& task,
+                                          const ModelRegistry& registry, const Trainer& trainer, Console& console) {
+  const Device device = task.model().device();
+  if (device.on_host()) return nullptr;
+  const ModelDescription& description = task.description();
+
+  const std::int64_t kept = std::ssize(trainer.kept_arrays());  // numbers per weight
+  auto watch = std::make_unique<MemoryWatch>(
+      registry.find(description.model),
+      ModelOptions{.classes = static_cast<std::int64_t>(description.classes.size()), .size = description.size}, kept,
+      options.batch, device);
+  manual_seed(static_cast<std::uint64_t>(options.seed));
+  if (const std::string warning = watch->warning(); !warning.empty()) console.warn(warning);
+  watch->begin(task.model().fields());
+  for (const auto& [name, array] : trainer.kept_arrays()) watch->name(name, array);
+  return watch;
+}
+
 void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& console, const Team& team) {
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
   if (task.description().task != TaskKind::sequence)
-    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {} threads",
-                             options.model, parameters, options.size, options.size, options.optimizer, options.lr,
-                             options.batch, options.threads));
+    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {}", options.model,
+                             parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
+                             task.model().device().on_host() ? fmt::format("{} threads", options.threads)
+                                                             : "on " + task.model().device().text()));
   if (options.model.ends_with(".onnx"))
     for (const std::string& note :
          onnx_training_notes(options.model, static_cast<std::int64_t>(task.description().class_ids.size())))
@@ -173,7 +226,10 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (options.threads == 0 && options.deterministic != "world-size") options.threads = team.fair_threads();
   const bool is_language = is_language_run(before ? before->training->options : options);
   if (!before) require_meaning(options, is_language);
-  options = resolve(before ? resumed_options(before->training->options, options) : fresh(options));
+  options = before ? resumed_options(before->training->options, options) : fresh(options);
+  const bool automatic = options.device == "auto";
+  require_device(options, is_language, team);
+  options = resolve(options);
   options.profile = profile;
   if (team.leads()) folder.require_writable();
   require_hdf5();
@@ -195,6 +251,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   if (!options.from.empty() && !is_language && team.leads() && (!before || options.l2_sp > 0))
     anew = start_from(options, *task, console);
   if (options.l2_sp > 0) anew = shared_names(anew, team);
+  move_model(options, *task, automatic && !is_language && team.size() == 1, console);
   say_what_runs(options, *task, console, team);
   if (find_rate) return find_learning_rate(options, *task, console, folder.path().string());
   if (overfit) return overfit_one_batch(options, *task, console, folder.path().string());
@@ -203,13 +260,19 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   writer.set_label_check(std::move(label_check));
   Trainer trainer(options, *task, writer, console, began, &team, anew);
   if (before) trainer.resume(*before);
+  const std::unique_ptr<MemoryWatch> watch = memory_watch(options, *task, registry, trainer, console);
   // The report is written last: without it, a run that was killed at its very end still has files to write.
   if (before && trainer.is_finished() &&
       team.decided("report", team.leads() && std::filesystem::exists(folder.report())) != 0) {
     console.line("this run is finished already");
     return 0;
   }
-  if (const int signal = trainer.run()) return signal;
+  try {
+    if (const int signal = trainer.run()) return signal;
+  } catch (const EnvironmentError& error) {
+    if (!watch) throw;
+    watch->explain(error);
+  }
   const TrainingState state = trainer.state();
   team.lead("report", [&] {
     load_weights(task->model().fields(), read_checkpoint(folder.best()).model, folder.best().string());

@@ -88,6 +88,13 @@ TrainingState Trainer::state() const {
   return state;
 }
 
+std::vector<NamedState> Trainer::kept_arrays() const {
+  std::vector<NamedState> kept = learner_.optimizer().flat_buffers();
+  for (NamedState& one : kept) one.name = "optimizer's " + one.name;
+  if (learner_.average()) kept.push_back({"average of all weights", learner_.average()->values()});
+  return kept;
+}
+
 Checkpoint Trainer::whole_checkpoint() const {
   return {.description = task_.description(),
           .model = weights_of(learner_.fields()),

@@ -36,6 +36,8 @@ class Trainer {
   /// diverges; EnvironmentError when the first or the last save fails: those between are warned of and tried again.
   int run();
   bool is_finished() const;
+  /// The long arrays beside weights and gradients: the optimizer's and the average.
+  std::vector<NamedState> kept_arrays() const;
   /// As it would be saved now. Every rank calls it.
   TrainingState state() const;
 

@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/core/kernels.h>
+#include <joist/core/transfer.h>
 #include <joist/layers/freeze.h>
 #include <joist/tools/training/weight_mapping.h>
 
@@ -220,7 +221,7 @@ std::vector<std::string> load_mapped(std::span<const Field> fields, const Stored
   }
   for (const auto& [field, array] : arrays) {
     const Array& to = fields[field].tensor.value();
-    kernels(to).elementwise.copy(array, {to, false});  // converts the type too
+    kernels(to).elementwise.copy(on_device(array, to.device()), {to, false});  // converts the type too
     to.bump_version();
   }
   std::vector<std::string> lines;

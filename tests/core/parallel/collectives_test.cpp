@@ -1,8 +1,8 @@
 // Every collective against what it is defined to do, at 1 to 5 ranks, with lengths from none to beyond a slice.
 #include <joist/core/parallel/communicator.h>
+#include <joist/tests/core/parallel/collectives_check.h>
 #include <joist/tests/core/parallel/ranks.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,59 +10,6 @@
 
 namespace joist::parallel {
 namespace {
-
-// Rank r's element i: different everywhere, small enough that sums are exact in every type.
-int value(int rank, std::int64_t i) { return static_cast<int>((rank * 7 + i * 3) % 11); }
-
-template <class T>
-Array filled(int rank, std::int64_t n) {
-  Array array = Array::empty({n}, dtype_of<T>);
-  for (std::int64_t i = 0; i < n; ++i) array.data<T>()[i] = static_cast<T>(value(rank, i));
-  return array;
-}
-
-int expected(Reduce reduce, int size, std::int64_t i) {
-  int result = value(0, i);
-  for (int r = 1; r < size; ++r)
-    result = reduce == Reduce::sum   ? result + value(r, i)
-             : reduce == Reduce::max ? std::max(result, value(r, i))
-                                     : std::min(result, value(r, i));
-  return result;
-}
-
-template <class T>
-void check_all(Communicator& world, std::int64_t n) {
-  const int size = world.size(), rank = world.rank();
-  for (const Reduce reduce : {Reduce::sum, Reduce::max, Reduce::min}) {
-    const Array data = filled<T>(rank, n);
-    world.all_reduce("data", data, reduce).wait();
-    std::int64_t wrong = 0;
-    for (std::int64_t i = 0; i < n; ++i) wrong += data.data<T>()[i] != static_cast<T>(expected(reduce, size, i));
-    EXPECT_EQ(wrong, 0) << "all_reduce " << n << " of rank " << rank << "/" << size;
-  }
-  // Uneven parts, the first one empty.
-  std::vector<std::int64_t> bounds{0};
-  for (int r = 1; r <= size; ++r) bounds.push_back(size == 1 ? n : n * (r - 1) / (size - 1));
-  const std::int64_t begin = bounds[static_cast<std::size_t>(rank)], end = bounds[static_cast<std::size_t>(rank) + 1];
-  const Array scattered = filled<T>(rank, n);
-  world.reduce_scatter("gradients", scattered, Reduce::sum, bounds).wait();
-  for (std::int64_t i = begin; i < end; ++i)
-    ASSERT_EQ(scattered.data<T>()[i], static_cast<T>(expected(Reduce::sum, size, i)));
-  const Array gathered = Array::empty({n}, dtype_of<T>);
-  for (std::int64_t i = begin; i < end; ++i) gathered.data<T>()[i] = static_cast<T>(value(0, i));
-  world.all_gather("parameters", gathered, bounds).wait();
-  std::int64_t wrong = 0;
-  for (std::int64_t i = 0; i < n; ++i) wrong += gathered.data<T>()[i] != static_cast<T>(value(0, i));
-  EXPECT_EQ(wrong, 0) << "all_gather " << n << " of rank " << rank << "/" << size;
-  for (int root = 0; root < size; ++root) {
-    const Array copied = filled<T>(rank, n);
-    world.broadcast("weights", copied, root).wait();
-    wrong = 0;
-    for (std::int64_t i = 0; i < n; ++i) wrong += copied.data<T>()[i] != static_cast<T>(value(root, i));
-    EXPECT_EQ(wrong, 0) << "broadcast " << n << " from " << root;
-  }
-  world.barrier("end of the round").wait();
-}
 
 TEST(Collectives, AreWhatTheyAreDefinedToBe) {
   for (const int size : {1, 2, 3, 4, 5})

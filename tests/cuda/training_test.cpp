@@ -1,0 +1,381 @@
+// ctest: TIMEOUT 180 ENVIRONMENT_MODIFICATION OMP_NUM_THREADS=set:1
+// `--device cuda` from options to files, on the emulated GPU: the numbers of the CPU's runs, and checkpoints that
+// either side goes on with.
+#include <joist/core/transfer.h>
+#include <joist/cuda/emulator/device.h>
+#include <joist/cuda/emulator/memory.h>
+#include <joist/cuda/runtime.h>
+#include <joist/data/encode.h>
+#include <joist/layers/linear.h>
+#include <joist/layers/models/gpt.h>
+#include <joist/layers/models/lstm_text.h>
+#include <joist/layers/window_attention.h>
+#include <joist/tests/support/expect_error.h>
+#include <joist/tests/tools/training/tiny_task.h>
+#include <joist/tools/training/benchmark.h>
+#include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/device.h>
+#include <joist/tools/training/evaluate.h>
+#include <joist/tools/training/fitting_batch.h>
+#include <joist/tools/training/train.h>
+
+#include <cmath>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace joist {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::TemporaryFolder;
+
+const Device gpu = cuda::emulator::use_emulated_gpu();
+
+struct TinyClassifier {
+  explicit TinyClassifier(const ModelOptions& o) : head({.in = 4 * 4 * 4, .out = o.classes}) {}
+  Tensor operator()(const Tensor& x) const {
+    Tensor y = flatten(max_pool2d(bn(conv(x)), {}));
+    if (training()) y = dropout(y, 0.2, next_random_key(Stream::dropout));
+    return head(y);
+  }
+  auto fields() { return joist::fields("conv", conv, "bn", bn, "head", head); }
+  Conv2d conv{{.in = 1, .out = 4, .bias = false}};
+  BatchNorm2d bn{{.channels = 4, .activation = Relu{}}};
+  Linear head;
+};
+
+struct TinyDetector {
+  explicit TinyDetector(const ModelOptions& o)
+      : head({.in = std::vector<std::int64_t>{8, 8}, .classes = o.classes, .bins = 4, .strides = {8, 16}}) {}
+  Detections operator()(const Tensor& x) const {
+    const Tensor y = second(max_pool2d(first(x), {}));
+    return head({y, third(y)});
+  }
+  auto fields() { return joist::fields("first", first, "second", second, "third", third, "head", head); }
+  ConvNorm first{{.in = 3, .out = 4, .stride = 2}}, second{{.in = 4, .out = 8, .stride = 2}},
+      third{{.in = 8, .out = 8, .stride = 2}};
+  DetectionHead head;
+};
+
+// Large activations, little work.
+struct Wide {
+  explicit Wide(const ModelOptions& o) : last({.in = 2048, .out = o.classes}) {}
+  Tensor operator()(const Tensor& x) const { return last(relu(first(flatten(x)))); }
+  auto fields() { return joist::fields("first", first, "last", last); }
+  Linear first{{.in = 64, .out = 2048, .bias = false}}, last;  // sums of columns take long on the emulator
+};
+
+const ModelRegistry& registry() {
+  static const ModelRegistry models({model<TinyClassifier>("tiny_classifier", 1, 8),
+                                     model<TinyDetector>("tiny_detector"), model<Wide>("wide", 1, 8)});
+  return models;
+}
+
+void write_idx(const fs::path& path, const std::vector<std::uint8_t>& shape, const std::vector<std::uint8_t>& values) {
+  std::ofstream file(path, std::ios::binary);
+  file.put(0).put(0).put(8).put(static_cast<char>(shape.size()));
+  for (const std::uint8_t length : shape) file.put(0).put(0).put(0).put(static_cast<char>(length));
+  file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size()));
+}
+
+// 12 pictures of 8 × 8: a bright bar in one of three places.
+fs::path classes_in(const TemporaryFolder& folder) {
+  const fs::path path = folder / "classes";
+  fs::create_directories(path);
+  std::vector<std::uint8_t> pixels, labels;
+  for (int i = 0; i < 12; ++i) {
+    labels.push_back(static_cast<std::uint8_t>(i % 3));
+    for (int at = 0; at < 64; ++at)
+      pixels.push_back(static_cast<std::uint8_t>((at / 8) / 3 == i % 3 ? 200 + i : (7 * at + 13 * i) % 50));
+  }
+  for (const std::string split : {"train", "t10k"}) {
+    write_idx(path / (split + "-images-idx3-ubyte"), {12, 8, 8}, pixels);
+    write_idx(path / (split + "-labels-idx1-ubyte"), {12}, labels);
+  }
+  return path;
+}
+
+// 4 pictures of 32 × 32 with a box or two each; the last has none.
+fs::path boxes_in(const TemporaryFolder& folder) {
+  const fs::path path = folder / "boxes";
+  std::string images, annotations;
+  for (int i = 0; i < 4; ++i) {
+    Picture picture(32, 32, 60);
+    const std::string name = "p" + std::to_string(i) + ".png";
+    for (int box = 0; box < (i == 3 ? 0 : 1 + i % 2); ++box) {
+      const int x = 2 + 7 * i + 3 * box, y = 3 + 10 * box, side = 9 + box;
+      for (int row = y; row < y + side; ++row)
+        for (int column = x; column < x + side; ++column)
+          picture.pixels[static_cast<std::size_t>((row * 32 + column) * 3 + box)] = 220;
+      annotations += (annotations.empty() ? "" : ",") + std::string("{\"id\":") + std::to_string(10 * i + box + 1) +
+                     ",\"image_id\":" + std::to_string(i + 1) + ",\"category_id\":" + std::to_string(box + 1) +
+                     ",\"bbox\":[" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(side) + "," +
+                     std::to_string(side) + "],\"area\":" + std::to_string(side * side) + ",\"iscrowd\":0}";
+    }
+    write_png((path / name).string(), picture);
+    images += (i ? "," : "") + std::string("{\"id\":") + std::to_string(i + 1) + ",\"file_name\":\"" + name +
+              "\",\"width\":32,\"height\":32}";
+  }
+  std::ofstream(path / "truth.json") << "{\"images\":[" << images << "],\"annotations\":[" << annotations
+                                     << "],\"categories\":[{\"id\":1,\"name\":\"red\"},{\"id\":2,\"name\":\"green\"}]}";
+  return path / "truth.json";
+}
+
+TrainOptions options_for(const std::string& model, const fs::path& data, const fs::path& out,
+                         const std::string& device) {
+  return {.data = data.string(),
+          .val = data.string(),
+          .model = model,
+          .out = out.string(),
+          .size = model == "tiny_detector" ? 32 : 8,
+          .batch = 4,
+          .epochs = model == "tiny_detector" ? 2 : 1,
+          .device = device,
+          .threads = 1,
+          .loader_threads = 1,
+          .optimizer = model == "tiny_detector" ? "sgd" : "adamw",
+          .lr = 0.01,
+          .warmup = 0,
+          .mosaic = 0,
+          .given = {"device"}};
+}
+
+void expect_near(const std::vector<NamedState>& got, const std::vector<NamedState>& wanted, double tolerance) {
+  ASSERT_EQ(got.size(), wanted.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].name, wanted[i].name);
+    if (got[i].array.dtype() != Dtype::float32) continue;
+    const std::vector<float> a = got[i].array.to_vector<float>(), b = wanted[i].array.to_vector<float>();
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t at = 0; at < a.size(); ++at)
+      ASSERT_NEAR(a[at], b[at], tolerance * (1 + std::abs(b[at]))) << got[i].name << " " << at;
+  }
+}
+
+// The logs and weights of two runs.
+void expect_same_run(const fs::path& got, const fs::path& wanted, double tolerance) {
+  const Checkpoint a = read_checkpoint(got / "last.h5"), b = read_checkpoint(wanted / "last.h5");
+  ASSERT_EQ(a.training->log.rows(), b.training->log.rows());
+  EXPECT_EQ(a.training->step, b.training->step);
+  EXPECT_EQ(a.training->skipped, 0);
+  for (std::size_t row = 0; row < a.training->log.rows(); ++row)
+    for (const std::string& column : a.training->log.columns()) {
+      if (column == "seconds" || column == "samples_per_second") continue;
+      const auto x = a.training->log.at(row, column), y = b.training->log.at(row, column);
+      ASSERT_EQ(x.has_value(), y.has_value());
+      if (!x) continue;
+      EXPECT_NEAR(*x, *y, 1e-4 * (1 + std::abs(*y))) << column << " of row " << row;
+    }
+  expect_near(a.model, b.model, tolerance);
+  expect_near(a.average, b.average, tolerance);
+  expect_near(a.training->optimizer.arrays, b.training->optimizer.arrays, tolerance);
+}
+
+class Training : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Models, Training, ::testing::Values("tiny_classifier", "tiny_detector"),
+                         [](const auto& one) { return one.param; });
+
+TEST_P(Training, GivesTheNumbersOfTheCpu) {
+  const TemporaryFolder folder;
+  const std::string& name = GetParam();
+  const fs::path data = name == "tiny_detector" ? boxes_in(folder) : classes_in(folder);
+  const auto launches = [] {
+    std::uint64_t all = 0;
+    for (const auto& [kernel, seen] : cuda::emulator::seen()) all += seen.launches;
+    return all;
+  };
+  const std::uint64_t before = launches();
+  ASSERT_EQ(train(options_for(name, data, folder / "cpu", "cpu"), registry()), 0);
+  EXPECT_EQ(launches(), before);
+  ASSERT_EQ(train(options_for(name, data, folder / "gpu", "cuda"), registry()), 0);
+  EXPECT_GT(launches(), before + 60);
+  expect_same_run(folder / "gpu", folder / "cpu", name == "tiny_detector" ? 2e-5 : 2e-4);
+  EXPECT_EQ(read_checkpoint(folder / "gpu" / "last.h5").training->options.device, "cuda");
+
+  // Each evaluates the other's weights.
+  const auto evaluated = [&](const char* run, Device device) {
+    return evaluate_model({.model = (folder / run / "best.h5").string(), .data = data.string(), .device = device},
+                          registry())
+        .text;
+  };
+  EXPECT_EQ(evaluated("cpu", gpu), evaluated("gpu", cpu));
+
+  // And each goes on with the other's run.
+  fs::copy(folder / "cpu", folder / "cpu_then_gpu", fs::copy_options::recursive);
+  fs::copy(folder / "gpu", folder / "gpu_then_cpu", fs::copy_options::recursive);
+  for (const auto& [run, device] :
+       {std::pair<std::string, std::string>{"cpu_then_gpu", "cuda"}, {"gpu_then_cpu", "cpu"}}) {
+    Checkpoint cut = read_checkpoint(folder / run / "last.h5");
+    cut.training->options.plan = {{0, 2 * cut.training->step}};  // a longer run, of which half is done
+    cut.training->options.epochs = 0;
+    cut.training->options.evaluated = {1, 2, 3, 4};
+    store_checkpoint(folder / run / "last.h5", cut);
+    fs::remove(folder / run / "report.html");
+    TrainOptions again{.out = (folder / run).string(), .device = device, .resume = true, .given = {"device", "out"}};
+    ASSERT_EQ(train(again, registry()), 0);
+  }
+  expect_same_run(folder / "cpu_then_gpu", folder / "gpu_then_cpu", name == "tiny_detector" ? 1e-4 : 1e-3);
+}
+
+// What a model's layers make of constants of their own: anchors, masks, positions, windows.
+void expect_alike(const ModelEntry& entry, const ModelOptions& options, const Array& input, const Array& targets) {
+  SCOPED_TRACE(entry.name);
+  std::vector<std::vector<NamedState>> gradients;
+  std::vector<double> losses;
+  for (const Device device : {cpu, gpu}) {
+    manual_seed(3);
+    const std::unique_ptr<Model> one = entry.make(options);
+    one->move_to(device);
+    const Tensor logits =
+        entry.task == TaskKind::sequence ? one->continue_sequence(Tensor(input)) : one->classify(Tensor(input));
+    const Tensor loss =
+        mean(cross_entropy(reshape(logits, {-1, logits.shape(-1)}), on_device(targets, logits.device())));
+    loss.backward();
+    losses.push_back(loss.item());
+    auto& all = gradients.emplace_back();
+    for (const Field& field : one->fields())
+      if (field.trainable) all.push_back({field.name, field.tensor.gradient()});
+  }
+  EXPECT_NEAR(losses[0], losses[1], 1e-5);
+  expect_near(gradients[1], gradients[0], 1e-5);
+}
+
+TEST(Models, SequencesAndWindows) {
+  const Array tokens = Array::from(std::vector<std::int64_t>{1, 4, 2, 0, 3, 3, 1, 2}, {2, 4}),
+              next = Array::from(std::vector<std::int64_t>{4, 2, 0, 1, 3, 1, 2, 0}, {8});
+  const auto gpt = sequence_model(
+      "gpt",
+      [](const ModelOptions&) { return Gpt({.vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .width = 8}); }, 4);
+  expect_alike(gpt, {}, tokens, next);
+  const auto lstm = sequence_model(
+      "lstm", [](const ModelOptions&) { return LstmText({.vocabulary = 5, .embedding = 4, .hidden = 6, .layers = 2}); },
+      4);
+  expect_alike(lstm, {}, tokens, next);
+
+  struct Windows {
+    WindowAttention shifted{{.width = 8, .heads = 2, .window = 2, .shift = 1}};
+    Linear head{{.in = 8, .out = 3}};
+    Tensor operator()(const Tensor& x) const { return head(mean(shifted(permute(x, {0, 2, 3, 1})), {1, 2})); }
+  };
+  std::vector<float> values(2 * 8 * 3 * 3);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i));
+  expect_alike(model<Windows>("windows", 8), {}, Array::from(values, {2, 8, 3, 3}),
+               Array::from(std::vector<std::int64_t>{0, 2}, {2}));
+}
+
+TEST(Models, AnchorBoxes) {
+  const std::vector<std::vector<TrueBox>> truth{{{2, 2, 13, 12, 0}, {14, 15, 30, 31, 1}}, {}, {{6, 4, 20, 21, 1}}};
+  const std::vector<AnchorLevel> levels{{.sides = {{8, 8}, {12, 16}}, .rows = 4, .columns = 4}};
+  for (const bool background : {false, true}) {
+    const std::int64_t classes = background ? 3 : 2;
+    std::vector<float> boxes(3 * 32 * 4), scores(static_cast<std::size_t>(3 * 32 * classes));
+    for (std::size_t i = 0; i < boxes.size(); ++i) boxes[i] = 0.3F * std::sin(static_cast<float>(3 * i));
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = std::sin(static_cast<float>(5 * i));
+    std::vector<std::vector<float>> results;
+    for (const Device device : {cpu, gpu}) {
+      const Detections found{
+          .box_logits = Tensor(Array::from(boxes, {3, 32, 4}, device), true),
+          .class_logits = Tensor(Array::from(scores, {3, 32, classes}, device), true),
+          .boxes = AnchorBoxes{.corners = anchors_at_corners(levels, 32, 32), .background = background}};
+      const DetectionLoss loss = detection_loss(found, truth);
+      loss.sum.backward();
+      EXPECT_GT(loss.positives, 0);
+      std::vector<float> all = decode(found).value().to_vector<float>();
+      for (const Array& part : {found.box_logits.gradient(), found.class_logits.gradient(), loss.sum.value()})
+        for (const float value : part.to_vector<float>()) all.push_back(value);
+      all.push_back(static_cast<float>(loss.mean_overlap));
+      results.push_back(all);
+    }
+    ASSERT_EQ(results[0].size(), results[1].size());
+    for (std::size_t i = 0; i < results[0].size(); ++i) ASSERT_NEAR(results[0][i], results[1][i], 1e-4) << i;
+  }
+}
+
+// A GPU with little memory, kept in segments as a real one's is.
+class SmallGpu : public ::testing::Test {
+ protected:
+  SmallGpu() {
+    register_allocator(Device::Kind::cuda, cuda::memory());
+    cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{8} << 20);
+  }
+  ~SmallGpu() override {
+    cuda::memory().trim();
+    cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{1} << 30);
+    static_cast<void>(cuda::emulator::use_emulated_gpu());
+  }
+  static TrainBenchmark steps_of(std::int64_t batch) {
+    return benchmark_training({.model = "wide", .batch = batch, .size = 8, .steps = 1, .classes = 2, .device = gpu},
+                              registry());
+  }
+};
+
+TEST_F(SmallGpu, OutOfMemoryNamesTensorsAndABatchThatFits) {
+  std::vector<std::int64_t> tried;
+  TrainBenchmark done;
+  std::string said;
+  for (std::int64_t batch = 300; done.peak_bytes == 0;) {
+    tried.push_back(batch);
+    ASSERT_LE(tried.size(), 3U) << said;  // blocks of a MiB leave large holes in a memory of 8
+    try {
+      done = steps_of(batch);
+    } catch (const EnvironmentError& error) {
+      said = error.what();
+      batch = std::stoll(said.substr(said.rfind("--batch ") + 8));
+      ASSERT_LT(batch, tried.back()) << said;
+      ASSERT_GE(batch, 50) << said;
+      if (tried.size() > 1) continue;
+      for (const char* part : {"no room for", "MiB are in use, the largest parts: ", "first: ", " [300, 2048] float32",
+                               "for a step with --batch 300"})
+        EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
+    }
+  }
+  EXPECT_GT(tried.size(), 1U);
+  EXPECT_GT(done.peak_bytes, std::int64_t{4} << 20);
+}
+
+TEST_F(SmallGpu, BatchByItself) {
+  const ModelEntry& entry = registry().find("tiny_detector");
+  const std::int64_t chosen = fitting_batch(entry, 2, 32, 1'000'000, gpu);
+  const TrainingMemory step = step_memory(entry, {.classes = 2, .size = 32}, 3);
+  EXPECT_LE(step.of(chosen), std::int64_t{8} << 20);
+  EXPECT_GT(step.of(2 * chosen), std::int64_t{6} << 20);
+  EXPECT_EQ(fitting_batch(entry, 2, 32, 40, gpu), 4);  // ten steps in an epoch
+  cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{1} << 30);
+  EXPECT_EQ(fitting_batch(entry, 2, 32, 1'000'000, gpu), 1024);
+}
+
+TEST_F(SmallGpu, RunsSayBeforehandWhatWillNotFit) {
+  const TemporaryFolder folder;
+  cuda::emulator::DeviceMemory::instance().set_capacity(std::size_t{2} << 20);
+  TrainOptions options = options_for("tiny_detector", boxes_in(folder), folder / "run", "cuda");
+  options.batch = 200;
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  try {
+    train(options, registry());
+  } catch (const EnvironmentError&) {
+  }
+  const std::string said = ::testing::internal::GetCapturedStdout() + ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("a step with --batch 200 needs about "), std::string::npos) << said;
+  EXPECT_NE(said.find("would fit"), std::string::npos);
+}
+
+TEST(Device, Names) {
+  EXPECT_EQ(choose_device("cpu").device, cpu);
+  EXPECT_EQ(choose_device("cuda").device, gpu);
+  EXPECT_EQ(choose_device("auto").device, gpu);
+  expect_error<UsageError>([] { return choose_device("tpu"); }, {"--device", "tpu", "auto, cpu, cuda"});
+}
+
+TEST(Device, RefusesWhatAGpuCannotDoYet) {
+  const TemporaryFolder folder;
+  TrainOptions options = options_for("tiny_classifier", classes_in(folder), folder / "run", "cuda");
+  options.deterministic = "world-size";
+  expect_error<UnsupportedError>([&] { return train(options, registry()); },
+                                 {"--device cuda", "world-size", "--device cpu"});
+  EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+}  // namespace
+}  // namespace joist
