@@ -1,4 +1,4 @@
-"""Fuzzing of every format (tests/fuzz/run): JOIST_FUZZ_SECONDS each, 2 by default; CI takes 20."""
+"""Fuzzing of every format (tests/fuzz/run): JOIST_FUZZ_SECONDS each, 2 by default. Skips without clang."""
 # ctest: TIMEOUT 900 PROCESSORS 2
 import os
 import pathlib
