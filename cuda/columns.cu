@@ -47,22 +47,6 @@ JOIST_DEVICE std::int64_t part(std::int64_t& i, std::int64_t length) {
   return here;
 }
 
-/// An element of pictures by its number, counted as they lie: groups innermost where these are.
-struct Spot {
-  std::int64_t batch, group, channel, at[3];
-  JOIST_DEVICE Spot(const Pictures& p, std::int64_t i) {
-    const bool inside = p.channel_stride == 1 && (p.group_stride == p.channels || p.groups == 1);
-    if (inside) channel = part(i, p.channels), group = part(i, p.groups);
-    for (int axis = 2; axis >= 0; --axis) at[axis] = part(i, p.length[axis]);
-    if (!inside) channel = part(i, p.channels), group = part(i, p.groups);
-    batch = i;
-  }
-  JOIST_DEVICE std::int64_t offset(const Pictures& p) const {
-    return batch * p.batch_stride + group * p.group_stride + channel * p.channel_stride + at[0] * p.stride[0] +
-           at[1] * p.stride[1] + at[2] * p.stride[2];
-  }
-};
-
 }  // namespace
 
 std::int64_t& most_column_bytes() {
@@ -140,58 +124,6 @@ void add_columns(const Array& columns, const Windows& windows, const Out& x) {
     std::int64_t target = batch * out.batch_stride + group * out.group_stride + channel * out.channel_stride;
     for (int axis = 0; axis < 3; ++axis) target += at[axis] * out.stride[axis];
     to.put(target, total.value());
-  });
-}
-
-void depthwise(const Array& x, const Array& w, const Array& bias, const Windows& windows, const Out& y) {
-  const Frame frame(windows);
-  const Pictures in(x), out(y.array);
-  const std::int64_t area = windows.area(), bias_stride = bias.defined() ? bias.strides()[0] : 0;
-  const Floats from(x), weights(w), constants(bias);
-  const Result to(y);
-  each("depthwise", y.array.elements(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Spot spot(out, i);
-    const std::int64_t channel = spot.group * out.channels + spot.channel,
-                       base = spot.batch * in.batch_stride + spot.group * in.group_stride;
-    Total total;
-    for (std::int64_t place = 0; place < area; ++place) {
-      std::int64_t k = place, source = base;
-      bool inside = true;
-      for (int axis = 2; axis >= 0; --axis) {
-        const std::int64_t at = spot.at[axis] * frame.stride[axis] - frame.padding[axis] +
-                                part(k, frame.kernel[axis]) * frame.dilation[axis];
-        inside = inside && at >= 0 && at < in.length[axis];
-        source += at * in.stride[axis];
-      }
-      if (inside) total.add(from[source] * weights[channel * area + place]);
-    }
-    to.put(spot.offset(out), constants.defined() ? total.value() + constants[channel * bias_stride] : total.value());
-  });
-}
-
-void depthwise_backward_input(const Array& dy, const Array& w, const Windows& windows, const Out& dx) {
-  const Frame frame(windows);
-  const Pictures in(dy), out(dx.array);
-  const std::int64_t area = windows.area();
-  const Floats from(dy), weights(w);
-  const Result to(dx);
-  each("depthwise_backward_input", dx.array.elements(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Spot spot(out, i);
-    Total total;
-    for (std::int64_t place = 0; place < area; ++place) {
-      std::int64_t k = place, source = spot.batch * in.batch_stride + spot.group * in.group_stride;
-      bool seen = true;
-      for (int axis = 2; axis >= 0; --axis) {
-        const std::int64_t begin =
-            spot.at[axis] + frame.padding[axis] - part(k, frame.kernel[axis]) * frame.dilation[axis];
-        const std::int64_t number = begin / frame.stride[axis];
-        seen = begin >= 0 && begin % frame.stride[axis] == 0 && number < frame.windows[axis] && seen;
-        source += number * in.stride[axis];
-      }
-      for (std::int64_t c = 0; seen && c < in.channels; ++c)
-        total.add(from[source + c * in.channel_stride] * weights[(spot.group * in.channels + c) * area + place]);
-    }
-    to.put(spot.offset(out), total.value());
   });
 }
 

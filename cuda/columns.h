@@ -22,11 +22,6 @@ void write_columns(const Array& x, const Windows& windows, std::int64_t first, c
 /// The transpose, of all windows: x (+)= the sum of the places of the columns that show it.
 void add_columns(const Array& columns, const Windows& windows, const Out& x);
 
-/// Convolutions whose groups have one channel each, without columns. x, y, dx and dy as [batch, group, channel,
-/// spatial...] with one channel in x and dx, w [out, 1, kernel...] row-major.
-void depthwise(const Array& x, const Array& w, const Array& bias, const Windows& windows, const Out& y);
-void depthwise_backward_input(const Array& dy, const Array& w, const Windows& windows, const Out& dx);
-
 /// Most bytes of columns at a time; what needs more is computed in parts.
 std::int64_t& most_column_bytes();
 

@@ -2,8 +2,8 @@
 //   forward  y [out, windows] = w [out, in · area] · columns [in · area, windows]
 //   input    columns = wᵀ · dy, added up to dx
 //   weights  dw = dy · columnsᵀ, over the windows of all pictures at once
-// for every group. A 1x1 convolution reads the picture itself; depthwise ones have kernels of their own, except for the
-// weights' gradient. Columns lie as the activations do, channels innermost or outermost.
+// for every group. A 1x1 convolution reads the picture itself. Columns lie as the activations do, channels innermost or
+// outermost.
 #include <joist/cuda/columns.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/matmul.h>
@@ -58,9 +58,6 @@ bool is_pointwise(const Windows& windows) {
          windows.options.padding == Shape::filled(rank, 0);
 }
 
-// Products of one row each would move far more memory than the convolution reads.
-bool is_depthwise(const Array& w, const ConvolutionOptions& options) { return options.groups > 1 && w.shape(1) == 1; }
-
 /// Memory of columns in two views.
 struct Columns {
   Array parts;     ///< [batch, group, channel, place in the kernel, window]
@@ -113,9 +110,6 @@ Array per_channel(const Array& vector, int rank) {  // [1, channels, 1, ...]
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
   if (y.array.elements() == 0) return;
   const std::int64_t groups = options.groups;
-  if (is_depthwise(w, options))
-    return depthwise(grouped(x, groups), gapless(w), bias, windows_of(w.shape(), y.array.shape(), options),
-                     {grouped(y.array, groups), y.accumulate});
   if (!Positions(grouped(y.array, groups)).merge) {
     const Array plain = Array::empty(y.array.shape(), y.array.dtype(), y.array.device());
     forward(x, w, bias, options, {plain});
@@ -152,9 +146,6 @@ void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& o
   if (dx.array.elements() == 0) return;
   const std::int64_t groups = options.groups;
   const Windows windows = windows_of(w.shape(), dy.shape(), options);
-  if (is_depthwise(w, options))
-    return depthwise_backward_input(grouped(dy, groups), gapless(w), windows,
-                                    {grouped(dx.array, groups), dx.accumulate});
   const Array slopes = flat(grouped(dy, groups)), pictures = grouped(dx.array, groups);
   if (is_pointwise(windows) && Positions(pictures).merge)
     return multiply(input_name, weight_matrices(w, groups, false).inserted(0).transposed(), slopes, {},
