@@ -34,6 +34,11 @@ class Reader {
     if (has(json, "added_tokens"))
       for (const Json& token : list(json, "added_tokens")) add_token(token, parts);
     list_tokens(parts);
+    for (const std::vector<std::int64_t>& around : {parts.before, parts.behind})
+      for (const std::int64_t token : around)
+        if (token >= static_cast<std::int64_t>(parts.tokens.size()))
+          refuse(fmt::format("the post-processor puts token {} around texts, the vocabulary ends before it", token),
+                 fmt::format("a number below {}", parts.tokens.size()));
     return parts;
   }
 

@@ -99,6 +99,8 @@ TEST(Tokenizer, RefusesBrokenFiles) {
   expect_error<DataError>([&] { return parsed("/model/merges/0", "nowhere else"); }, {"nowhere", "vocabulary"});
   expect_error<DataError>([&] { return parsed("/pre_tokenizer/pretokenizers/0/pattern/Regex", "(a"); },
                           {"regular expression", "(a"});
+  const Json around{{"type", "RobertaProcessing"}, {"cls", {"a", 99999}}, {"sep", {"a", 0}}};
+  expect_error<DataError>([&] { return parsed("/post_processor", around); }, {"99999", "post-processor"});
   // An expression that would try 2^60 ways gives up.
   const Tokenizer slow = parsed("/pre_tokenizer/pretokenizers/0/pattern/Regex", "(?:a|aa|a)+(?=[bc])");
   expect_error<DataError>([&] { return slow.encode(std::string(60, 'a')); }, {"gave up"});

@@ -45,6 +45,7 @@ TrainOptions options_for(const ModelSettings& settings, std::uint64_t seed) {
   TrainOptions options{.data = settings.data, .val = settings.val, .model = settings.model};
   options.size = settings.size;
   options.batch = settings.batch;
+  options.given.insert("batch");
   options.epochs = 1;
   options.seed = static_cast<std::int64_t>(seed);
   options.loader_threads = 1;
