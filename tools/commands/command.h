@@ -44,7 +44,7 @@ void add_doctor(CLI::App& app, Context& context);
 
 /// Adds --device; the value that is given.
 std::shared_ptr<std::string> add_device(CLI::App& command, const std::string& usual = "auto");
-/// The device of that name; where `auto` finds a GPU that cannot be used, standard error says why.
+/// The device of that name; where `auto` leaves a GPU aside, standard error says why.
 Device device_given(const std::string& text);
 
 /// Writes to a file, or nothing where no file was asked for.

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import figures
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 UNITS = {"s": 1, "m": 60, "h": 3600}
+USUAL_BATCH = 16
 SLACK = 1800  # seconds that a run may take beyond its time, for evaluation
 
 
@@ -38,7 +40,7 @@ def options(arguments):
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--data", type=pathlib.Path, required=True, help="annotated pictures to learn from, in any format that joist reads")
     shared.add_argument("--size", type=int, default=320, help="side of the model's input (default 320)")
-    shared.add_argument("--batch", type=int, default=16)
+    shared.add_argument("--batch", type=int, help="of both sides (default: 16; joist chooses its own for training)")
     shared.add_argument("--joist", type=pathlib.Path, default=ROOT / "build/release/bin/joist", help="the command")
     shared.add_argument("--python", type=pathlib.Path, default=ROOT / "build/venv/bin/python3", help="one that has Ultralytics")
     shared.add_argument("--work", type=pathlib.Path, default=ROOT / "build/compare", help="folder of files in between and of the result")
@@ -100,13 +102,13 @@ class Sets:
 
     def convert(self, source, name):
         folder = self.work / name
-        run("rm", "-rf", folder)
+        shutil.rmtree(folder, ignore_errors=True)
         run(self.given.joist, "data", "convert", source, "--to", "yolo", "--out", folder)
         return folder
 
     def peer(self, task, file, *more, threads=1, limit=SLACK):
         run(self.given.python, HERE / "ultralytics_run.py", task, "--data", self.yaml, "--size", self.given.size, "--batch",
-            self.given.batch, "--threads", threads, "--json", file, *more, limit=limit, YOLO_OFFLINE="true",
+            self.given.batch or USUAL_BATCH, "--threads", threads, "--json", file, *more, limit=limit, YOLO_OFFLINE="true",
             OMP_NUM_THREADS=str(threads), PYTHONDONTWRITEBYTECODE="1")
         return read(file)
 
@@ -116,8 +118,8 @@ def compare_loaders(given, sets, say):
     for workers in map(int, given.workers.split(",")):
         threads = max(1, workers)
         ours = sets.work / "loader-joist.json"
-        run(given.joist, "bench", "loader", "--data", given.data, "--size", given.size, "--batch", given.batch, "--threads", threads,
-            "--epochs", given.epochs, "--json", ours)
+        run(given.joist, "bench", "loader", "--data", given.data, "--size", given.size, "--batch", given.batch or USUAL_BATCH,
+            "--threads", threads, "--epochs", given.epochs, "--json", ours)
         theirs = sets.peer("loader", sets.work / "loader-ultralytics.json", "--workers", workers, "--epochs", given.epochs)
         rows.append({"threads": threads, "workers": workers, "joist": read(ours), "ultralytics": theirs})
         say(loader_line(rows[-1]))
@@ -141,9 +143,9 @@ def numbers_of(file):
 
 def train_joist(given, sets, seed):
     out = sets.work / f"joist-{seed}"
-    run("rm", "-rf", out)
+    shutil.rmtree(out, ignore_errors=True)
     run(given.joist, "train", "--data", given.data, "--val", given.val, "--time", given.time, "--seed", seed, "--size", given.size,
-        "--batch", given.batch, "--threads", given.threads, "--out", out, limit=duration(given.time) + SLACK)
+        *(["--batch", given.batch] if given.batch else []), "--threads", given.threads, "--out", out, limit=duration(given.time) + SLACK)
     file = sets.work / f"joist-{seed}.json"
     # The last weights: the best ones were chosen on the very pictures that are measured here.
     run(given.joist, "eval", "--model", out / "last.h5", "--data", given.val, "--threads", given.threads, "--json", file)
@@ -160,12 +162,14 @@ def train_peer(given, sets, seed):
     return {"side": "ultralytics", "seed": seed, "epochs": told["epochs"], **numbers_of(file)}
 
 
+SIDES = {"joist": train_joist, "ultralytics": train_peer}
+
+
 def compare_trainings(given, sets, say):
     rows = []
     for seed in map(int, given.seeds.split(",")):
-        for train in [side for side in (train_joist, train_peer) if given.only is None or side.__name__.endswith(
-                {"joist": "joist", "ultralytics": "peer"}[given.only])]:
-            rows.append(train(given, sets, seed))
+        for side in [given.only] if given.only else SIDES:
+            rows.append(SIDES[side](given, sets, seed))
             say(", ".join(f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in rows[-1].items()))
     means = {}
     for side in dict.fromkeys(row["side"] for row in rows):
