@@ -98,6 +98,7 @@ struct TrainOptions {
   double multi_scale = 0;
   double balance = 0;
   double class_weights = 0;
+  double label_smoothing = 0;
   std::string freeze{};  ///< patterns of parts that do not learn
   std::int64_t patience = 0;
   std::int64_t tile = 0;
@@ -313,6 +314,11 @@ void visit_options(Options& o, Visit&& visit) {
                    "weigh the objects of a class in the loss by its rarity to this power, 0 (not at all) to 1", recipe,
                    true},
         o.class_weights);
+  visit(OptionInfo{"label-smoothing", "SHARE",
+                   "classifiers: this share of each picture's label, 0 to 1, is spread over all classes, so that they "
+                   "get less sure of themselves",
+                   recipe, true},
+        o.label_smoothing);
   visit(
       OptionInfo{
           "freeze", "PATTERN,…",

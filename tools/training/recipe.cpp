@@ -123,6 +123,7 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--flip", options.flip, -1, 1);
   require_range("--balance", options.balance, 0, 1);
   require_range("--class-weights", options.class_weights, 0, 1);
+  require_range("--label-smoothing", options.label_smoothing, 0, 1);
   require_range("--patience", static_cast<double>(options.patience), 0, 1e9);
   require_range("--tile", static_cast<double>(options.tile), 0, 1 << 20);
   require_range("--tile-overlap", options.tile_overlap, 0, 0.9);
@@ -199,6 +200,11 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                                                                                                     : *own;
   }
   check_augmentation(options, task);
+  if (options.label_smoothing > 0 && detect)
+    throw UsageError({.where = "--label-smoothing",
+                      .what = "a detector's targets are no labels: they follow how well each box fits",
+                      .expected = "a classifier",
+                      .remedy = "leave it out"});
   if (options.tile > 0 && !detect)
     throw UsageError({.where = "--tile", .what = "classifiers look at whole pictures", .remedy = "leave it out"});
   if (options.augment.is_default()) {
@@ -308,6 +314,7 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
   optimizer_->step();
   restore_buffers();
   if (average_) average_->update();
+  for (auto& one : study_) one.second->update();
   return true;
 }
 
