@@ -25,6 +25,7 @@ namespace joist {
 namespace {
 
 constexpr double momentum_at_start = 0.8;  // of SGD, rising during the warm-up
+constexpr double averaged_share = 0.1;     // of the steps so far, see AverageOptions::share
 
 void require_choice(const char* option, const std::string& value, std::initializer_list<const char*> choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
@@ -118,6 +119,7 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--weight-decay", options.weight_decay, -1, 10);
   require_range("--clip", options.clip, 0, 1e9);
   require_range("--average-decay", options.average_decay, 0, 1);
+  require_range("--average-tau", options.average_tau, -1, 1e12);
   require_range("--close-mosaic", options.close_mosaic, 0, 1);
   require_range("--mosaic", options.mosaic, -1, 1);
   require_range("--flip", options.flip, -1, 1);
@@ -250,8 +252,10 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options, paralle
       optimizer_(optimizer_for(parameters_, options, world)) {
   for (const FlatParameters::Group& group : parameters_.groups()) factors_.push_back(factor_of(group.name));
   if (options.average_decay > 0)
-    average_ = std::make_unique<MovingAverage>(
-        parameters_, fields_, AverageOptions{.decay = options.average_decay, .tau = options.average_tau});
+    average_ = std::make_unique<MovingAverage>(parameters_, fields_,
+                                               AverageOptions{.decay = options.average_decay,
+                                                              .tau = std::max(options.average_tau, 0.0),
+                                                              .share = options.average_tau < 0 ? averaged_share : 0});
   late_.hold(*optimizer_);
 }
 
@@ -314,7 +318,6 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
   optimizer_->step();
   restore_buffers();
   if (average_) average_->update();
-  for (auto& one : study_) one.second->update();
   return true;
 }
 
