@@ -25,7 +25,12 @@ namespace joist {
 namespace {
 
 constexpr double momentum_at_start = 0.8;  // of SGD, rising during the warm-up
-constexpr double averaged_share = 0.1;     // of the steps so far, see AverageOptions::share
+// Of the steps so far, see AverageOptions::share. A detector's AP50 without an average | with shares of 0.05, 0.1, 0.2:
+// half a photograph of trees, measured on the other half in other colours, two seeds, after 180 of 360 steps
+// 0.207 | 0.244, 0.268, 0.210 and 0.178 | 0.230, 0.261, 0.287, at the end 0.314 | 0.315, 0.308, 0.335 and
+// 0.395 | 0.412, 0.408, 0.400; 120 photographs of helmets, measured on others, after 300 of 600 steps
+// 0.303 | 0.315, 0.311, 0.296, at the end 0.396 | 0.395, 0.395, 0.396.
+constexpr double averaged_share = 0.1;
 
 void require_choice(const char* option, const std::string& value, std::initializer_list<const char*> choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
