@@ -22,10 +22,12 @@ Array copied(const Array& array) {
 MovingAverage::MovingAverage(const FlatParameters& parameters, std::span<const Field> fields,
                              const AverageOptions& options)
     : parameters_(parameters), options_(options), average_(copied(parameters.values())) {
-  if (!(options.decay >= 0 && options.decay <= 1) || !(options.tau >= 0))
+  if (!(options.decay >= 0 && options.decay <= 1) || !(options.tau >= 0) ||
+      !(options.share >= 0 && options.share <= 1))
     throw UsageError({.where = "MovingAverage",
-                      .what = "decay " + std::to_string(options.decay) + ", tau " + std::to_string(options.tau),
-                      .expected = "0 ≤ decay ≤ 1, tau ≥ 0"});
+                      .what = "decay " + std::to_string(options.decay) + ", tau " + std::to_string(options.tau) +
+                              ", share " + std::to_string(options.share),
+                      .expected = "0 ≤ decay ≤ 1, tau ≥ 0, 0 ≤ share ≤ 1"});
   for (const Field& field : fields) {
     if (field.trainable || !is_floating(field.tensor.dtype())) continue;
     const bool seen = std::any_of(buffers_.begin(), buffers_.end(),
@@ -34,10 +36,15 @@ MovingAverage::MovingAverage(const FlatParameters& parameters, std::span<const F
   }
 }
 
+double MovingAverage::weight_of(double update) const {
+  if (options_.equal) return 1 / update;
+  if (options_.share > 0) return std::max(1 / (1 + options_.share * update), 1 - options_.decay);
+  return 1 - options_.decay * (options_.tau > 0 ? 1 - std::exp(-update / options_.tau) : 1);
+}
+
 void MovingAverage::update() {
   ++updates_;
-  const double ramp = options_.tau > 0 ? 1 - std::exp(-static_cast<double>(updates_) / options_.tau) : 1;
-  const double weight = options_.equal ? 1 / static_cast<double>(updates_) : 1 - options_.decay * ramp;
+  const double weight = weight_of(static_cast<double>(updates_));
   const auto& interpolate = kernels(average_).optimizer.interpolate;
   interpolate(parameters_.values(), weight, average_);
   for (const Shadow& shadow : buffers_) {

@@ -14,6 +14,10 @@ struct AverageOptions {
   double decay = 0.9999;
   double tau = 2000;   ///< updates; 0: the same decay from the beginning
   bool equal = false;  ///< the plain mean of what each update saw (stochastic weight averaging) instead
+  /// Above 0, in place of tau: update t counts 1 / (1 + share · t), and 1 - decay at the least. So the average always
+  /// spans about this share of the updates so far, in short runs and long ones (polynomial-decay averaging, Shamir &
+  /// Zhang 2013; with 1/9 the ramp of TensorFlow's num_updates).
+  double share = 0;
 };
 
 /// The moving average of all floating-point fields: the flat parameters in one pass, then each buffer (running
@@ -45,6 +49,8 @@ class MovingAverage {
     Tensor tensor{};
     Array average{};
   };
+  /// What update number `update` (from 1) counts, in [0, 1].
+  double weight_of(double update) const;
 
   const FlatParameters& parameters_;
   AverageOptions options_;

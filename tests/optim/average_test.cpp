@@ -43,6 +43,35 @@ TEST(MovingAverage, FollowsWeightsAndStatisticsWithARampedDecay) {
   EXPECT_TRUE(fields[0].tensor.value().shares_memory_with(flat.values()));
 }
 
+// What update s counts in the end, for runs of 100 and of 10000 updates: half of it lies in the same last part of both.
+TEST(MovingAverage, SpansAShareOfTheUpdatesSoFar) {
+  for (const int length : {100, 10000}) {
+    const std::vector<Field> fields{parameter("a.weight", {0}, {1})};
+    const FlatParameters flat(fields);
+    MovingAverage average(flat, fields, {.decay = 1, .share = 0.1});
+    double kept = 0;
+    for (int t = 1; t <= length; ++t) {
+      set(fields[0].tensor, t / static_cast<double>(length));
+      average.update();
+      kept += (t / static_cast<double>(length) - kept) / (1 + 0.1 * t);
+    }
+    EXPECT_NEAR(numbers(average.values())[0], kept, 1e-4);
+    // The mean age, as a share of the run: 1 / 11 of it where the weights grow as t^9.
+    EXPECT_NEAR(1 - kept, 1 / 11.0, length == 100 ? 0.01 : 1e-3) << length;
+  }
+  const std::vector<Field> fields{parameter("a.weight", {0}, {1})};
+  const FlatParameters flat(fields);
+  MovingAverage capped(flat, fields, {.decay = 0.5, .share = 0.1});
+  set(fields[0].tensor, 1);
+  for (int t = 1; t <= 12; ++t) capped.update();
+  // 1 / (1 + 0.1 t) until t = 10, from then on 1 - decay.
+  double left = 1;
+  for (int t = 1; t <= 12; ++t) left *= 1 - std::max(1 / (1 + 0.1 * t), 0.5);
+  EXPECT_NEAR(numbers(capped.values())[0], 1 - left, 1e-6);
+  EXPECT_THROW(MovingAverage(flat, fields, {.share = 1.5}), UsageError);
+  EXPECT_THROW(MovingAverage(flat, fields, {.share = -0.1}), UsageError);
+}
+
 TEST(MovingAverage, TrainingGoesOnUndisturbedAfterASwap) {
   const std::vector<Field> fields{parameter("a.weight", {1, 2}, {2, 1})};
   FlatParameters flat(fields);

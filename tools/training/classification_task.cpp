@@ -77,7 +77,8 @@ class ClassificationTask final : public TrainingTask {
 
   BatchLoss repeat() override {
     return classification_batch_loss(*model_, batch_->pictures, batch_->labels,
-                                     1.0 / static_cast<double>(accumulated_batches(options_)));
+                                     1.0 / static_cast<double>(accumulated_batches(options_)),
+                                     options_.label_smoothing);
   }
 
   std::int64_t load() override {
@@ -93,7 +94,7 @@ class ClassificationTask final : public TrainingTask {
     const bool all = first == 0 && last == batch_->size();
     return classification_part_loss(*model_, all ? batch_->pictures : batch_->pictures.sliced(0, first, last),
                                     all ? batch_->labels : batch_->labels.sliced(0, first, last),
-                                    1.0 / static_cast<double>(accumulated_batches(options_)));
+                                    1.0 / static_cast<double>(accumulated_batches(options_)), options_.label_smoothing);
   }
 
   std::string last_pictures() const override {
@@ -199,13 +200,17 @@ PictureSet fitted(PictureSet set, const ModelDescription& description, const std
   return set;
 }
 
-BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
-  const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device())));
+BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight,
+                                    double label_smoothing) {
+  const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device()),
+                                         {.label_smoothing = label_smoothing}));
   return {.loss = weight == 1 ? loss : loss * weight, .parts = {loss.item()}};
 }
 
-PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight) {
-  const Tensor loss = sum(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device())));
+PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight,
+                                  double label_smoothing) {
+  const Tensor loss = sum(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device()),
+                                        {.label_smoothing = label_smoothing}));
   return {.sum = loss, .count = static_cast<double>(pictures.shape(0)), .weight = weight, .parts = {loss.item()}};
 }
 

@@ -15,11 +15,14 @@ namespace joist {
 std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
                                                   const ModelEntry& entry, const BatchPart& part = {});
 
-/// Mean cross entropy of a batch, times `weight` for backward: 1 / batches of a step. Parts: loss.
-BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
+/// Mean cross entropy of a batch, times `weight` for backward: 1 / batches of a step. Parts: loss. `label_smoothing`:
+/// share of each label that is spread over all classes, in [0, 1].
+BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1,
+                                    double label_smoothing = 0);
 
 /// The same of a part of a batch: nothing is divided yet.
-PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1);
+PartLoss classification_part_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1,
+                                  double label_smoothing = 0);
 
 /// Pictures [batch, channel, height, width], normalized -> logits [batch, class].
 using ClassifyForward = std::function<Array(const Array& pictures)>;

@@ -255,9 +255,10 @@ TrainOptions resumed_options(const TrainOptions& saved, const TrainOptions& now)
 
 void require_meaning(const TrainOptions& options, bool language) {
   const std::vector<std::string> of_texts{"lora", "packing", "learn", "chat-format"},
-      of_pictures{"leave-out",   "group",        "labels",  "max-loss",      "map",        "l2-sp",
-                  "mosaic",      "close-mosaic", "flip",    "augment",       "tile",       "tile-overlap",
-                  "backgrounds", "multi-scale",  "balance", "class-weights", "unreadable", "cache-folder"};
+      of_pictures{"leave-out",     "group",        "labels",       "max-loss",       "map",
+                  "l2-sp",         "mosaic",       "close-mosaic", "flip",           "augment",
+                  "tile",          "tile-overlap", "backgrounds",  "multi-scale",    "balance",
+                  "class-weights", "unreadable",   "cache-folder", "label-smoothing"};
   const std::vector<std::string>& foreign = language ? of_pictures : of_texts;
   std::vector<std::string> usual;
   const TrainOptions untouched;

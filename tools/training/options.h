@@ -89,7 +89,7 @@ struct TrainOptions {
   std::int64_t nominal_batch = 0;
   double clip = 10;
   double average_decay = 0.9999;
-  double average_tau = 2000;
+  double average_tau = -1;
   double mosaic = -1;
   double close_mosaic = 0.1;
   double flip = -1;
@@ -98,6 +98,7 @@ struct TrainOptions {
   double multi_scale = 0;
   double balance = 0;
   double class_weights = 0;
+  double label_smoothing = 0;
   std::string freeze{};  ///< patterns of parts that do not learn
   std::int64_t patience = 0;
   std::int64_t tile = 0;
@@ -285,9 +286,15 @@ void visit_options(Options& o, Visit&& visit) {
                    true},
         o.nominal_batch);
   visit(OptionInfo{"clip", "NORM", "largest norm of the gradient; 0: no limit", recipe, true}, o.clip);
-  visit(OptionInfo{"average-decay", "D", "decay of the moving average of the weights; 0: none", recipe, true},
+  visit(OptionInfo{"average-decay", "D",
+                   "largest decay of the moving average of the weights, which is what is evaluated and kept; 0: none",
+                   recipe, true},
         o.average_decay);
-  visit(OptionInfo{"average-tau", "STEPS", "steps over which that decay builds up", recipe, true}, o.average_tau);
+  visit(OptionInfo{"average-tau", "STEPS",
+                   "steps over which that decay builds up; 0: none; -1: the average always spans about the last tenth "
+                   "of the steps so far, however long the run is",
+                   recipe, true},
+        o.average_tau);
   visit(OptionInfo{"mosaic", "P", "share of pictures made of four; -1: chosen", recipe, true}, o.mosaic);
   visit(OptionInfo{"close-mosaic", "F", "last part of the run that sees whole pictures only", recipe, true},
         o.close_mosaic);
@@ -313,6 +320,11 @@ void visit_options(Options& o, Visit&& visit) {
                    "weigh the objects of a class in the loss by its rarity to this power, 0 (not at all) to 1", recipe,
                    true},
         o.class_weights);
+  visit(OptionInfo{"label-smoothing", "SHARE",
+                   "classifiers: this share of each picture's label, 0 to 1, is spread over all classes, so that they "
+                   "get less sure of themselves",
+                   recipe, true},
+        o.label_smoothing);
   visit(
       OptionInfo{
           "freeze", "PATTERN,…",

@@ -25,6 +25,12 @@ namespace joist {
 namespace {
 
 constexpr double momentum_at_start = 0.8;  // of SGD, rising during the warm-up
+// Of the steps so far, see AverageOptions::share. A detector's AP50 without an average | with shares of 0.05, 0.1, 0.2:
+// half a photograph of trees, measured on the other half in other colours, two seeds, after 180 of 360 steps
+// 0.207 | 0.244, 0.268, 0.210 and 0.178 | 0.230, 0.261, 0.287, at the end 0.314 | 0.315, 0.308, 0.335 and
+// 0.395 | 0.412, 0.408, 0.400; 120 photographs of helmets, measured on others, after 300 of 600 steps
+// 0.303 | 0.315, 0.311, 0.296, at the end 0.396 | 0.395, 0.395, 0.396.
+constexpr double averaged_share = 0.1;
 
 void require_choice(const char* option, const std::string& value, std::initializer_list<const char*> choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
@@ -118,11 +124,13 @@ TrainOptions resolve(TrainOptions options) {
   require_range("--weight-decay", options.weight_decay, -1, 10);
   require_range("--clip", options.clip, 0, 1e9);
   require_range("--average-decay", options.average_decay, 0, 1);
+  require_range("--average-tau", options.average_tau, -1, 1e12);
   require_range("--close-mosaic", options.close_mosaic, 0, 1);
   require_range("--mosaic", options.mosaic, -1, 1);
   require_range("--flip", options.flip, -1, 1);
   require_range("--balance", options.balance, 0, 1);
   require_range("--class-weights", options.class_weights, 0, 1);
+  require_range("--label-smoothing", options.label_smoothing, 0, 1);
   require_range("--patience", static_cast<double>(options.patience), 0, 1e9);
   require_range("--tile", static_cast<double>(options.tile), 0, 1 << 20);
   require_range("--tile-overlap", options.tile_overlap, 0, 0.9);
@@ -199,6 +207,11 @@ const ModelEntry& resolve_model(TrainOptions& options, const ModelRegistry& regi
                                                                                                     : *own;
   }
   check_augmentation(options, task);
+  if (options.label_smoothing > 0 && detect)
+    throw UsageError({.where = "--label-smoothing",
+                      .what = "a detector's targets are no labels: they follow how well each box fits",
+                      .expected = "a classifier",
+                      .remedy = "leave it out"});
   if (options.tile > 0 && !detect)
     throw UsageError({.where = "--tile", .what = "classifiers look at whole pictures", .remedy = "leave it out"});
   if (options.augment.is_default()) {
@@ -244,8 +257,10 @@ Learner::Learner(std::vector<Field> fields, const TrainOptions& options, paralle
       optimizer_(optimizer_for(parameters_, options, world)) {
   for (const FlatParameters::Group& group : parameters_.groups()) factors_.push_back(factor_of(group.name));
   if (options.average_decay > 0)
-    average_ = std::make_unique<MovingAverage>(
-        parameters_, fields_, AverageOptions{.decay = options.average_decay, .tau = options.average_tau});
+    average_ = std::make_unique<MovingAverage>(parameters_, fields_,
+                                               AverageOptions{.decay = options.average_decay,
+                                                              .tau = std::max(options.average_tau, 0.0),
+                                                              .share = options.average_tau < 0 ? averaged_share : 0});
   late_.hold(*optimizer_);
 }
 

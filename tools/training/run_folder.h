@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace joist {
@@ -26,15 +27,22 @@ class RunFolder {
   /// Throws EnvironmentError where nothing can be written: below a file, in a folder without the right. Writes nothing
   /// itself.
   void require_writable() const;
-  /// Makes the folder and removes what killed runs left unfinished. Without `resume`, files of an earlier run are moved
-  /// to "earlier-1" (2, 3, …) below it; returns that folder, else an empty path.
+  /// Keeps other trainings out of the folder while this object or a copy of it lives; what a killed process held is
+  /// free. Does nothing where the folder does not exist yet: begin() then holds it. Throws UsageError where another
+  /// training runs there. File systems without locks (flock) hold nobody back.
+  void hold();
+  /// Makes and holds the folder and removes what killed runs left unfinished. Without `resume`, files of an earlier run
+  /// are moved to "earlier-1" (2, 3, …) below it; returns that folder, else an empty path.
   std::filesystem::path begin(bool resume);
   /// Takes the folder away again if begin() made it and nothing was written.
   void undo() noexcept;
 
  private:
+  class Lock;
+
   std::filesystem::path path_;
   bool made_ = false;
+  std::shared_ptr<const Lock> lock_{};
 };
 
 }  // namespace joist

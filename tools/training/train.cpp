@@ -219,6 +219,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
           Team& team) {
   Console console(!team.leads());
   RunFolder folder(options.out);
+  if (team.leads()) folder.hold();
   const std::optional<Checkpoint> before = team.shared(earlier_run(options, folder, team));
   const std::string profile = options.profile;
   const bool find_rate = options.find_rate, overfit = options.overfit;

@@ -116,9 +116,9 @@ void Trainer::diagnose(const Evaluation& evaluation) {
     const Evaluated evaluated(learner_.optimizer());
     if (const auto raw = task_.evaluate(); raw && raw->values[0] > 2 * nothing)
       lines.push_back(
-          fmt::format("without the moving average it is {:.4f}: the average is behind; a longer run, or a smaller "
-                      "--average-tau (now {})",
-                      raw->values[0], options_.average_tau));
+          fmt::format("without the moving average it is {:.4f}: the average is behind; a longer run, or "
+                      "--average-decay 0",
+                      raw->values[0]));
   }
   if (state_.step < few_steps)
     lines.push_back(

@@ -129,11 +129,33 @@ def full_output(folder, data):
         PROBLEMS.append("standard output is full: no result")
 
 
+def two_at_once(folder, data):
+    """A training that runs keeps others out of its folder, also after --resume; evaluation reads it; killed, it holds nothing."""
+    out = folder / "busy"
+    first = subprocess.Popen(command(data, out, "--epochs", 100000), stdout=subprocess.PIPE, text=True)
+    try:
+        while not (out / "best.h5").exists() and first.poll() is None:
+            first.stdout.readline()
+        before = (out / "config.toml").read_bytes()
+        for more in ((), ("--resume",)):
+            refused("a second training", train(data, out, "--epochs", 1, *more, expect=None), 2, str(out),
+                    f"process {first.pid}", "another --out")
+        if (out / "config.toml").read_bytes() != before or (out / "earlier-1").exists():
+            PROBLEMS.append("a second training: the first one's files were changed")
+        refused("eval beside a training", run(JOIST, "eval", "--model", out / "best.h5", "--data", data, expect=None), 0)
+    finally:
+        first.kill()
+        first.wait()
+    refused("a training after a killed one", train(data, out, "--epochs", 1, expect=None), 0)
+    if (out / "running.lock").exists():
+        PROBLEMS.append("a finished training left running.lock")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         data = make_data(folder / "data")
-        for part in (bad_data, bad_options, bad_checkpoints, full_disk, full_output):
+        for part in (bad_data, bad_options, bad_checkpoints, full_disk, full_output, two_at_once):
             part(folder, data)
     if PROBLEMS:
         sys.exit("\n".join(PROBLEMS))

@@ -120,7 +120,8 @@ TrainOptions options_for(const std::string& kind, bool deterministic) {
                        .average_tau = 5,
                        .mosaic = kind == "detector" ? 0.5 : 0,
                        .close_mosaic = 0.25,
-                       .flip = 0.5};
+                       .flip = 0.5,
+                       .label_smoothing = kind == "detector" ? 0 : 0.1};
   return options;
 }
 

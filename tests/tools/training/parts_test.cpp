@@ -5,6 +5,7 @@
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/budget.h>
 #include <joist/tools/training/checkpoint.h>
+#include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/log.h>
 #include <joist/tools/training/options.h>
 #include <joist/tools/training/plan.h>
@@ -13,9 +14,13 @@
 #include <joist/tools/training/run_folder.h>
 #include <joist/tools/training/trainer.h>
 
+#include <csignal>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace joist {
 namespace {
@@ -214,6 +219,38 @@ TEST(Recipe, SchedulesHaveNames) {
   EXPECT_THROW(resolve({.schedule = "cosin"}), UsageError);
 }
 
+TEST(Recipe, LabelsAreSmoothedForClassifiersOnly) {
+  testing::TinyTask task;
+  const Inference inference;
+  const Array pictures = Array::from(std::vector<float>(2 * 36, 0.5F), {2, 1, 6, 6});
+  const Array labels = Array::from(std::vector<std::int64_t>{2, 0}, {2});
+  const std::vector<float> logits = task.model().classify(Tensor(pictures)).value().to_vector<float>();
+  double plain = 0, spread = 0;  // cross entropy with the label, and with all classes alike
+  for (const std::size_t row : {0, 1}) {
+    double sum = 0;
+    for (std::size_t k = 0; k < 3; ++k) sum += std::exp(static_cast<double>(logits[3 * row + k]));
+    for (std::size_t k = 0; k < 3; ++k) {
+      const double loss = std::log(sum) - static_cast<double>(logits[3 * row + k]);
+      plain += k == (row == 0 ? 2U : 0U) ? loss / 2 : 0;
+      spread += loss / 6;
+    }
+  }
+  const double expected = 0.7 * plain + 0.3 * spread;
+  EXPECT_GT(std::abs(expected - plain), 1e-3);
+  EXPECT_NEAR(classification_batch_loss(task.model(), pictures, labels).parts[0], plain, 1e-5);
+  EXPECT_NEAR(classification_batch_loss(task.model(), pictures, labels, 1, 0.3).parts[0], expected, 1e-5);
+  EXPECT_NEAR(classification_part_loss(task.model(), pictures, labels, 1, 0.3).parts[0], 2 * expected, 1e-5);
+
+  const ModelRegistry registry;
+  TrainOptions options = resolve({.label_smoothing = 0.1});
+  EXPECT_NO_THROW(resolve_model(options, registry, TaskKind::classify, 3, 0, 3));
+  options.model = "auto";
+  EXPECT_TRUE(
+      has(message_of([&] { resolve_model(options, registry, TaskKind::detect, 3, 0, 3); }), "--label-smoothing"));
+  EXPECT_TRUE(has(message_of([&] { require_meaning({.label_smoothing = 0.1}, true); }), "--label-smoothing"));
+  EXPECT_THROW(resolve({.label_smoothing = 1.1}), UsageError);
+}
+
 TEST(Recipe, APlateauFollowsTheLog) {
   TrainingLog log({"epoch", "AP"});
   const TrainOptions options{.schedule = "plateau", .final_lr = 0.002};
@@ -314,6 +351,44 @@ TEST(RunFolder, BelowAFileIsRefusedBeforeAnything) {
   EXPECT_NO_THROW(RunFolder((folder / "new/run").string()).require_writable());
   EXPECT_FALSE(std::filesystem::exists(folder / "new"));
   EXPECT_THROW(RunFolder(""), UsageError);
+}
+
+TEST(RunFolder, TwoTrainingsAtOnceAreRefused) {
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder / "运行", lock = out / "running.lock";
+  {
+    RunFolder first(out.string()), second(out.string());
+    first.hold();  // nothing there yet
+    EXPECT_FALSE(std::filesystem::exists(out));
+    first.begin(false);
+    const std::string refused = message_of([&] { second.hold(); });
+    EXPECT_TRUE(has(refused, out.string()) && has(refused, std::to_string(::getpid())) && has(refused, "another --out"))
+        << refused;
+    EXPECT_THROW(second.begin(true), UsageError);
+    first.hold();  // its own
+    const RunFolder copy = first;
+    first = RunFolder("elsewhere");
+    EXPECT_THROW(second.hold(), UsageError);
+  }
+  EXPECT_FALSE(std::filesystem::exists(lock));
+  // A killed process holds nothing, though its file stays.
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    RunFolder held(out.string());
+    held.hold();
+    static_cast<void>(::write(ready[1], "x", 1) == 1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  RunFolder next(out.string());
+  EXPECT_TRUE(has(message_of([&] { next.hold(); }), fmt::format("(process {})", child)));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_TRUE(std::filesystem::exists(lock));
+  EXPECT_NO_THROW(next.begin(true));
 }
 
 }  // namespace
