@@ -15,6 +15,18 @@ inline std::int64_t divisible_channels(double channels, std::int64_t divisor = 8
   return static_cast<double>(rounded) < 0.9 * channels ? rounded + divisor : rounded;
 }
 
+/// Zeros around the last two axes as TensorFlow's and Keras's padding "same" adds them: result lengths are length /
+/// stride rounded up, and what is odd comes after. PyTorch's symmetric padding is one place off where stride 2 meets an
+/// even length.
+inline Tensor pad_same(const Tensor& x, std::int64_t kernel, std::int64_t stride) {
+  const auto total = [&](int axis) {
+    const std::int64_t length = x.shape(axis);
+    return std::max<std::int64_t>(((length + stride - 1) / stride - 1) * stride + kernel - length, 0);
+  };
+  const std::int64_t wide = total(-1), high = total(-2);
+  return pad(x, {wide / 2, wide - wide / 2, high / 2, high - high / 2});
+}
+
 /// Convolution without bias, normalization, activation: members 0 and 1 of torchvision's Conv2dNormActivation.
 struct ConvNormUnit {
   struct Options {
@@ -23,14 +35,25 @@ struct ConvNormUnit {
     std::int64_t kernel = 3, stride = 1, groups = 1;
     Unary activation = Clamp{0, 6};
     double epsilon = 1e-5, momentum = 0.1;
+    bool same = false;  ///< padded by pad_same(), for weights that come from TensorFlow
   };
   explicit ConvNormUnit(const Options& o)
-      : conv({.in = o.in, .out = o.out, .kernel = o.kernel, .stride = o.stride, .groups = o.groups, .bias = false}),
+      : same_stride(o.same && o.stride > 1 ? o.stride : 0),
+        conv({.in = o.in,
+              .out = o.out,
+              .kernel = o.kernel,
+              .stride = o.stride,
+              .padding = same_stride > 0 ? 0 : -1,
+              .groups = o.groups,
+              .bias = false}),
         bn({.channels = o.out, .epsilon = o.epsilon, .momentum = o.momentum, .activation = o.activation}) {
     conv.weight = init::he_normal_fan_out(conv.weight.shape());
   }
-  Tensor operator()(const Tensor& x) const { return bn(conv(x)); }
+  Tensor operator()(const Tensor& x) const {
+    return bn(conv(same_stride > 0 ? pad_same(x, conv.weight.shape(-1), same_stride) : x));
+  }
   auto fields() { return joist::fields("0", conv, "1", bn); }
+  std::int64_t same_stride;  ///< 0: the convolution pads
   Conv2d conv;
   BatchNorm2d bn;
 };

@@ -47,6 +47,7 @@ struct MobileBlock {
     Unary squeezed_activation = Silu{}, gate = Sigmoid{};
     double drop = 0;
     double epsilon = 1e-5, momentum = 0.1;
+    bool same = false;  ///< padded as TensorFlow does
   };
   explicit MobileBlock(const Options& o)
       : filter({.in = middle(o),
@@ -56,7 +57,8 @@ struct MobileBlock {
                 .groups = middle(o),
                 .activation = o.activation,
                 .epsilon = o.epsilon,
-                .momentum = o.momentum}),
+                .momentum = o.momentum,
+                .same = o.same}),
         project({.in = middle(o),
                  .out = o.out,
                  .kernel = 1,

@@ -1,4 +1,4 @@
-// EfficientNet B0 to B7 (Tan and Le 2019). Names, shapes and initial values are torchvision's.
+// EfficientNet B0 to B7 (Tan and Le 2019) and Lite0. Names, shapes and initial values are torchvision's.
 #pragma once
 
 #include <joist/layers/linear.h>
@@ -19,6 +19,7 @@ struct EfficientNetOptions {
   double width = 1;               ///< times all channels, rounded to 8
   double depth = 1;               ///< times all repeats, rounded up
   double epsilon = 1e-5, momentum = 0.1;
+  bool lite = false;  ///< B0 for phones: no weighing of channels, ReLU6, TensorFlow's padding (EfficientNet-Lite0)
 
   /// Options of B0 … B7. Throws UsageError.
   static EfficientNetOptions sized(int number, std::int64_t classes = 1000) {
@@ -58,14 +59,16 @@ struct EfficientNet {
                              {6, 5, 1, 112, 3}, {6, 5, 2, 192, 4}, {6, 3, 1, 320, 1}};
     std::int64_t blocks = 0, number = 0, in = options.channels(32);
     for (const Stage& stage : stages) blocks += options.repeats(stage.repeats);
+    const Unary activation = options.lite ? Unary(Clamp{0, 6}) : Unary(Silu{});
     const auto unit = [&](std::int64_t from, std::int64_t to, std::int64_t kernel, std::int64_t stride) {
       features.add(ConvNormUnit({.in = from,
                                  .out = to,
                                  .kernel = kernel,
                                  .stride = stride,
-                                 .activation = Silu{},
+                                 .activation = activation,
                                  .epsilon = options.epsilon,
-                                 .momentum = options.momentum}));
+                                 .momentum = options.momentum,
+                                 .same = options.lite}));
     };
     unit(3, in, 3, 2);
     for (const Stage& stage : stages) {
@@ -78,10 +81,12 @@ struct EfficientNet {
              .expanded = stage.expansion == 1 ? in : divisible_channels(static_cast<double>(in * stage.expansion)),
              .kernel = stage.kernel,
              .stride = i == 0 ? stage.stride : 1,
-             .squeezed = std::max<std::int64_t>(in / 4, 1),
+             .squeezed = options.lite ? 0 : std::max<std::int64_t>(in / 4, 1),
+             .activation = activation,
              .drop = options.stochastic_depth * static_cast<double>(number++) / static_cast<double>(blocks),
              .epsilon = options.epsilon,
-             .momentum = options.momentum}));
+             .momentum = options.momentum,
+             .same = options.lite}));
       features.add(std::move(sequence));
     }
     unit(in, 4 * in, 1, 1);

@@ -31,7 +31,9 @@ std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(by
 /// An index of shards: two 16-bit lengths, the index, the shard "a", the shard "b".
 StoredArchive open_shards(const Input& input) {
   static const std::filesystem::path folder = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "joist_fuzz_XXXXXX").string();
+    const std::filesystem::path memory = "/dev/shm";  // three files are written for each input: not to a disk
+    const bool usable = std::filesystem::is_directory(memory);
+    std::string name = ((usable ? memory : std::filesystem::temp_directory_path()) / "joist_fuzz_XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) std::abort();
     static const struct Remove {
       std::string name;

@@ -84,6 +84,9 @@ TEST(Models, EfficientNet) {
                 "features.8.1.weight", "classifier.1.bias"});
   const auto& last = std::get<Sequence<MobileBlock>>(model.features.layers[7]);
   EXPECT_DOUBLE_EQ(std::get<MobileBlock>(last.layers.back()).stochastic_depth.p, 0.1875);  // torchvision: 0.2 · 15 / 16
+  EfficientNet lite({.epsilon = 1e-3, .lite = true});
+  EXPECT_EQ(parameters_of(fields_of(lite)), 4652008);  // timm's tf_efficientnet_lite0
+  EXPECT_EQ(lite(noise({1, 3, 65, 46})).shape(), (Shape{1, 1000}));
 }
 
 TEST(Models, EfficientNetLearnsABatch) {

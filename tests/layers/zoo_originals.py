@@ -12,7 +12,7 @@ PEER_CASES = {
     "resnet34": 64, "resnet50": 64, "efficientnet_b4": 64, "shufflenet_v2_x1_0": 64, "swin_t": 75, "convnext_tiny": 64,
     "alexnet": 64, "squeezenet1_0": 64, "regnet_y_800mf": 64,
     "resnet101": 64, "wide_resnet50_2": 64, "regnet_x_400mf": 64, "efficientnet_b1": 64, "efficientnet_b2": 64,
-    "efficientnet_b3": 64, "deit_small": 64,
+    "efficientnet_b3": 64, "efficientnet_lite0": 64, "deit_small": 64,
     "resnet152": 64, "resnext101_32x8d": 64, "regnet_x_800mf": 64, "regnet_y_1_6gf": 64, "regnet_y_3_2gf": 64,
     "efficientnet_b5": 64, "efficientnet_b6": 64, "efficientnet_b7": 64, "shufflenet_v2_x1_5": 64,
     "shufflenet_v2_x2_0": 64, "vit_b_16": 64, "vit_b_32": 64, "deit_base": 64, "swin_s": 64, "swin_b": 64,
@@ -21,7 +21,30 @@ PEER_CASES = {
 }
 
 
+def efficientnet_lite0(classes):
+    """timm's, its parts under the names that torchvision gives those of EfficientNet-B0."""
+    import timm
+    from torch import nn
+    model = timm.create_model("tf_efficientnet_lite0", num_classes=classes)
+    renamed = nn.Module()
+
+    def block(one):
+        kinds = ["conv_dw", "conv_pw"] if not hasattr(one, "conv_pwl") else ["conv_pw", "conv_dw", "conv_pwl"]
+        named = nn.Module()
+        named.block = nn.Sequential(*[nn.Sequential(getattr(one, kind), getattr(one, f"bn{i}")) for i, kind in enumerate(kinds, 1)])
+        return named
+
+    renamed.features = nn.Sequential(nn.Sequential(model.conv_stem, model.bn1),
+                                     *[nn.Sequential(*map(block, stage)) for stage in model.blocks],
+                                     nn.Sequential(model.conv_head, model.bn2))
+    renamed.classifier = nn.Sequential(nn.Identity(), model.classifier)
+    renamed.forward = lambda x: model(x)  # not registered: each parameter has one name
+    return renamed
+
+
 def original(name, classes, size):
+    if name == "efficientnet_lite0":
+        return efficientnet_lite0(classes)
     if name.startswith("deit_"):
         import timm
         kind = {"deit_tiny": "tiny", "deit_small": "small", "deit_base": "base"}[name]

@@ -21,6 +21,11 @@ void add_mobile_models(std::vector<ModelEntry>& list) {
       if (!o.random_drops) options.dropout = options.stochastic_depth = 0;
       return EfficientNet(options);
     }));
+  list.push_back(model("efficientnet_lite0", [](const ModelOptions& o) {
+    const double drops = o.random_drops ? 0.2 : 0;
+    return EfficientNet(
+        {.classes = o.classes, .dropout = drops, .stochastic_depth = drops, .epsilon = 1e-3, .lite = true});
+  }));
   for (const auto& [name, width] :
        {std::pair("x0_5", 0.5), std::pair("x1_0", 1.0), std::pair("x1_5", 1.5), std::pair("x2_0", 2.0)})
     list.push_back(model(std::string("shufflenet_v2_") + name, [width = width](const ModelOptions& o) {

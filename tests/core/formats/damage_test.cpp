@@ -3,10 +3,11 @@
 #include <joist/core/formats/checkpoint_file.h>
 #include <joist/core/formats/store.h>
 #include <joist/tests/core/formats/hdf5_cases.h>
-#include <joist/tests/core/formats/sound_files.h>
 #include <joist/tests/core/formats/scratch_folder.h>
+#include <joist/tests/core/formats/sound_files.h>
 
 #include <chrono>
+#include <fstream>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -123,6 +124,15 @@ TEST(Safetensors, ShardsAndOtherFilesLieBeside) {
     EXPECT_NE(index(name), "") << name;
 }
 
+/// Bytes that this process has read; -1 where the system does not count them.
+std::int64_t bytes_read() {
+  std::ifstream file("/proc/self/io");
+  std::string what;
+  std::int64_t count = 0;
+  return file >> what >> count && what == "rchar:" ? count : -1;
+}
+
+// Loading reads what is wanted, once, and nothing else.
 TEST(Inspect, AFileOfFiveGigabytesIsOpenedAtOnce) {
   const ScratchFolder folder;
   std::string header = "{";
@@ -139,9 +149,14 @@ TEST(Inspect, AFileOfFiveGigabytesIsOpenedAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
   ASSERT_EQ(stored.arrays.size(), 100U);
   const std::size_t before = allocator(cpu).statistics().in_use;
+  const std::int64_t read_before = bytes_read();
   const Archive one = load(stored, {"w7"});
+  const std::int64_t read = bytes_read() - read_before;
   EXPECT_EQ(one.arrays.size(), 1U);
   EXPECT_LT(allocator(cpu).statistics().in_use - before, each + each / 4);  // one copy of one array
+  if (read_before < 0) return;
+  EXPECT_GE(read, static_cast<std::int64_t>(each));
+  EXPECT_LT(read, static_cast<std::int64_t>(each) + 4096);  // this file of counters is read too
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ def names(folder):
     assert "--model mobilenet_v3_small" in refused.stderr, refused.stderr
     small = train(folder / "photos", folder / "no", "--model", "vgg11", "--size", 31, "--epochs", 1, expect=2)
     assert "--size 32" in small.stderr, small.stderr
+    small = run(JOIST, "inspect", "--model", "vgg11", "--size", 16, expect=2)
+    assert "--size: vgg11 does not work on pictures of 16 × 16 pixels" in small.stderr, small.stderr
     told = run(JOIST, "train", "--help").stdout
     for model in ("regnet_y_400mf", "convnext_tiny", "retinanet_resnet50_fpn", "densenet121", "r2plus1d_18"):
         assert model in told, model
