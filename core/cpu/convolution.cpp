@@ -83,7 +83,7 @@ Array framed(const Array& x, const Shape& padding) {
 }
 
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
-  require_product_types({&x, &w, &bias, &y.array});
+  require_product_types({&x, &w}, {&bias, &y.array});
   if (y.array.elements() == 0) return;
   if (x.elements() == 0) {  // all windows lie in the padding
     clear(y);
@@ -102,7 +102,7 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
-  require_product_types({&dy, &w, &dx.array});
+  require_product_types({&dy, &w}, {&dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
   const bool fast = winograd::pays(dx.array.shape(), w.shape(), dy.shape(), dy.dtype(), options);
@@ -120,7 +120,7 @@ Array read_pixels(Array x, const ConvolutionOptions& options, const Shape& y) {
 }
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw, const Out& db) {
-  require_product_types({&x, &dy, &dw.array, &db.array});
+  require_product_types({&x, &dy}, {&dw.array, &db.array});
   if (x.elements() == 0 || dy.elements() == 0) {
     clear(dw);
     return add_up(dy, db);

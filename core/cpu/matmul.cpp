@@ -65,7 +65,7 @@ void multiply(const Array& a, const Array& b, const Array& bias, const Out& y) {
 }
 
 void product(const Array& a, const Array& b, const Array& bias, const Out& y) {
-  require_product_types({&a, &b, &bias, &y.array});
+  require_product_types({&a, &b}, {&bias, &y.array});
   if (y.array.elements() == 0) return;
   if (a.shape(-1) == 0) {
     if (bias.defined())
