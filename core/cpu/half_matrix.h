@@ -20,8 +20,9 @@ class HalfMatrix {
   explicit HalfMatrix(const Array& b);
 
   std::int64_t depth() const { return depth_; }
-  /// Numbers from row to row of an operand: its depth, filled up with zeros that are read too.
-  static std::int64_t row_of(std::int64_t depth) { return (depth + 31) / 32 * 32; }
+  /// Numbers from row to row of an operand: its depth, filled up with zeros that are read too. Never a multiple of 4
+  /// KB, at which rows would drive each other out of the caches.
+  static std::int64_t row_of(std::int64_t depth) { return (depth + 31) / 32 * 32 + (depth % 512 == 0 ? 32 : 0); }
 
   /// PackedMatrix::multiply with a in bfloat16, its rows of a_row >= row_of(depth()) numbers; panels have
   /// PackedMatrix::panel_columns().

@@ -125,7 +125,7 @@ class RoundedRows {
   RoundedRows() = default;
   RoundedRows(std::int64_t rows, std::int64_t columns)
       : row_(HalfMatrix::row_of(columns)), array_(Array::empty({rows, row_}, Dtype::bfloat16)) {
-    if (row_ > columns) fill_array(0, array_);
+    if (columns % 32 != 0) fill_array(0, array_);
   }
   bool exist() const { return array_.defined(); }
   BFloat16* at(std::int64_t i) const { return exist() ? array_.data<BFloat16>() + i * row_ : nullptr; }

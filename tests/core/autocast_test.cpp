@@ -66,6 +66,21 @@ TEST(Autocast, ProductsRoundTheirOperands) {
   check([](auto t) { return linear(t[0], t[1], t[2]); }, {filled({6, 33}, 3), filled({10, 33}, 4), filled({10}, 5)});
 }
 
+// Rows, columns and factors that fill no tile and no block of tiles, more than one block of each, every way to lie, and
+// gradients that add up.
+TEST(Autocast, LargeProducts) {
+  for (const auto& [rows, depth, columns] :
+       {std::array<std::int64_t, 3>{64, 32, 32}, {70, 100, 50}, {129, 33, 17}, {65, 2100, 75}, {97, 66, 1500}}) {
+    check([](auto t) { return matmul(t[0], t[1]); }, {filled({rows, depth}, 1), filled({depth, columns}, 2)});
+    check([](auto t) { return matmul(transpose(t[0], 0, 1), transpose(t[1], 0, 1)); },
+          {filled({depth, rows}, 1), filled({columns, depth}, 2)});
+    check([](auto t) { return linear(t[0], t[1], t[2]); },
+          {filled({rows, depth}, 3), filled({columns, depth}, 4), filled({columns}, 5)});
+    check([](auto t) { return linear(t[0], t[1], t[2]) + linear(t[0] * 0.5, t[1]); },
+          {filled({rows, depth}, 3), filled({columns, depth}, 4), filled({columns}, 5)});
+  }
+}
+
 TEST(Autocast, ConvolutionsToo) {
   check(
       [](auto t) {
