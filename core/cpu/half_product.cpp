@@ -195,9 +195,11 @@ class TileProduct {
 
 }  // namespace
 
-bool tile_product(const Array& a, const Array& b, const Array& bias, const Out& y) {
+bool has_tile_product() { return tiles::exist(); }
+
+bool tile_product(const Array& a, const Array& b, const Array& bias, const Out& y, std::int64_t least_rows) {
   if (a.dtype() != Dtype::bfloat16 || y.array.dtype() != Dtype::float32 || !tiles::exist()) return false;
-  if (a.rank() != 2 || b.rank() != 2 || a.shape(0) < 2 * tiles::block_rows || a.shape(1) < tiles::depth) return false;
+  if (a.rank() != 2 || b.rank() != 2 || a.shape(0) < least_rows || a.shape(1) < tiles::rows) return false;
   if (bias.defined() && (bias.dtype() != Dtype::float32 || y.accumulate)) return false;
   TileProduct(a, b, bias, y);
   return true;

@@ -94,9 +94,27 @@ TEST(Autocast, ConvolutionsToo) {
       {filled({2, 8, 9, 7}, 1), filled({16, 8, 1, 1}, 2)});
 }
 
-TEST(Autocast, AttentionToo) {
-  check([](auto t) { return scaled_dot_product_attention(t[0], t[1], t[2]); },
-        {filled({2, 3, 5, 8}, 1), filled({2, 3, 7, 8}, 2), filled({2, 3, 7, 4}, 3)});
+// Channels that fill no tile, and enough pixels that threads share them.
+TEST(Autocast, ConvolutionsOfSinglePixels) {
+  const auto convolved = [](const Tensor& x, const Tensor& w, const Tensor& bias) {
+    return conv2d(contiguous(x, Order::channels_last), w, bias);
+  };
+  for (const auto& [in, out] : {std::array<std::int64_t, 2>{40, 70}, {16, 24}, {33, 200}, {8, 5}}) {
+    const auto inputs = [in = in, out = out](const Shape& x) {
+      return std::vector<Tensor>{filled(x.with(1, in), 1), filled({out, in, 1, 1}, 2), filled({out}, 3)};
+    };
+    check([&](auto t) { return convolved(t[0], t[1], t[2]); }, inputs({2, 0, 9, 7}));
+    check([&](auto t) { return convolved(t[0], t[1], t[2]) + convolved(t[0], t[1] * 0.5, {}); }, inputs({2, 0, 9, 7}));
+    check([&](auto t) { return convolved(t[0], t[1], t[2]); }, inputs({2, 0, 65, 33}));
+  }
+}
+
+TEST(Autocast, AttentionStaysFloat32) {
+  const Tensor q = filled({2, 3, 5, 8}, 1), k = filled({2, 3, 7, 8}, 2), v = filled({2, 3, 7, 4}, 3);
+  const auto attend = [&] { return scaled_dot_product_attention(q, k, v).value().to_vector<float>(); };
+  const std::vector<float> exact = attend();
+  const Autocast autocast;
+  EXPECT_EQ(attend(), exact);
 }
 
 // Sizes that fill no tile (of 16 rows, 16 columns, 32 factors), more than one, and sequences that end early. States are
