@@ -27,6 +27,7 @@ using Sixteen = hn::FixedTag<std::uint8_t, 16>;
 using Vector = hn::Vec<Floats>;
 
 constexpr std::size_t sixteen = 16;
+constexpr int weight_bits = 14;
 
 HWY_INLINE Vector floats_of(const std::uint8_t* from) {
   return hn::ConvertTo(Floats(), hn::PromoteTo(Integers(), hn::LoadU(Bytes(), from)));
@@ -200,24 +201,46 @@ void blend_rows_loop(const std::uint32_t* upper, const std::uint32_t* lower, std
   }
 }
 
+// Four lanes are a pixel and the byte behind it. The sums have at most 23 bits: exact in float.
+void average_columns_loop(const std::uint8_t* row, const std::int32_t* first, const float* weight, int taps,
+                          std::size_t count, std::uint8_t* to) {
+  const hn::FixedTag<float, 4> d;
+  const hn::RebindToSigned<decltype(d)> whole;
+  const hn::Rebind<std::uint8_t, decltype(d)> bytes;
+  const auto half = hn::Set(d, 0.5F), unit = hn::Set(d, 1.0F / (1 << weight_bits));
+  for (std::size_t i = 0; i < count; ++i, to += 3) {
+    const std::uint8_t* in = row + std::ptrdiff_t{3} * first[i];
+    auto sum = hn::Zero(d);
+    for (int k = 0; k < taps; ++k, in += 3, ++weight)
+      sum = hn::MulAdd(hn::Set(d, *weight), hn::ConvertTo(d, hn::PromoteTo(whole, hn::LoadU(bytes, in))), sum);
+    const auto pixel = hn::DemoteTo(bytes, hn::ConvertTo(whole, hn::MulAdd(sum, unit, half)));
+    if (i + 1 < count) {
+      hn::StoreU(pixel, bytes, to);  // the fourth byte belongs to the next pixel, which follows
+    } else {
+      HWY_ALIGN std::uint8_t last[4];
+      hn::Store(pixel, bytes, last);
+      std::memcpy(to, last, 3);
+    }
+  }
+}
+
 void average_rows_loop(const std::uint8_t* first, std::size_t stride, const std::int32_t* weight, int taps,
                        std::size_t count, std::uint8_t* to) {
   const Integers d;
   const Bytes bytes;
   const std::size_t step = hn::Lanes(d);
-  constexpr int bits = 14;
   std::size_t i = 0;
   for (; i + step <= count; i += step) {
-    auto sum = hn::Set(d, 1 << (bits - 1));
+    auto sum = hn::Set(d, 1 << (weight_bits - 1));
     const std::uint8_t* in = first + i;
     for (int k = 0; k < taps; ++k, in += stride)
       sum = hn::Add(sum, hn::Mul(hn::Set(d, weight[k]), hn::PromoteTo(d, hn::LoadU(bytes, in))));
-    hn::StoreU(hn::DemoteTo(bytes, hn::ShiftRight<bits>(sum)), bytes, to + i);
+    hn::StoreU(hn::DemoteTo(bytes, hn::ShiftRight<weight_bits>(sum)), bytes, to + i);
   }
   for (; i < count; ++i) {
-    std::int32_t sum = 1 << (bits - 1);
+    std::int32_t sum = 1 << (weight_bits - 1);
     for (int k = 0; k < taps; ++k) sum += weight[k] * first[static_cast<std::size_t>(k) * stride + i];
-    to[i] = static_cast<std::uint8_t>(sum >> bits);
+    to[i] = static_cast<std::uint8_t>(sum >> weight_bits);
   }
 }
 
@@ -234,6 +257,7 @@ HWY_EXPORT(shift_colour_loop);
 HWY_EXPORT(mirror_row_loop);
 HWY_EXPORT(blend_columns_loop);
 HWY_EXPORT(blend_rows_loop);
+HWY_EXPORT(average_columns_loop);
 HWY_EXPORT(average_rows_loop);
 
 // The variable that limits the instruction set is read before the first choice.
@@ -265,6 +289,12 @@ void blend_rows(const std::uint32_t* upper, const std::uint32_t* lower, std::uin
                 std::uint8_t* to) {
   choose();
   HWY_DYNAMIC_DISPATCH(blend_rows_loop)(upper, lower, share, count, to);
+}
+
+void average_columns(const std::uint8_t* row, const std::int32_t* first, const float* weight, int taps,
+                     std::size_t count, std::uint8_t* to) {
+  choose();
+  HWY_DYNAMIC_DISPATCH(average_columns_loop)(row, first, weight, taps, count, to);
 }
 
 void average_rows(const std::uint8_t* first, std::size_t stride, const std::int32_t* weight, int taps,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,35 @@ constexpr int weight_bits = 14;
 // Which source pixels one output pixel averages. All outputs have the same number of taps; unneeded ones weigh nothing.
 struct Taps {
   int count = 0;
-  std::vector<int> first{};
+  std::vector<std::int32_t> first{};
   std::vector<std::int32_t> weights{};  // [output, count], each output's sum is 1 << weight_bits
 
   const std::int32_t* of(int output) const {
     return weights.data() + static_cast<std::ptrdiff_t>(output) * static_cast<std::ptrdiff_t>(count);
   }
 };
+
+// As many taps as the output with the most weights above 0 needs, of `in` pixels.
+Taps without_idle(const Taps& all, int in) {
+  Taps few;
+  std::vector<int> idle;  // in front of the first that weighs
+  for (std::size_t output = 0; output < all.first.size(); ++output) {
+    const std::int32_t *begin = all.of(static_cast<int>(output)), *end = begin + all.count;
+    const auto weighs = [](std::int32_t weight) { return weight != 0; };
+    const std::int32_t* one = std::find_if(begin, end, weighs);
+    while (!weighs(end[-1])) --end;
+    idle.push_back(static_cast<int>(one - begin));
+    few.count = std::max(few.count, static_cast<int>(end - one));
+  }
+  for (std::size_t output = 0; output < all.first.size(); ++output) {
+    few.first.push_back(std::min(all.first[output] + idle[output], in - few.count));
+    for (int tap = 0; tap < few.count; ++tap) {
+      const int place = few.first.back() + tap - all.first[output];
+      few.weights.push_back(place >= 0 && place < all.count ? all.of(static_cast<int>(output))[place] : 0);
+    }
+  }
+  return few;
+}
 
 Taps taps(int in, int out) {
   const double step = static_cast<double>(in) / out;
@@ -47,31 +70,19 @@ Taps taps(int in, int out) {
     *std::max_element(result.weights.end() - result.count, result.weights.end()) += rest;
     result.first.push_back(first);
   }
-  return result;
-}
-
-std::uint8_t rounded(std::int32_t sum) {
-  return static_cast<std::uint8_t>((sum + (1 << (weight_bits - 1))) >> weight_bits);
+  return without_idle(result, in);
 }
 
 Picture resized_rows(const Picture& from, int width) {
   const Taps columns = taps(from.width, width);
+  const std::vector<float> weights(columns.weights.begin(), columns.weights.end());
+  const auto row_bytes = static_cast<std::size_t>(from.width) * 3;
+  std::vector<std::uint8_t> row(row_bytes + 1);  // one byte is read beyond the last pixel
   Picture to(width, from.height);
   for (int y = 0; y < to.height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      const std::uint8_t* in = from.at(columns.first[static_cast<std::size_t>(x)], y);
-      const std::int32_t* weight = columns.of(x);
-      std::int32_t red = 0, green = 0, blue = 0;
-      for (int tap = 0; tap < columns.count; ++tap, in += 3) {
-        red += weight[tap] * in[0];
-        green += weight[tap] * in[1];
-        blue += weight[tap] * in[2];
-      }
-      std::uint8_t* out = to.at(x, y);
-      out[0] = rounded(red);
-      out[1] = rounded(green);
-      out[2] = rounded(blue);
-    }
+    std::memcpy(row.data(), from.at(0, y), row_bytes);
+    pixels::average_columns(row.data(), columns.first.data(), weights.data(), columns.count,
+                            static_cast<std::size_t>(width), to.at(0, y));
   }
   return to;
 }

@@ -55,7 +55,8 @@ class Plugin(unittest.TestCase):
         self.assertRegex(self.bench("cuda").stderr, "cuda:0: no NVIDIA driver is installed(.|\\n)*--device cpu")
         by_itself = self.bench("auto")
         self.assertEqual(by_itself.returncode, 0, by_itself.stderr)
-        self.assertEqual(by_itself.stderr.count("the GPU is not used: no NVIDIA driver is installed"), 1)
+        if not pathlib.Path("/dev/dxg").exists():
+            self.assertNotIn("GPU", by_itself.stderr)  # nor does a machine without one complain
 
     @unittest.skipUnless((BUILD / "lib/libjoist_cuda.so").exists(), "built without CUDA")
     def test_libraries_have_the_functions(self):

@@ -254,6 +254,40 @@ TEST(Letterbox, PutsPicturesInTheMiddleAndBoxesBack) {
   }
 }
 
+// The triangle filter in exact arithmetic: what one coordinate of the output averages.
+std::vector<double> triangle(int in, int out, int output) {
+  const double step = static_cast<double>(in) / out, support = std::max(1.0, step), centre = (output + 0.5) * step;
+  std::vector<double> weights;
+  double sum = 0;
+  for (int i = 0; i < in; ++i) {
+    weights.push_back(std::max(0.0, 1 - std::abs(i + 0.5 - centre) / support));
+    sum += weights.back();
+  }
+  for (double& weight : weights) weight /= sum;
+  return weights;
+}
+
+TEST(Resize, EqualsTheFilterInExactArithmetic) {
+  std::mt19937 random(1);
+  for (const auto& [in, out] : {std::pair{50, 32}, {50, 49}, {50, 50}, {50, 7}, {50, 1}, {3, 10}, {1, 5}, {17, 16}}) {
+    Picture noise(in, 11);
+    for (std::uint8_t& value : noise.pixels) value = static_cast<std::uint8_t>(random());
+    const Picture small = resized(noise, out, 6);
+    for (int y = 0; y < 6; ++y) {
+      for (int x = 0; x < out; ++x) {
+        const std::vector<double> across = triangle(in, out, x), down = triangle(11, 6, y);
+        for (int c = 0; c < 3; ++c) {
+          double exact = 0;
+          for (int v = 0; v < 11; ++v)
+            for (int u = 0; u < in; ++u)
+              exact += across[static_cast<std::size_t>(u)] * down[static_cast<std::size_t>(v)] * noise.at(u, v)[c];
+          ASSERT_NEAR(small.at(x, y)[c], exact, 1.02) << in << " to " << out << ", " << x << " " << y << " " << c;
+        }
+      }
+    }
+  }
+}
+
 TEST(Resize, KeepsGreyAndAveragesWhenShrinking) {
   const Picture grey(37, 53, 91);
   EXPECT_EQ(resized(grey, 11, 80), Picture(11, 80, 91));

@@ -2,7 +2,15 @@
 #include <joist/core/plugin.h>
 #include <joist/tools/training/device.h>
 
+#include <filesystem>
+
 namespace joist {
+namespace {
+
+// Whether a driver shows its GPU, under Linux or WSL2: a machine that has none need not hear of GPUs.
+bool has_gpu() { return std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/dev/dxg"); }
+
+}  // namespace
 
 DeviceChoice choose_device(const std::string& wanted) {
   constexpr Device gpu{Device::Kind::cuda, 0};
@@ -14,7 +22,7 @@ DeviceChoice choose_device(const std::string& wanted) {
     return {.device = gpu};
   }
   // What a run does by itself has to be proven: tests/cuda/verified.json names no GPU yet.
-  if (!plugin_exists("cuda")) return {};
+  if (!plugin_exists("cuda") || !has_gpu()) return {};
   const std::string reason = why_no_backend(gpu.kind);
   return {.note = reason.empty() ? "the GPU is not used, since these kernels were tried on none yet: --device cuda does"
                                  : "the GPU is not used: " + reason};

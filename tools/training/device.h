@@ -9,7 +9,7 @@ namespace joist {
 
 struct DeviceChoice {
   Device device{};
-  std::string note{};  ///< why `auto` does not take the GPU that this joist was built for
+  std::string note{};  ///< why `auto` does not take the GPU that is there and that this joist was built for
 };
 
 /// `wanted`: "cpu", "cuda", or "auto", which is the CPU while no GPU has run the kernels of cuda/. Throws UsageError
