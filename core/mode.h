@@ -30,10 +30,10 @@ class Inference {
   NoGradient no_gradient_{};
 };
 
-/// While it lives, matmul, linear, conv2d and attention of float32 tensors compute in bfloat16 (float16 makes no sense
-/// on CPUs): their operands are rounded to it, their results come back as float32. Everything else stays as it is, and
-/// so do parameters and their gradients. Faster where the CPU has bfloat16 products (`joist doctor`), else only the
-/// same numbers.
+/// While it lives, matmul, linear, convolutions without groups and recurrent layers multiply float32 tensors in
+/// bfloat16 (float16 makes no sense on CPUs): operands are rounded to it, sums and results are float32. Everything else
+/// stays as it is, attention too, and so do parameters and their gradients. Faster where the CPU has bfloat16 products
+/// (`joist doctor`), else only the same numbers.
 class Autocast {
  public:
   explicit Autocast(bool on = true);

@@ -11,8 +11,10 @@
 #include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/depthwise.h>
+#include <joist/core/cpu/half_product.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
+#include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/winograd.h>
 
 namespace joist {
@@ -82,8 +84,39 @@ Array framed(const Array& x, const Shape& padding) {
   return frame;
 }
 
+// A 1x1 convolution of all pixels is a product of [pixels, channels] and [channels, channels], which tiles compute.
+bool is_product(const Array& x, const Shape& w, const ConvolutionOptions& options) {
+  const int spatial = options.stride.rank();
+  return x.dtype() == Dtype::bfloat16 && has_tile_product() && w.elements(2, w.rank()) == 1 && options.groups == 1 &&
+         options.stride == Shape::filled(spatial, 1) && options.padding == Shape::filled(spatial, 0);
+}
+Array pixels(const Array& dense) {
+  const std::int64_t channels = dense.shape(1);
+  return dense.strided({dense.elements() / channels, channels}, {channels, 1});
+}
+Array matrix(const Array& dense) { return dense.strided({dense.shape(0), dense.shape(1)}, {dense.shape(1), 1}); }
+
+// dw = dyᵀ x over pixels [pixels, channels], by tiles: each thread takes a part of the pixels, as there are many of
+// them and few channels. False: not by tiles.
+bool product_weight(const Array& x, const Array& dy, const Out& dw) {
+  const std::int64_t out = dy.shape(1), in = x.shape(1);
+  const int parts = parts_of(x.shape(0), 2048);
+  if (out < 16 || in < 16) return false;
+  const auto part = [&](std::int64_t begin, std::int64_t end, const Out& sums) {
+    return tile_product(dy.sliced(0, begin, end).transposed(), x.sliced(0, begin, end), {}, sums, 16);
+  };
+  const Array whole = matrix(dw.array);
+  if (parts == 1 || out >= 64 * parts) return part(0, x.shape(0), {whole, dw.accumulate});
+  const Array sums = Array::empty({parts, out, in});
+  parallel_parts(x.shape(0), 2048, [&](int number, std::int64_t begin, std::int64_t end) {
+    part(begin, end, {sums.selected(0, number)});
+  });
+  kernels(sums).reduction.sum(sums, 1.0, {whole.inserted(0), dw.accumulate});
+  return true;
+}
+
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
-  require_product_types({&x, &w, &bias, &y.array});
+  require_product_types({&x, &w}, {&bias, &y.array});
   if (y.array.elements() == 0) return;
   if (x.elements() == 0) {  // all windows lie in the padding
     clear(y);
@@ -95,6 +128,9 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
     unpadded.padding = Shape::filled(options.padding.rank(), 0);
     return forward(framed(x, options.padding), w, bias, unpadded, y);
   }
+  if (is_product(x, w.shape(), options) && y.array.is_channels_last() &&
+      tile_product(pixels(packed(x)), matrix(gapless(w)).transposed(), gapless(bias), {pixels(y.array), y.accumulate}))
+    return;
   const bool fast = winograd::pays(x.shape(), w.shape(), y.array.shape(), x.dtype(), options);
   const auto convolution = fast ? winograd::forward : onednn::convolution;
   write(y, y.array.is_channels_last(), true,
@@ -102,9 +138,12 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
 }
 
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
-  require_product_types({&dy, &w, &dx.array});
+  require_product_types({&dy, &w}, {&dx.array});
   if (dx.array.elements() == 0) return;
   if (dy.elements() == 0) return clear(dx);
+  if (is_product(dy, w.shape(), options) && dx.array.is_channels_last() &&
+      tile_product(pixels(packed(dy)), matrix(gapless(w)), {}, {pixels(dx.array), dx.accumulate}))
+    return;
   const bool fast = winograd::pays(dx.array.shape(), w.shape(), dy.shape(), dy.dtype(), options);
   write(dx, dx.array.is_channels_last() && (fast || !dx.accumulate), true, [&](const Out& out) {
     if (fast) return winograd::backward_input(packed(dy), gapless(w), options, out);
@@ -120,7 +159,7 @@ Array read_pixels(Array x, const ConvolutionOptions& options, const Shape& y) {
 }
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw, const Out& db) {
-  require_product_types({&x, &dy, &dw.array, &db.array});
+  require_product_types({&x, &dy}, {&dw.array, &db.array});
   if (x.elements() == 0 || dy.elements() == 0) {
     clear(dw);
     return add_up(dy, db);
@@ -131,6 +170,9 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
     write(dw, dw.array.is_row_major(), false, [&](const Out& out) { gradient(packed(x), packed(dy), options, out); });
     return add_up(dy, db);
   }
+  if (is_product(x, dw.array.shape(), options) && dw.array.is_row_major() && dw.array.dtype() == Dtype::float32 &&
+      product_weight(pixels(packed(x)), pixels(packed(dy)), dw))
+    return add_up(dy, db);
   const Shape ones = Shape::filled(options.stride.rank(), 1), none = Shape::filled(options.stride.rank(), 0);
   const bool pointwise = dw.array.shape().elements(2, dw.array.rank()) == 1 && options.padding == none;
   if (pointwise && options.stride != ones) {

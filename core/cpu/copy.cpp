@@ -1,5 +1,6 @@
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/functions.h>
+#include <joist/core/cpu/half_matrix.h>
 #include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/strided.h>
 #include <joist/core/cpu/typed.h>
@@ -86,6 +87,14 @@ void move_matrix(const From* x, const Axis& row, const Axis& column, std::int64_
           std::memmove(y, x, static_cast<std::size_t>(columns) * sizeof(To));
           continue;
         }
+      }
+      if constexpr (std::is_same_v<From, float> && std::is_same_v<Move, Assign<BFloat16>>) {
+        round_row(x, columns, y);
+        continue;
+      }
+      if constexpr (std::is_same_v<From, BFloat16> && std::is_same_v<Move, Assign<float>>) {
+        widen_row(x, columns, y);
+        continue;
       }
       for (std::int64_t i = 0; i < columns; ++i) move(y[i], x[i]);
     } else if (xc == 0 && yc == 1) {

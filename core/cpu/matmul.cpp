@@ -1,6 +1,7 @@
 // Matrix products by oneDNN, which takes transposed, padded and batched operands as they lie.
 #include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/half_product.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
 #include <joist/core/cpu/strided.h>
@@ -61,11 +62,13 @@ void multiply(const Array& a, const Array& b, const Array& bias, const Out& y) {
     const Array all = stacked(a), result = stacked(y.array);
     if (all.defined() && result.defined()) return multiply(all, stacked(b), bias, {result, y.accumulate});
   }
-  onednn::matmul(operand(a), operand(b), bias, {tidy(y.array), y.accumulate});
+  const Array left = operand(a), right = operand(b), result = tidy(y.array);
+  if (tile_product(left, right, bias, {result, y.accumulate})) return;
+  onednn::matmul(left, right, bias, {result, y.accumulate});
 }
 
 void product(const Array& a, const Array& b, const Array& bias, const Out& y) {
-  require_product_types({&a, &b, &bias, &y.array});
+  require_product_types({&a, &b}, {&bias, &y.array});
   if (y.array.elements() == 0) return;
   if (a.shape(-1) == 0) {
     if (bias.defined())

@@ -17,9 +17,10 @@ using BackwardWeight = dnnl::convolution_backward_weights;
 // Its Winograd algorithm is F(4x4, 3x3), which loses digits; winograd.cpp has the smaller one.
 constexpr auto direct = dnnl::algorithm::convolution_direct;
 
-dnnl::memory::data_type type_of(const Array& x) {
-  return x.dtype() == Dtype::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+dnnl::memory::data_type type_of(Dtype dtype) {
+  return dtype == Dtype::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
+dnnl::memory::data_type type_of(const Array& x) { return type_of(x.dtype()); }
 
 dnnl::memory::dims dims(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
@@ -29,10 +30,11 @@ Desc dense(const Shape& shape, const Array& like) { return {dims(shape), type_of
 Desc any_format(const Shape& shape, const Array& like) {
   return {dims(shape), type_of(like), dnnl::memory::format_tag::any};
 }
-Desc picture(const Array& x) {
-  return {dims(x.shape()), type_of(x),
+Desc picture(const Array& x, Dtype dtype) {
+  return {dims(x.shape()), type_of(dtype),
           x.rank() == 4 ? dnnl::memory::format_tag::nhwc : dnnl::memory::format_tag::ndhwc};
 }
+Desc picture(const Array& x) { return picture(x, x.dtype()); }
 Desc vector(const Array& bias) { return bias.defined() ? dense(bias.shape(), bias) : Desc(); }
 
 // [out, in/groups, ...] as oneDNN wants it: with an axis of groups in front if there are several.
@@ -56,34 +58,36 @@ Description sound(Description description, std::int64_t groups) {
   return description;
 }
 
-Forward::primitive_desc describe_forward(const Array& x, const Shape& w, const Array& bias, const Array& y,
-                                         const ConvolutionOptions& options, bool accumulate) {
+// Backwards, too, the pictures and weights that are multiplied have one element type.
+Forward::primitive_desc describe_forward(const Array& x, Dtype multiplied, const Shape& w, const Array& bias,
+                                         const Array& y, const ConvolutionOptions& options, bool accumulate) {
   const auto padding = dims(options.padding);
-  return sound(Forward::primitive_desc(
-                   {dnnl::prop_kind::forward_training, direct, picture(x), any_format(grouped(w, options.groups), x),
-                    vector(bias), picture(y), dims(options.stride), gaps(options), padding, padding},
-                   attributes(accumulate), engine()),
-               options.groups);
+  const Desc weights{dims(grouped(w, options.groups)), type_of(multiplied), dnnl::memory::format_tag::any};
+  return sound(
+      Forward::primitive_desc({dnnl::prop_kind::forward_training, direct, picture(x, multiplied), weights, vector(bias),
+                               picture(y), dims(options.stride), gaps(options), padding, padding},
+                              attributes(accumulate), engine()),
+      options.groups);
 }
 
 BackwardInput::primitive_desc describe_backward_input(const Array& dy, const Shape& w, const Array& dx,
                                                       const ConvolutionOptions& options) {
   const auto padding = dims(options.padding);
-  return sound(
-      BackwardInput::primitive_desc({direct, picture(dx), any_format(grouped(w, options.groups), dx), picture(dy),
-                                     dims(options.stride), gaps(options), padding, padding},
-                                    attributes(false), engine(), describe_forward(dx, w, {}, dy, options, false)),
-      options.groups);
+  return sound(BackwardInput::primitive_desc({direct, picture(dx), any_format(grouped(w, options.groups), dy),
+                                              picture(dy), dims(options.stride), gaps(options), padding, padding},
+                                             attributes(false), engine(),
+                                             describe_forward(dx, dy.dtype(), w, {}, dy, options, false)),
+               options.groups);
 }
 
-BackwardWeight::primitive_desc describe_backward_weight(const Array& x, const Array& dy, const Shape& dw,
+BackwardWeight::primitive_desc describe_backward_weight(const Array& x, const Array& dy, const Array& dw,
                                                         const Array& db, const ConvolutionOptions& options) {
   const auto padding = dims(options.padding);
-  return sound(
-      BackwardWeight::primitive_desc({direct, picture(x), any_format(grouped(dw, options.groups), x), vector(db),
-                                      picture(dy), dims(options.stride), gaps(options), padding, padding},
-                                     attributes(false), engine(), describe_forward(x, dw, db, dy, options, false)),
-      options.groups);
+  return sound(BackwardWeight::primitive_desc(
+                   {direct, picture(x), any_format(grouped(dw.shape(), options.groups), dw), vector(db), picture(dy),
+                    dims(options.stride), gaps(options), padding, padding},
+                   attributes(false), engine(), describe_forward(x, x.dtype(), dw.shape(), db, dy, options, false)),
+               options.groups);
 }
 
 std::string text(std::initializer_list<const Array*> operands) {
@@ -112,9 +116,10 @@ void guarded(const char* operation, std::initializer_list<const Array*> operands
 void convolution(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
   guarded("convolution", {&x, &w, &bias, &y.array}, [&](Plans& plans) {
     Key key(Key::forward);
-    key << x.dtype() << x.shape() << w.shape() << bias.shape() << y.array.shape() << options << y.accumulate;
+    key << x.dtype() << y.array.dtype() << bias.dtype() << x.shape() << w.shape() << bias.shape() << y.array.shape()
+        << options << y.accumulate;
     Plan& plan = plans.get(key, [&] {
-      const auto wanted = describe_forward(x, w.shape(), bias, y.array, options, y.accumulate);
+      const auto wanted = describe_forward(x, x.dtype(), w.shape(), bias, y.array, options, y.accumulate);
       return Plan({Forward(wanted),
                    wanted,
                    {{DNNL_ARG_SRC, wanted.src_desc()},
@@ -132,7 +137,7 @@ void convolution(const Array& x, const Array& w, const Array& bias, const Convol
 void convolution_backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Array& dx) {
   guarded("convolution_backward_input", {&dy, &w, &dx}, [&](Plans& plans) {
     Key key(Key::backward_input);
-    key << dy.dtype() << dy.shape() << w.shape() << dx.shape() << options;
+    key << dy.dtype() << dx.dtype() << dy.shape() << w.shape() << dx.shape() << options;
     Plan& plan = plans.get(key, [&] {
       const auto wanted = describe_backward_input(dy, w.shape(), dx, options);
       return Plan({BackwardInput(wanted),
@@ -152,9 +157,10 @@ void convolution_backward_weight(const Array& x, const Array& dy, const Convolut
                                  const Array& db) {
   guarded("convolution_backward_weight", {&x, &dy, &dw.array, &db}, [&](Plans& plans) {
     Key key(Key::backward_weight);
-    key << x.dtype() << x.shape() << dy.shape() << dw.array.shape() << db.shape() << options << dw.accumulate;
+    key << x.dtype() << dw.array.dtype() << db.dtype() << x.shape() << dy.shape() << dw.array.shape() << db.shape()
+        << options << dw.accumulate;
     Plan& plan = plans.get(key, [&] {
-      const auto wanted = describe_backward_weight(x, dy, dw.array.shape(), db, options);
+      const auto wanted = describe_backward_weight(x, dy, dw.array, db, options);
       return Plan({BackwardWeight(wanted),
                    wanted,
                    {{DNNL_ARG_SRC, wanted.src_desc()},
@@ -174,7 +180,7 @@ void matmul(const Array& a, const Array& b, const Array& bias, const Out& y) {
   guarded("matmul", {&a, &b, &bias, &y.array}, [&](Plans& plans) {
     Key key(Key::matmul);
     for (const Array* matrices : {&a, &b, &y.array}) key << matrices->shape() << matrices->strides();
-    key << a.dtype() << bias.shape() << y.accumulate;
+    key << a.dtype() << bias.dtype() << y.array.dtype() << bias.shape() << y.accumulate;
     Plan& plan = plans.get(key, [&] {
       const Shape row = Shape::filled(y.array.rank(), 1).with(-1, y.array.shape(-1));
       const dnnl::matmul::primitive_desc wanted(
@@ -191,11 +197,15 @@ void matmul(const Array& a, const Array& b, const Array& bias, const Out& y) {
   });
 }
 
-bool has_bfloat16() {
-  // The values of this enumeration grow with the instruction sets that hold each other.
-  static const bool has =
-      static_cast<int>(dnnl::get_effective_cpu_isa()) >= static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
-  return has;
+namespace {
+// The values of this enumeration are sets of bits.
+bool has(dnnl::cpu_isa wanted) {
+  static const auto best = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (best & static_cast<unsigned>(wanted)) == static_cast<unsigned>(wanted);
 }
+}  // namespace
+
+bool has_bfloat16() { return has(dnnl::cpu_isa::avx512_core_bf16); }
+bool has_bfloat16_tiles() { return has(dnnl::cpu_isa::avx512_core_amx); }
 
 }  // namespace joist::onednn

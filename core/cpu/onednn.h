@@ -1,6 +1,6 @@
-// oneDNN behind plain functions over Arrays: only onednn.cpp knows its interface. Everything is float32,
-// or everything bfloat16, in host memory and nothing is empty; the callers in convolution.cpp and matmul.cpp see to
-// that.
+// oneDNN behind plain functions over Arrays: only onednn.cpp knows its interface. What is multiplied is float32, or
+// bfloat16 with results (and biases) in bfloat16 or float32; all lies in host memory and nothing is empty; the callers
+// in convolution.cpp and matmul.cpp see to that.
 //
 // Primitives are made once per shape and kept (per thread, the 1024 used last); their scratch memory comes from joist's
 // allocator. A call with a known shape costs one hash lookup. What oneDNN reports is thrown as InternalError naming
@@ -24,5 +24,7 @@ void matmul(const Array& a, const Array& b, const Array& bias, const Out& y);
 
 /// Whether this CPU multiplies bfloat16 numbers (AVX-512 BF16, AMX): else they go by way of float32.
 bool has_bfloat16();
+/// Whether it multiplies tiles of them (AMX), and the operating system lets this process.
+bool has_bfloat16_tiles();
 
 }  // namespace joist::onednn

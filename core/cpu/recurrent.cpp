@@ -8,8 +8,8 @@ namespace recurrent {
 namespace {
 
 // The rows of w that belong to one gate, as a matrix [P, H] to multiply states with.
-PackedMatrix gate(const Array& w_hh, std::int64_t q, std::int64_t hidden) {
-  return PackedMatrix(w_hh.sliced(0, q * hidden, (q + 1) * hidden).transposed());
+StepWeights gate(const Array& w_hh, std::int64_t q, std::int64_t hidden) {
+  return StepWeights(w_hh.sliced(0, q * hidden, (q + 1) * hidden).transposed());
 }
 
 class Forward {
@@ -26,6 +26,11 @@ class Forward {
         products_(Array::empty({walk_.batch, walk_.wide})) {
     for (std::int64_t q = 0; q < gates_of(options.cell); ++q) packed_.push_back(gate(a.w_hh, q, walk_.hidden));
     if (options.cell == Cell::lstm) c_ = state_from(a.c0, {walk_.batch, walk_.hidden});
+    if (in_half(options, a)) {
+      rounded_ = RoundedRows(walk_.batch, walk_.out);
+      rounded_next_ = RoundedRows(walk_.batch, walk_.out);
+      rounded_.take(h_.data<float>(), walk_.out, 0, walk_.batch, 0, walk_.out);
+    }
     const bool projected = a.w_hr.defined();
     if (projected) projection_ = PackedMatrix(a.w_hr.transposed());
     if (projected || options.cell == Cell::gru_before) operand_ = state_from({}, {walk_.batch, walk_.hidden});
@@ -40,6 +45,7 @@ class Forward {
         plain_step(t, next_);
       }
       std::swap(h_, next_);
+      std::swap(rounded_, rounded_next_);
     }
     y_.finish();
     if (wants_reserve_) reserve_.finish();
@@ -49,8 +55,8 @@ class Forward {
 
  private:
   void multiply(std::size_t q, const Array& a, std::int64_t t, std::int64_t begin, std::int64_t end) const {
-    const PackedMatrix& weights = packed_[q];
-    weights.multiply(a.data<float>(), weights.depth(), walk_.rows(t),
+    const StepWeights& weights = packed_[q];
+    weights.multiply({a.data<float>(), weights.depth(), rounded_.at(0), rounded_.row()}, walk_.rows(t),
                      products_.data<float>() + static_cast<std::int64_t>(q) * walk_.hidden, walk_.wide, begin, end,
                      false);
   }
@@ -73,6 +79,7 @@ class Forward {
     over_columns(walk_.hidden, work(t), [&](auto begin, auto end, auto first, auto last) {
       for (std::size_t q = 0; q < packed_.size(); ++q) multiply(q, h_, t, begin, end);
       cell_forward(step(t, first, last, next));
+      rounded_next_.take(next.data<float>(), walk_.out, 0, walk_.batch, first, last);
     });
   }
   void reset_step(std::int64_t t) const {
@@ -107,7 +114,8 @@ class Forward {
   Destination y_, reserve_;
   bool wants_reserve_;
   Array h_, next_, c_{}, operand_{}, products_;
-  std::vector<PackedMatrix> packed_{};
+  RoundedRows rounded_{}, rounded_next_{};  // h_ and next_ for products in bfloat16
+  std::vector<StepWeights> packed_{};
   PackedMatrix projection_{};
 };
 

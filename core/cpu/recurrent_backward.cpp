@@ -9,6 +9,12 @@ namespace {
 // [T, B, …] as [T · B, …]
 Array flat(const Array& x) { return x.view({x.shape(0) * x.shape(1), x.shape(2)}); }
 
+Array rounded(const Array& x) {
+  const Array y = Array::empty(x.shape(), Dtype::bfloat16);
+  copy_array(x, {y});
+  return y;
+}
+
 class Backward {
  public:
   Backward(const RecurrentOptions& options, const RecurrentArguments& a, const RecurrentSaved& saved,
@@ -22,7 +28,9 @@ class Backward {
         dh_(state_from(gradients.dh_last, {walk_.batch, walk_.out})) {
     const bool gru = options.cell == Cell::gru, before = options.cell == Cell::gru_before;
     projected_ = a.w_hr.defined();
-    recurrent_ = PackedMatrix(before ? a.w_hh.sliced(0, 0, 2 * walk_.hidden) : a.w_hh);
+    half_ = in_half(options, a);
+    if (half_) rounded_ = RoundedRows(walk_.steps * walk_.batch, walk_.wide);
+    recurrent_ = StepWeights(before ? a.w_hh.sliced(0, 0, 2 * walk_.hidden) : a.w_hh);
     if (before) candidate_ = PackedMatrix(a.w_hh.sliced(0, 2 * walk_.hidden, 3 * walk_.hidden));
     if (projected_) projection_ = PackedMatrix(a.w_hr);
     if (options.cell == Cell::lstm) dc_ = state_from(gradients.dc_last, {walk_.batch, walk_.hidden});
@@ -79,8 +87,12 @@ class Backward {
   void step(std::int64_t t) const {
     const std::int64_t rows = walk_.rows(t), row = t * walk_.batch;
     if (projected_) unproject(t);
-    over_columns(walk_.hidden, 32 * rows,
-                 [&](auto, auto, auto first, auto last) { cell_backward(cell_step(t, first, last)); });
+    const Array& products = dproducts_.defined() ? dproducts_ : dgates_.array;
+    over_columns(walk_.hidden, 32 * rows, [&](auto, auto, auto first, auto last) {
+      cell_backward(cell_step(t, first, last));
+      for (std::int64_t q = 0; q < walk_.wide; q += walk_.hidden)
+        rounded_.take(at(products, row, walk_.wide), walk_.wide, row, walk_.batch, q + first, q + last);
+    });
     if (candidate_.panels() > 0)
       over_columns(walk_.hidden, rows * walk_.hidden, [&](auto begin, auto end, auto first, auto last) {
         candidate_.multiply(at(dgates_.array, row, walk_.wide) + 2 * walk_.hidden, walk_.wide, rows, dm_.data<float>(),
@@ -90,10 +102,9 @@ class Backward {
         half.m = nullptr;
         cell_reset_backward(half);
       });
-    const Array& products = dproducts_.defined() ? dproducts_ : dgates_.array;
     over_columns(walk_.out, rows * recurrent_.depth(), [&](auto begin, auto end, auto, auto) {
-      recurrent_.multiply(at(products, row, walk_.wide), walk_.wide, rows, dh_.data<float>(), walk_.out, begin, end,
-                          true);
+      recurrent_.multiply({at(products, row, walk_.wide), walk_.wide, rounded_.at(row), rounded_.row()}, rows,
+                          dh_.data<float>(), walk_.out, begin, end, true);
     });
   }
 
@@ -117,13 +128,14 @@ class Backward {
 
   // In the order of the inputs: two that are one tensor add up.
   void write(const RecurrentOuts& outs) const {
-    const auto& table = cpu_kernels();
+    const auto& table = half_ ? half_kernels() : cpu_kernels();
     dgates_.finish();
     const Array products = flat(dproducts_.defined() ? dproducts_ : dgates_.array);
+    const Array factor = half_ ? rounded_.columns(walk_.wide) : products;
     if (const Out& dw = outs.dw_hh; dw.array.defined()) {
       const auto product = [&](std::int64_t first, std::int64_t last, const Array& operand) {
-        table.matmul.product(products.sliced(1, first, last).transposed(), flat(operand), {},
-                             {dw.array.sliced(0, first, last), dw.accumulate});
+        table.matmul.product(factor.sliced(1, first, last).transposed(), half_ ? rounded(flat(operand)) : flat(operand),
+                             {}, {dw.array.sliced(0, first, last), dw.accumulate});
       };
       const std::int64_t plain = candidate_.panels() > 0 ? 2 * walk_.hidden : walk_.wide;
       product(0, plain, before_);
@@ -140,8 +152,10 @@ class Backward {
   Array y_, reserve_, dy_, c0_;
   Destination dgates_;
   Array dh_, dc_{}, dm_{}, dproducts_{}, dprojected_{}, m_{}, before_{};
-  PackedMatrix recurrent_{}, candidate_{}, projection_{};
-  bool projected_ = false;
+  RoundedRows rounded_{};  // the gradients of the products, for products in bfloat16
+  StepWeights recurrent_{};
+  PackedMatrix candidate_{}, projection_{};
+  bool projected_ = false, half_ = false;
 };
 
 }  // namespace

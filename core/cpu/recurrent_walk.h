@@ -2,7 +2,7 @@
 #pragma once
 
 #include <joist/core/cpu/copy.h>
-#include <joist/core/cpu/packed_matrix.h>
+#include <joist/core/cpu/half_matrix.h>
 #include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/recurrent_cells.h>
 
@@ -85,6 +85,74 @@ class Walk {
   std::int64_t steps, batch, out, wide, hidden, kept;
   std::vector<std::int64_t> lengths, live;
 };
+
+// Weights that every step multiplies with: in bfloat16 where they are given so, the operand too.
+class StepWeights {
+ public:
+  struct Operand {
+    const float* numbers = nullptr;
+    std::int64_t row = 0;
+    const BFloat16* rounded = nullptr;  // read instead where weights are bfloat16
+    std::int64_t rounded_row = 0;
+  };
+
+  StepWeights() = default;
+  explicit StepWeights(const Array& b) : rounded_(b.dtype() == Dtype::bfloat16) {
+    if (rounded_)
+      half_ = HalfMatrix(b);
+    else
+      single_ = PackedMatrix(b);
+  }
+  std::int64_t depth() const { return rounded_ ? half_.depth() : single_.depth(); }
+  /// As PackedMatrix::multiply.
+  void multiply(const Operand& a, std::int64_t rows, float* y, std::int64_t y_row, std::int64_t first,
+                std::int64_t last, bool accumulate) const {
+    if (rounded_)
+      half_.multiply(a.rounded, a.rounded_row, rows, y, y_row, first, last, accumulate);
+    else
+      single_.multiply(a.numbers, a.row, rows, y, y_row, first, last, accumulate);
+  }
+
+ private:
+  PackedMatrix single_{};
+  HalfMatrix half_{};
+  bool rounded_ = false;
+};
+
+// The operands of such products in bfloat16: [rows, columns], and zeros up to the length that a product reads.
+class RoundedRows {
+ public:
+  RoundedRows() = default;
+  RoundedRows(std::int64_t rows, std::int64_t columns)
+      : row_(HalfMatrix::row_of(columns)), array_(Array::empty({rows, row_}, Dtype::bfloat16)) {
+    if (columns % 32 != 0) fill_array(0, array_);
+  }
+  bool exist() const { return array_.defined(); }
+  BFloat16* at(std::int64_t i) const { return exist() ? array_.data<BFloat16>() + i * row_ : nullptr; }
+  std::int64_t row() const { return row_; }
+  /// Columns first … last - 1 of rows from `top` on.
+  void take(const float* from, std::int64_t from_row, std::int64_t top, std::int64_t rows, std::int64_t first,
+            std::int64_t last) const {
+    for (std::int64_t i = 0; exist() && i < rows; ++i)
+      round_row(from + i * from_row + first, last - first, at(top + i) + first);
+  }
+  Array columns(std::int64_t count) const { return array_.sliced(1, 0, count); }
+
+ private:
+  std::int64_t row_ = 0;
+  Array array_{};
+};
+
+// Whether the products of the steps are in bfloat16.
+inline bool in_half(const RecurrentOptions& options, const RecurrentArguments& a) {
+  if (a.w_hh.dtype() != Dtype::bfloat16) return false;
+  if (options.cell == Cell::gru_before || a.w_hr.defined())
+    throw UnsupportedError({.where = "recurrent",
+                            .what = "unsupported: weights in bfloat16 beside float32 with a projection or reset_after "
+                                    "false",
+                            .remedy = "all of them in float32"});
+  return true;
+}
 
 // body(first panel, last panel, first column, last column) for the parts of `columns` that a product with some hundred
 // thousand multiplications per part divides into.

@@ -34,10 +34,10 @@ inline Shape reserve_shape(Cell cell, const Shape& gates) {
 }
 
 /// One layer, one direction. T steps, B sequences, H hidden, P = H or the projection's size.
-/// gates [T, B, G·H] = x · w_ihᵀ + b_ih, computed by one product before (undefined in backward); w_hh [G·H, P], b_hh
-/// [G·H] or undefined; w_hr [P, H] (LSTM with projection) or undefined; h0 [B, P] and c0 [B, H] (LSTM only) or
-/// undefined: zero; lengths int64 [B] in 0 … T or undefined: all T. Steps beyond a sequence's length give 0 and leave
-/// its state.
+/// gates [T, B, G·H] = x · w_ihᵀ + b_ih, by one product before (undefined in backward); w_hh [G·H, P], on CPUs maybe
+/// bfloat16 beside float32 (its factor is rounded, too; no w_hr, not gru_before), b_hh [G·H] or undefined; w_hr
+/// [P, H] (LSTM with projection) or undefined; h0 [B, P] and c0 [B, H] (LSTM only) or undefined: zero; lengths int64
+/// [B] in 0 … T or undefined: all T. Steps beyond a sequence's length give 0 and leave its state.
 struct RecurrentArguments {
   Array gates{}, w_hh{}, b_hh{}, w_hr{}, h0{}, c0{}, lengths{};
 };

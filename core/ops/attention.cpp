@@ -5,7 +5,6 @@
 #include <joist/core/kernels/attention.h>
 #include <joist/core/ops/attention.h>
 #include <joist/core/ops/check.h>
-#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
 
 namespace joist {
@@ -92,13 +91,6 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                     const Tensor& mask, const Tensor& slopes) {
   require_operands(q, k, v);
   require_options(options);
-  if (wants_autocast({q, k, v})) {
-    const auto cast = [](const Tensor& x) {
-      return x.defined() && is_floating(x.dtype()) ? to(x, Dtype::bfloat16) : x;
-    };
-    return to(scaled_dot_product_attention(cast(q), cast(k), cast(v), options, cast(mask), cast(slopes)),
-              Dtype::float32);
-  }
   const Tensor four_q = lifted(q), four_k = lifted(k), four_v = lifted(v);
   const Shape rows = four_q.shape().without(3);  // [batch, heads, queries]
   if (slopes.defined()) {

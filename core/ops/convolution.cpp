@@ -2,9 +2,9 @@
 // One spatial axis is computed as two, the first of length 1.
 #include <joist/core/kernels/convolution.h>
 #include <joist/core/kernels/reduction.h>
+#include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/convolution.h>
-#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
 #include <joist/core/ops/spatial.h>
 #include <joist/core/ops/windows.h>
@@ -76,18 +76,17 @@ void add_up(const Array& dy, const Out& db) {
 Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options,
                 const Shape& shape) {
   // In groups there are too few products per number read for bfloat16 to pay, and the conversions cost more.
-  if (options.groups == 1 && wants_autocast({x, weight, bias})) {
-    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
-    return to(convolve(cast(x), cast(weight), cast(bias), options, shape), Dtype::float32);
-  }
-  const auto& table = kernels_of<ConvolutionKernels>(x.value());
+  const bool half = options.groups == 1 && wants_autocast({x, weight, bias});
+  const Array input = operand_of(x.value(), half), kernel = operand_of(weight.value(), half);
+  const auto& table = kernels_of<ConvolutionKernels>(input);
   Array y = Array::like(x.value(), shape);
-  table.forward(x.value(), weight.value(), bias.defined() ? bias.value() : Array(), options, {y, false});
+  table.forward(input, kernel, bias.defined() ? bias.value() : Array(), options, {y, false});
   return record({Op::convolution, options}, {x, weight, bias}, std::move(y),
-                [x = saved(x), w = saved(weight).when(x), options, &table](const Array& dy, Node& node) {
-                  if (node.wants(0)) table.backward_input(dy, w, options, node.slot(0));
+                [x = saved(input), w = saved(kernel).when(x), options, half, &table](const Array& dy, Node& node) {
+                  const Array factor = operand_of(dy, half);
+                  if (node.wants(0)) table.backward_input(factor, w, options, node.slot(0));
                   if (node.wants(1)) {
-                    table.backward_weight(x, dy, options, node.slot(1), node.slot(2));
+                    table.backward_weight(x, factor, options, node.slot(1), node.slot(2));
                   } else if (node.wants(2)) {
                     add_up(dy, node.slot(2));
                   }

@@ -3,8 +3,8 @@
 // rows
 #include <joist/core/kernels/matmul.h>
 #include <joist/core/kernels/reduction.h>
+#include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
-#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/reshape.h>
 
@@ -44,7 +44,6 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  if (wants_autocast({a, b})) return to(matmul(to(a, Dtype::bfloat16), to(b, Dtype::bfloat16)), Dtype::float32);
   require_same_kind("matmul", a, b);
   if ((a.rank() == 1 && b.rank() >= 1) || (b.rank() == 1 && a.rank() >= 1)) {
     if (a.shape(-1) != b.shape(b.rank() == 1 ? 0 : -2)) refuse_inner("matmul", a, b);
@@ -53,32 +52,31 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     return b.rank() == 1 ? squeeze(row, -1) : row;
   }
   if (a.rank() < 2 || b.rank() < 2 || a.shape(-1) != b.shape(-2)) refuse_inner("matmul", a, b);
-  const Tables table(a.value());
+  const bool half = wants_autocast({a, b});
+  const Array left = operand_of(a.value(), half), right = operand_of(b.value(), half);
+  const Tables table(left);
   const Shape leading_a = a.shape().without(-1).without(-1), leading_b = b.shape().without(-1).without(-1);
   Shape shape = broadcast(leading_a, leading_b, "matmul");
   shape = shape.inserted(shape.rank(), a.shape(-2));
   shape = shape.inserted(shape.rank(), b.shape(-1));
   Array y = Array::empty(shape, a.dtype(), a.device());
-  table.matmul.product(lifted(a.value(), shape.rank()), lifted(b.value(), shape.rank()), {}, {y, false});
+  table.matmul.product(lifted(left, shape.rank()), lifted(right, shape.rank()), {}, {y, false});
   return record({Op::matmul}, {a, b}, std::move(y),
-                [a = saved(a).when(b), b = saved(b).when(a), table](const Array& dy, Node& node) {
+                [a = saved(left).when(b), b = saved(right).when(a), half, table](const Array& given, Node& node) {
+                  const Array dy = operand_of(given, half);
                   for (int i = 0; i < 2; ++i) {
                     if (!node.wants(i)) continue;
-                    const Array left = i == 0 ? dy : lifted(a.get(), dy.rank()).transposed();
-                    const Array right = i == 0 ? lifted(b.get(), dy.rank()).transposed() : dy;
+                    const Array first = i == 0 ? dy : lifted(a.get(), dy.rank()).transposed();
+                    const Array second = i == 0 ? lifted(b.get(), dy.rank()).transposed() : dy;
                     Shape full = dy.shape();
-                    full[-2] = left.shape(-2);
-                    full[-1] = right.shape(-1);
-                    product_into(table, left, right, full, node.slot(i));
+                    full[-2] = first.shape(-2);
+                    full[-1] = second.shape(-1);
+                    product_into(table, first, second, full, node.slot(i));
                   }
                 });
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (wants_autocast({x, weight, bias})) {
-    const auto cast = [](const Tensor& t) { return t.defined() ? to(t, Dtype::bfloat16) : t; };
-    return to(linear(cast(x), cast(weight), cast(bias)), Dtype::float32);
-  }
   require_rank("linear", weight, 2, "weight [out, in]");
   require_same_kind("linear", x, weight);
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))
@@ -87,15 +85,18 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       .expected = "input [..., in] and weight [out, in] with equal in",
                       .remedy = "a layer of in = the input's last length, or flatten(x) in front"});
   if (bias.defined()) require_vector("linear", "bias", bias, weight.shape(0));
-  const Tables table(x.value());
+  const bool half = wants_autocast({x, weight, bias});
   const Tensor rows = reshape(x, {-1, x.shape(-1)});
+  const Array left = operand_of(rows.value(), half), right = operand_of(weight.value(), half);
+  const Tables table(left);
   Array y = Array::empty({rows.shape(0), weight.shape(0)}, x.dtype(), x.device());
-  table.matmul.product(rows.value(), weight.value().transposed(), bias.defined() ? bias.value() : Array(), {y, false});
+  table.matmul.product(left, right.transposed(), bias.defined() ? bias.value() : Array(), {y, false});
   const Tensor result =
       record({Op::linear}, {rows, weight, bias}, std::move(y),
-             [x = saved(rows).when(weight), w = saved(weight).when(rows), table](const Array& dy, Node& node) {
-               if (node.wants(0)) table.matmul.product(dy, w, {}, node.slot(0));
-               if (node.wants(1)) table.matmul.product(dy.transposed(), x, {}, node.slot(1));
+             [x = saved(left).when(weight), w = saved(right).when(rows), half, table](const Array& dy, Node& node) {
+               const Array factor = operand_of(dy, half);
+               if (node.wants(0)) table.matmul.product(factor, w, {}, node.slot(0));
+               if (node.wants(1)) table.matmul.product(factor.transposed(), x, {}, node.slot(1));
                if (node.wants(2)) {
                  const Out db = node.slot(2);
                  table.reduction.sum(dy, 1.0, {db.array.inserted(0), db.accumulate});

@@ -5,6 +5,7 @@
 //   dw_hh = Σ ds[t]ᵀ · h[t-1]                db_hh = Σ ds[t]
 #include <joist/core/kernels/recurrent.h>
 #include <joist/core/mode.h>
+#include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/dropout.h>
 #include <joist/core/ops/matmul.h>
@@ -152,8 +153,12 @@ std::vector<Tensor> run(const RecurrentOptions& options, const Tensor& gates, co
     reserve = Array::empty(reserve_shape(options.cell, gates.shape()),
                            is_half(gates.dtype()) ? Dtype::float32 : gates.dtype(), gates.device());
   const auto& table = kernels_of<RecurrentKernels>(gates.value());
-  const RecurrentArguments arguments{value(gates), value(weights.w_hh), value(weights.b_hh), value(weights.w_hr),
-                                     value(h0),    value(c0),           value(lengths)};
+  const bool half = options.cell != Cell::gru_before && !weights.w_hr.defined() &&
+                    wants_autocast({gates, weights.w_hh, weights.b_hh, h0, c0});
+  const RecurrentArguments arguments{value(gates),        operand_of(weights.w_hh.value(), half),
+                                     value(weights.b_hh), value(weights.w_hr),
+                                     value(h0),           value(c0),
+                                     value(lengths)};
   table.forward(options, arguments,
                 {outputs[0], outputs[1], options.cell == Cell::lstm ? outputs[2] : Array(), reserve});
   const auto keep = [](const Array& x) { return x.defined() ? saved(x) : Saved(); };
