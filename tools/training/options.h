@@ -89,7 +89,7 @@ struct TrainOptions {
   std::int64_t nominal_batch = 0;
   double clip = 10;
   double average_decay = 0.9999;
-  double average_tau = -1;
+  double average_tau = 2000;
   double mosaic = -1;
   double close_mosaic = 0.1;
   double flip = -1;
@@ -292,7 +292,7 @@ void visit_options(Options& o, Visit&& visit) {
         o.average_decay);
   visit(OptionInfo{"average-tau", "STEPS",
                    "steps over which that decay builds up; 0: none; -1: the average always spans about the last tenth "
-                   "of the steps so far, however long the run is",
+                   "of the steps so far, steadier within a run and behind at its end",
                    recipe, true},
         o.average_tau);
   visit(OptionInfo{"mosaic", "P", "share of pictures made of four; -1: chosen", recipe, true}, o.mosaic);
