@@ -27,7 +27,6 @@ using Sixteen = hn::FixedTag<std::uint8_t, 16>;
 using Vector = hn::Vec<Floats>;
 
 constexpr std::size_t sixteen = 16;
-constexpr int weight_bits = 14;
 
 HWY_INLINE Vector floats_of(const std::uint8_t* from) {
   return hn::ConvertTo(Floats(), hn::PromoteTo(Integers(), hn::LoadU(Bytes(), from)));

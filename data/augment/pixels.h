@@ -8,6 +8,8 @@
 
 namespace joist::pixels {
 
+constexpr int weight_bits = 14;  ///< weights of averages are whole numbers that add up to 1 << weight_bits
+
 /// value / 255, exactly as a division.
 void to_floats(const std::uint8_t* from, float* to, std::size_t count);
 
@@ -25,12 +27,12 @@ void blend_columns(const std::uint8_t* row, const std::int32_t* offset, const st
 void blend_rows(const std::uint32_t* upper, const std::uint32_t* lower, std::uint32_t share, std::size_t count,
                 std::uint8_t* to);
 
-/// RGB pixel i is Σ weight[i · taps + k] · (pixel first[i] + k of the row) of 14-bit weights (whole numbers), rounded.
+/// RGB pixel i is Σ weight[i · taps + k] · (pixel first[i] + k of the row) of such weights, rounded.
 /// Reads one byte beyond the last of these pixels.
 void average_columns(const std::uint8_t* row, const std::int32_t* first, const float* weight, int taps,
                      std::size_t count, std::uint8_t* to);
 
-/// Σ weight[k] · rows[k][i] of 14-bit weights, rounded: one row of an averaged picture from `taps` rows of bytes.
+/// Σ weight[k] · rows[k][i] of such weights, rounded: one row of an averaged picture from `taps` rows of bytes.
 void average_rows(const std::uint8_t* first, std::size_t stride, const std::int32_t* weight, int taps,
                   std::size_t count, std::uint8_t* to);
 

@@ -12,7 +12,7 @@
 namespace joist {
 namespace {
 
-constexpr int weight_bits = 14;
+using pixels::weight_bits;
 
 // Which source pixels one output pixel averages. All outputs have the same number of taps; unneeded ones weigh nothing.
 struct Taps {
