@@ -7,6 +7,7 @@
 #include <joist/cuda/device/driver.h>
 #include <joist/cuda/device/library.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layers.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 
@@ -75,6 +76,7 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
         joist::Device::Kind::cuda,
         {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device, .free_bytes = cuda::free_bytes});
     register_kernels(joist::Device::Kind::cuda, cuda::cuda_kernels());
+    register_layer_library(joist::Device::Kind::cuda, cuda::layer_library());
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -85,7 +87,8 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
 __attribute__((visibility("default"))) const char* joist_cuda_libraries() {
   static std::string missing;
   missing.clear();
-  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library}) {
+  for (const auto load :
+       {joist::cuda::load_product_library, joist::cuda::load_collective_library, joist::cuda::load_recurrent_library}) {
     try {
       load();
     } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layers.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 
@@ -19,6 +20,7 @@ Device use_emulated_gpu() {
   register_transfers(Device::Kind::cuda,
                      {.to_host = copy_to_host, .to_device = copy_to_device, .free_bytes = free_bytes});
   register_kernels(Device::Kind::cuda, cuda_kernels());
+  register_layer_library(Device::Kind::cuda, layer_library());
   return {Device::Kind::cuda, 0};
 }
 

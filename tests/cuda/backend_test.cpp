@@ -10,6 +10,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/sequences.h>
 #endif
 #include <joist/tests/support/reference_backend.h>
 #include <joist/tests/support/run_case.h>
@@ -21,6 +22,7 @@
 #include <cstdlib>
 #include <map>
 #include <span>
+#include <utility>
 
 namespace joist {
 namespace {
@@ -30,6 +32,8 @@ const Device gpu{Device::Kind::cuda, 0};
 
 void shuffle(std::uint64_t) {}
 void limit_columns(std::int64_t) {}  // of the plugin, which nobody links
+void layers_by_library(bool) {}      // there the environment chooses: JOIST_CUDNN=0
+bool library_computed_layers() { return false; }
 
 class NeedsGpu : public testing::Environment {
  public:
@@ -45,6 +49,12 @@ const Device gpu = cuda::emulator::use_emulated_gpu();
 
 void shuffle(std::uint64_t seed) { cuda::emulator::settings().seed = seed; }
 void limit_columns(std::int64_t bytes) { cuda::most_column_bytes() = bytes; }
+void layers_by_library(bool yes) { cuda::library_computes_layers() = yes; }
+// Since it was last asked.
+bool library_computed_layers() {
+  static std::uint64_t before = 0;
+  return std::exchange(before, cuda::emulator::library_calls()["recurrent_layer"]) != before;
+}
 #endif
 
 // Cases that many threads run for long say nothing that shorter ones do not.
@@ -89,6 +99,11 @@ TEST_P(CudaBackend, AgreesWithReference) {
   const RunOptions second{.passes = 2, .spread_gradients = true, .start = StrictKernels::Start::number};
   expect_near(run_case(*one, gpu, second), wanted, family->tolerance, 1, 2);
   limit_columns(std::int64_t{256} << 20);
+  if (!library_computed_layers()) return;
+  layers_by_library(false);
+  expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
+  expect_near(run_case(*one, gpu, second), wanted, family->tolerance, 1, 2);
+  layers_by_library(true);
 }
 
 class CudaBackendKernels : public testing::TestWithParam<const cases::KernelCase*> {};
