@@ -94,6 +94,7 @@ TEST_P(PlansOf, ExistForEveryConvolution) {
   const Cudnn& cudnn = Cudnn::instance();
   if (!cudnn.foresee) GTEST_SKIP() << cudnn.why;
   const auto [name, side] = GetParam();
+  const std::vector<WantedConvolution> convolutions = convolutions_of(name, side);
   struct Kind {
     Dtype dtype;
     bool channels_inside, tf32;
@@ -103,8 +104,7 @@ TEST_P(PlansOf, ExistForEveryConvolution) {
        {Kind{Dtype::bfloat16, true, false, "bfloat16 nhwc"}, Kind{Dtype::float32, false, false, "float32 nchw"}}) {
     int plans = 0, in_parts = 0;
     std::size_t most = 0;
-    std::string report;
-    for (WantedConvolution wanted : convolutions_of(name, side)) {
+    for (WantedConvolution wanted : convolutions) {
       wanted.dtype = kind.dtype;
       wanted.channels_inside = kind.channels_inside;
       wanted.tf32 = kind.tf32;
@@ -171,7 +171,7 @@ TEST(Fake, RefusesLayoutsThatTheLibraryIsNotAskedFor) {
   };
   refused("not dense", [](ConvolutionShape& s) { s.x.strides[0] += 1; });
   refused("different orders", [](ConvolutionShape& s) {
-    s.w = describe({.w = {8, 2, 3, 3}, .channels_inside = true}).w;
+    s.w = describe({.x = {2, 4, 6, 6}, .w = {8, 2, 3, 3}, .y = {2, 8, 4, 4}, .channels_inside = true}).w;
   });
   refused("groups", [](ConvolutionShape& s) { s.w.lengths[0] = 6; });
   refused("spatial axis 1", [](ConvolutionShape& s) { s.dilation[1] = 2; });
