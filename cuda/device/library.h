@@ -11,9 +11,11 @@
 
 namespace joist::cuda {
 
-/// Load cuBLASLt's and NCCL's functions, without starting either. Throw EnvironmentError that says what is missing.
+/// Load cuBLASLt's, NCCL's and cuDNN's functions, without starting any. Throw EnvironmentError that says what is
+/// missing.
 void load_product_library();
 void load_collective_library();
+void load_graph_library();
 
 class Library {
  public:

@@ -1,9 +1,9 @@
 // The recording fake of cuBLASLt: keeps the description of a product and carries out exactly that, on the CPU in
 // double, when its turn in the stream comes. It refuses what the library refuses or leaves undefined.
 #include <joist/core/error.h>
-#include <joist/core/half.h>
 #include <joist/cuda/emulator/calls.h>
 #include <joist/cuda/emulator/memory.h>
+#include <joist/cuda/emulator/numbers.h>
 #include <joist/cuda/emulator/streams.h>
 #include <joist/cuda/products.h>
 
@@ -20,53 +20,17 @@ namespace {
   throw InternalError({.where = std::string("emulated product ") + where, .what = what});
 }
 
-float rounded_to_tf32(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  bits = (bits + 0xFFFU + ((bits >> 13U) & 1U)) & ~0x1FFFU;
-  std::memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
 // A matrix's bytes; touches every element that is read or written.
 class Matrix {
  public:
   Matrix(const MatrixLayout& layout, const void* data, std::int64_t batch)
       : layout_(layout), data_(emulator::DeviceMemory::inside(data)), offset_(batch * layout.batch_stride) {}
-  double get(std::int64_t i, std::int64_t j) const {
-    const char* place = at(i, j);
-    note(place, false);
-    switch (layout_.dtype) {
-      case Dtype::bfloat16: return static_cast<float>(load<BFloat16>(place));
-      case Dtype::float16: return static_cast<float>(load<Float16>(place));
-      default: return load<float>(place);
-    }
-  }
+  double get(std::int64_t i, std::int64_t j) const { return emulator::load_number(layout_.dtype, at(i, j)); }
   void set(std::int64_t i, std::int64_t j, double value) const {
-    char* place = at(i, j);
-    note(place, true);
-    const auto single = static_cast<float>(value);
-    switch (layout_.dtype) {
-      case Dtype::bfloat16: return store(place, BFloat16(single));
-      case Dtype::float16: return store(place, Float16(single));
-      default: return store(place, single);
-    }
+    emulator::store_number(layout_.dtype, at(i, j), value);
   }
 
  private:
-  template <class T>
-  static T load(const char* place) {
-    T value;
-    std::memcpy(&value, place, sizeof value);
-    return value;
-  }
-  template <class T>
-  static void store(char* place, T value) {
-    std::memcpy(place, &value, sizeof value);
-  }
-  static void note(const char* place, bool writes) {
-    if (emulator::running_late()) emulator::touch(place, writes);
-  }
   char* at(std::int64_t i, std::int64_t j) const {
     return data_ + (offset_ + i + j * layout_.leading) * static_cast<std::int64_t>(size_of(layout_.dtype));
   }
@@ -146,9 +110,7 @@ class RecordedProduct final : public ProductPlan {
     const Matrix bias({.dtype = shape.y.dtype, .rows = shape.y.rows, .columns = 1, .leading = shape.y.rows}, data.bias,
                       0);
     const std::int64_t depth = shape.transpose_a ? shape.a.rows : shape.a.columns;
-    const auto rounded = [&](double value) {
-      return shape.tf32 ? static_cast<double>(rounded_to_tf32(static_cast<float>(value))) : value;
-    };
+    const auto rounded = [&](double value) { return shape.tf32 ? emulator::rounded_to_tf32(value) : value; };
     std::vector<double> left(static_cast<std::size_t>(shape.y.rows * depth)), right(static_cast<std::size_t>(depth));
     for (std::int64_t i = 0; i < shape.y.rows; ++i)
       for (std::int64_t k = 0; k < depth; ++k)

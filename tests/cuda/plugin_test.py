@@ -65,7 +65,8 @@ class Plugin(unittest.TestCase):
                    "plugin.joist_cuda_libraries.restype = ctypes.c_char_p; print(plugin.joist_cuda_libraries().decode())")
         said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True).stdout
-        for name, package in (("libcublasLt.so.13", "nvidia-cublas"), ("libnccl.so.2", "nvidia-nccl")):
+        for name, package in (("libcublasLt.so.13", "nvidia-cublas"), ("libnccl.so.2", "nvidia-nccl"),
+                              ("libcudnn.so.9", "nvidia-cudnn")):
             if name in known:
                 self.assertNotIn(name, said)
             else:
