@@ -4,6 +4,7 @@
 
 #include <joist/core/device.h>
 #include <joist/core/error.h>
+#include <joist/core/random.h>
 
 #include <functional>
 #include <memory>
@@ -29,11 +30,12 @@ class StepCapture {
   virtual ~StepCapture() = default;
   /// Does the work at once, and finds out how much memory it needs.
   virtual void rehearse(const Work& work) = 0;
-  /// After the rehearsal: records the work, of which nothing is done yet. Throws CaptureError.
-  virtual void record(const Work& work) = 0;
-  /// Does what was recorded. Random numbers whose key had this thread's step and draw (set_random_step()) when it was
-  /// recorded are now those of this thread's step and draw. Throws UsageError where nothing was recorded.
-  virtual void replay() = 0;
+  /// After the rehearsal: records the work, of which nothing is done yet. `now`: the step and draw whose random numbers
+  /// it uses (run_context()). Throws CaptureError.
+  virtual void record(const Work& work, const RandomKey& now) = 0;
+  /// Does what was recorded, with random numbers of this step and draw instead of those of record(). Throws UsageError
+  /// where nothing was recorded.
+  virtual void replay(const RandomKey& now) = 0;
 };
 
 /// Throws EnvironmentError when the device's backend is not loaded, UnsupportedError for the host.

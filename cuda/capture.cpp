@@ -1,7 +1,6 @@
 // Memory: while a step is rehearsed and recorded, arrays come from an arena of its own. The rehearsal makes it as large
 // as the step needs, the recording asks the driver for nothing, and between replays nobody else gets any of it.
 #include <joist/core/kernels.h>
-#include <joist/core/mode.h>
 #include <joist/core/segment_allocator.h>
 #include <joist/cuda/capture.h>
 #include <joist/cuda/driver.h>
@@ -69,10 +68,9 @@ class GraphCapture final : public StepCapture {
     work();
   }
 
-  void record(const Work& work) override {
+  void record(const Work& work, const RandomKey& now) override {
     forget();
-    const RandomKey key = run_context().random;
-    const Recorded own{numbers_, key.step, key.draw};
+    const Recorded own{numbers_, now.step, now.draw};
     const driver::Stream stream = current_stream();
     const Taking taking(*arena_);
     driver::begin_capture(stream);
@@ -99,13 +97,12 @@ class GraphCapture final : public StepCapture {
     }
   }
 
-  void replay() override {
+  void replay(const RandomKey& now) override {
     if (!graph_)
       throw UsageError({.where = "capture of a step", .what = "nothing was recorded", .expected = "record()"});
-    const RandomKey key = run_context().random;
     const auto& fill = kernels(numbers_).elementwise.fill;
-    fill(key.step, numbers_.sliced(0, 0, 1));
-    fill(key.draw, numbers_.sliced(0, 1, 2));
+    fill(now.step, numbers_.sliced(0, 0, 1));
+    fill(now.draw, numbers_.sliced(0, 1, 2));
     driver::launch(graph_, current_stream());
   }
 

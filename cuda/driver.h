@@ -36,8 +36,8 @@ bool happened(Event event);
 void finish(Event event);
 void finish_all();
 
-/// What this thread gives the stream from now on is recorded, and nothing of it done. Memory that is asked of the driver
-/// or given back, waiting by the host and events are errors meanwhile.
+/// What this thread gives the stream from now on is recorded, and nothing of it done. Memory that the driver is asked
+/// for or given back, waiting by the host and events are errors meanwhile.
 using Graph = void*;
 void begin_capture(Stream stream);
 /// Throws EnvironmentError where something cannot be recorded.

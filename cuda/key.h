@@ -19,9 +19,6 @@ class Key {
     }
     return key;
   }
-  JOIST_DEVICE std::uint32_t word(std::int64_t i) const {
-    return random_bits(now(), static_cast<std::uint32_t>(i / 4))[static_cast<std::size_t>(i % 4)];
-  }
 
  private:
   RandomKey key_;

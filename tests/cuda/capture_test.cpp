@@ -52,15 +52,15 @@ TEST_P(Late, WhatIsRecordedIsDoneAtEachReplay) {
     table.fill(1, twice);
     table.copy(twice, {x, true});
   };
-  expect_error<UsageError>([&] { return step->replay(), 0; }, {"nothing was recorded"});
+  expect_error<UsageError>([&] { return step->replay(run_context().random), 0; }, {"nothing was recorded"});
   step->rehearse(work);
   EXPECT_EQ(kept.to_vector<float>(), std::vector<float>(8, 2));
-  step->record(work);
+  step->record(work, run_context().random);
   EXPECT_EQ(x.to_vector<float>(), std::vector<float>(8, 2)) << "nothing is done yet";
   for (int replay = 0; replay < 3; ++replay) {
     const Array other = Array::from(std::vector<float>(8, 7), {8}, gpu);  // does not get the step's memory
-    step->replay();
-    step->replay();
+    step->replay(run_context().random);
+    step->replay(run_context().random);
     EXPECT_EQ(x.to_vector<float>(), std::vector<float>(8, static_cast<float>(4 + 2 * replay)));
     EXPECT_EQ(kept.to_vector<float>(), std::vector<float>(8, static_cast<float>(6 + 4 * replay)));
     EXPECT_EQ(other.to_vector<float>(), std::vector<float>(8, 7));
@@ -79,10 +79,10 @@ TEST_P(Late, RandomNumbersOfAReplayAreThoseOfItsStep) {
   set_random_step(2, 3);
   step->rehearse(work);
   set_random_step(3, 3);
-  step->record(work);
+  step->record(work, run_context().random);
   for (const std::uint32_t number : {3U, 4U, 9U}) {
     set_random_step(number, number + 1);
-    step->replay();
+    step->replay(run_context().random);
     const std::vector<float> got = own.to_vector<float>(), kept = fixed.to_vector<float>();
     work();
     EXPECT_EQ(got, own.to_vector<float>());
@@ -110,12 +110,12 @@ TEST_P(Late, WhatCannotBeRecordedIsRefused) {
   const auto work = [&] { table.copy(one, {x, true}); };
   step->rehearse(work);
   for (const auto& wrong : refused) {
-    expect_error<CaptureError>([&] { return step->record([&] { work(), wrong(); }), 0; }, {"capture of a step"});
-    expect_error<UsageError>([&] { return step->replay(), 0; }, {"nothing was recorded"});
+    expect_error<CaptureError>([&] { return step->record([&] { work(), wrong(); }, {}), 0; }, {"capture of a step"});
+    expect_error<UsageError>([&] { return step->replay(run_context().random), 0; }, {"nothing was recorded"});
   }
   EXPECT_EQ(x.to_vector<float>(), std::vector<float>(8, 2));
-  step->record(work);
-  step->replay();
+  step->record(work, run_context().random);
+  step->replay(run_context().random);
   EXPECT_EQ(x.to_vector<float>(), std::vector<float>(8, 3));
   cuda::driver::release(block);
 }

@@ -70,10 +70,10 @@ std::optional<BatchLoss> CapturedStep::run() {
     } else {
       if (!is_recorded_) {
         loss_ = {};
-        capture_->record([this] { compute(); });
+        capture_->record([this] { compute(); }, key);
         is_recorded_ = true;
       }
-      capture_->replay();
+      capture_->replay(key);
       learner_.parameters().gradients_written();
       ++replayed_;
     }
