@@ -9,6 +9,7 @@
 #include <joist/cuda/device/driver.h>
 #include <joist/cuda/device/library.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layers.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 #include <joist/cuda/upload.h>
@@ -78,6 +79,7 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
     register_step_capture(joist::Device::Kind::cuda, cuda::make_step_capture);
     register_uploader(joist::Device::Kind::cuda, cuda::make_uploader);
     joist::parallel::register_gpu_communicator(cuda::gpu_communicator);
+    register_layer_library(joist::Device::Kind::cuda, cuda::layer_library());
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -88,8 +90,8 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
 __attribute__((visibility("default"))) const char* joist_cuda_libraries() {
   static std::string missing;
   missing.clear();
-  for (const auto load :
-       {joist::cuda::load_product_library, joist::cuda::load_collective_library, joist::cuda::load_graph_library}) {
+  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library,
+                          joist::cuda::load_graph_library, joist::cuda::load_recurrent_library}) {
     try {
       load();
     } catch (const std::exception& error) {

@@ -6,6 +6,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layers.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 #include <joist/cuda/upload.h>
@@ -26,6 +27,7 @@ Device use_emulated_gpu() {
   register_step_capture(Device::Kind::cuda, make_step_capture);
   register_uploader(Device::Kind::cuda, make_uploader);
   parallel::register_gpu_communicator(gpu_communicator);
+  register_layer_library(Device::Kind::cuda, layer_library());
   return {Device::Kind::cuda, 0};
 }
 

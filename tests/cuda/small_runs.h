@@ -54,8 +54,14 @@ struct Wide {
 };
 
 inline const ModelRegistry& registry() {
-  static const ModelRegistry models({model<TinyClassifier>("tiny_classifier", 1, 8),
-                                     model<TinyDetector>("tiny_detector"), model<Wide>("wide", 1, 8)});
+  static const ModelRegistry models(
+      {model<TinyClassifier>("tiny_classifier", 1, 8), model<TinyDetector>("tiny_detector"), model<Wide>("wide", 1, 8),
+       sequence_model(
+           "tiny_lstm",
+           [](const ModelOptions& o) {
+             return LstmText({.vocabulary = o.classes, .embedding = 4, .hidden = 6, .layers = 2});
+           },
+           4)});
   return models;
 }
 
@@ -142,7 +148,7 @@ inline void expect_near(const std::vector<NamedState>& got, const std::vector<Na
 }
 
 // The logs and weights of two runs.
-inline void expect_same_run(const fs::path& got, const fs::path& wanted, double tolerance) {
+inline void expect_same_run(const fs::path& got, const fs::path& wanted, double tolerance, double of_logs = 1e-4) {
   const Checkpoint a = read_checkpoint(got / "last.h5"), b = read_checkpoint(wanted / "last.h5");
   ASSERT_EQ(a.training->log.rows(), b.training->log.rows());
   EXPECT_EQ(a.training->step, b.training->step);
@@ -153,7 +159,7 @@ inline void expect_same_run(const fs::path& got, const fs::path& wanted, double 
       const auto x = a.training->log.at(row, column), y = b.training->log.at(row, column);
       ASSERT_EQ(x.has_value(), y.has_value());
       if (!x) continue;
-      EXPECT_NEAR(*x, *y, 1e-4 * (1 + std::abs(*y))) << column << " of row " << row;
+      EXPECT_NEAR(*x, *y, of_logs * (1 + std::abs(*y))) << column << " of row " << row;
     }
   expect_near(a.model, b.model, tolerance);
   expect_near(a.average, b.average, tolerance);

@@ -1,6 +1,7 @@
 // ctest: TIMEOUT 180 ENVIRONMENT_MODIFICATION OMP_NUM_THREADS=set:1
 // `--device cuda` from options to files, on the emulated GPU: the numbers of the CPU's runs, and checkpoints that
 // either side goes on with.
+#include <joist/core/mode.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/runtime.h>
@@ -71,6 +72,52 @@ TEST_P(Training, GivesTheNumbersOfTheCpu) {
     ASSERT_EQ(train(again, registry()), 0);
   }
   expect_same_run(folder / "cpu_then_gpu", folder / "gpu_then_cpu", name == "tiny_detector" ? 1e-4 : 1e-3);
+}
+
+// Products in bfloat16, everything else in float32: the numbers of the CPU under Autocast up to bfloat16's rounding.
+TEST_P(Training, InBfloat16GivesTheNumbersOfTheCpu) {
+  const TemporaryFolder folder;
+  const std::string& name = GetParam();
+  const fs::path data = name == "tiny_detector" ? boxes_in(folder) : classes_in(folder);
+  {
+    const Autocast autocast;
+    for (const std::string device : {"cpu", "cuda"})
+      ASSERT_EQ(train(options_for(name, data, folder / device, device), registry()), 0);
+  }
+  expect_same_run(folder / "cuda", folder / "cpu", 0x1p-7, 0x1p-8);
+  const Checkpoint kept = read_checkpoint(folder / "cuda" / "last.h5");
+  for (const auto* arrays : {&kept.model, &kept.average, &kept.training->optimizer.arrays})
+    for (const NamedState& state : *arrays) EXPECT_FALSE(is_half(state.array.dtype())) << state.name;
+}
+
+TEST(Bfloat16, StepsGiveTheLossesOfTheCpu) {
+  for (const std::string name : {"tiny_classifier", "tiny_detector", "tiny_lstm"}) {
+    SCOPED_TRACE(name);
+    const auto losses = [&](Device device, bool bfloat16) {
+      return benchmark_training({.model = name,
+                                 .batch = 2,
+                                 .size = name == "tiny_detector" ? 32
+                                         : name == "tiny_lstm"   ? 4
+                                                                 : 8,
+                                 .steps = 2,
+                                 .classes = 5,
+                                 .random_drops = false,
+                                 .device = device,
+                                 .bfloat16 = bfloat16},
+                                registry())
+          .losses;
+    };
+    const std::vector<double> got = losses(gpu, true), wanted = losses(cpu, true), exact = losses(gpu, false);
+    ASSERT_EQ(got.size(), 5U);
+    double apart = 0, from_exact = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      apart = std::max(apart, std::abs(got[i] - wanted[i]) / wanted[i]);
+      from_exact = std::max(from_exact, std::abs(got[i] - exact[i]) / exact[i]);
+    }
+    EXPECT_LT(apart, 0x1p-8);
+    EXPECT_GT(from_exact, 4 * apart);  // it was bfloat16
+    std::printf("%s: %.2g from the CPU's, %.2g from float32's\n", name.c_str(), apart, from_exact);
+  }
 }
 
 // What a model's layers make of constants of their own: anchors, masks, positions, windows.
