@@ -1,216 +1,205 @@
-// Convolutions as matrix products of the weights and the windows' columns, in parts that most_column_bytes() bounds:
-//   forward  y [out, windows] = w [out, in · area] · columns [in · area, windows]
-//   input    columns = wᵀ · dy, added up to dx
-//   weights  dw = dy · columnsᵀ, over the windows of all pictures at once
-// for every group. A 1x1 convolution reads the picture itself. Columns lie as the activations do, channels innermost or
-// outermost.
-#include <joist/cuda/columns.h>
+// From arrays to what cuDNN computes. Its arrays are dense, begin at multiples of 16 bytes, lie all in one order and
+// have one element type; what is not so is copied, results too. A bias or a sum that a plan does not add is added by
+// writing it first and adding to that.
+#include <joist/core/error.h>
+#include <joist/core/kernels/float32_precision.h>
+#include <joist/cuda/convolution.h>
+#include <joist/cuda/convolution_columns.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/matmul.h>
+#include <joist/cuda/plans.h>
+#include <joist/cuda/runtime.h>
 
-#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <string_view>
 
 namespace joist::cuda {
-namespace {
 
-constexpr const char* forward_name = "convolution";
-constexpr const char* input_name = "convolution_backward_input";
-constexpr const char* weight_name = "convolution_backward_weight";
-
-/// x [batch, channel, spatial...] as [batch, group, channel, spatial...].
-Array grouped(const Array& x, std::int64_t groups) {
-  const std::int64_t channels = x.shape(1) / groups;
-  Strides strides = x.strides().inserted(1, x.strides()[1] * channels);
-  return x.strided(x.shape().with(1, channels).inserted(1, groups), strides);
-}
-
-/// Whether the spatial axes lie as one, and the step between its places.
-struct Positions {
-  bool merge = true;
-  std::int64_t step = 1;
-  explicit Positions(const Array& x) {
-    std::int64_t count = 1;
-    for (int axis = x.rank() - 1; axis >= 3; --axis) {
-      if (x.shape(axis) == 1) continue;
-      if (count == 1) step = x.strides()[axis];
-      merge = merge && x.strides()[axis] == step * count;
-      count *= x.shape(axis);
-    }
-  }
-};
-/// [batch, group, channel, spatial...] as [batch, group, channel, position]; a copy where the axes do not merge.
-Array flat(const Array& x) {
-  const Positions positions(x);
-  if (!positions.merge) return flat(gapless(x));
-  return x.strided({x.shape(0), x.shape(1), x.shape(2), x.shape().elements(3, x.rank())},
-                   {x.strides()[0], x.strides()[1], x.strides()[2], positions.step});
-}
-
-bool channels_inside(const Array& x) { return x.strides()[2] == 1 && x.shape(2) > 1; }
-
-Windows windows_of(const Shape& w, const Shape& y, const ConvolutionOptions& options) {
-  return {.kernel = w.without(0).without(0), .windows = y.without(0).without(0), .options = options};
-}
-// Columns that are the picture itself.
-bool is_pointwise(const Windows& windows) {
-  const int rank = windows.kernel.rank();
-  return windows.area() == 1 && windows.options.stride == Shape::filled(rank, 1) &&
-         windows.options.padding == Shape::filled(rank, 0);
-}
-
-/// Memory of columns in two views.
-struct Columns {
-  Array parts;     ///< [batch, group, channel, place in the kernel, window]
-  Array matrices;  ///< [batch, group, channel · place, window]
-};
-Columns make_columns(const Shape& parts, bool inside, Dtype dtype, Device device) {
-  const std::int64_t batches = parts[0], groups = parts[1], channels = parts[2], area = parts[3], count = parts[4],
-                     depth = channels * area;
-  const Array memory = Array::empty({parts.elements()}, dtype, device);
-  if (inside)
-    return {memory.strided(parts, {count * groups * depth, depth, 1, channels, groups * depth}),
-            memory.strided({batches, groups, depth, count}, {count * groups * depth, depth, 1, groups * depth})};
-  return {memory.strided(parts, {count, depth * batches * count, area * batches * count, batches * count, 1}),
-          memory.strided({batches, groups, depth, count}, {count, depth * batches * count, batches * count, 1})};
-}
-
-/// w [out, channel, kernel...] as [group, out, channel · place], in the columns' order.
-Array weight_matrices(const Array& w, std::int64_t groups, bool inside) {
-  const std::int64_t area = w.shape().elements(2, w.rank());
-  const Array plain = gapless(w).view({groups, w.shape(0) / groups, w.shape(1), area});
-  const Array ordered = inside ? gapless(plain.transposed()) : plain;
-  return ordered.view({groups, w.shape(0) / groups, w.shape(1) * area});
-}
-
-// How many pictures, windows (or channels) are computed at a time.
-struct Part {
-  std::int64_t pictures, others;
-};
-Part part_of(std::int64_t pictures, std::int64_t others, std::int64_t bytes_of_each) {
-  const std::int64_t each = std::max<std::int64_t>(bytes_of_each, 1);
-  const std::int64_t picture = std::max<std::int64_t>(each * others, 1);
-  if (picture <= most_column_bytes())
-    return {std::clamp<std::int64_t>(most_column_bytes() / picture, 1, std::max<std::int64_t>(pictures, 1)),
-            std::max<std::int64_t>(others, 1)};
-  return {1, std::clamp<std::int64_t>(most_column_bytes() / each, 1, others)};
-}
-template <class Work>
-void for_each_part(std::int64_t pictures, std::int64_t others, const Part& part, const Work& work) {
-  for (std::int64_t picture = 0; picture < pictures; picture += part.pictures)
-    for (std::int64_t other = 0; other < others; other += part.others)
-      work(picture, std::min(picture + part.pictures, pictures), other, std::min(other + part.others, others));
-}
-
-Array per_channel(const Array& vector, int rank) {  // [1, channels, 1, ...]
+Array per_channel(const Array& vector, int rank) {
   Array spread = vector.inserted(0);
   while (spread.rank() < rank) spread = spread.inserted(spread.rank());
   return spread;
 }
 
-void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
-  if (y.array.elements() == 0) return;
-  const std::int64_t groups = options.groups;
-  if (!Positions(grouped(y.array, groups)).merge) {
-    const Array plain = Array::empty(y.array.shape(), y.array.dtype(), y.array.device());
-    forward(x, w, bias, options, {plain});
-    return copy_elements(plain, y);
+bool& cudnn_is_wanted() {
+  static bool wanted = [] {
+    const char* value = std::getenv("JOIST_CUDNN");  // NOLINT(concurrency-mt-unsafe): joist never sets variables
+    return !value || std::string_view(value) != "0";
+  }();
+  return wanted;
+}
+
+namespace {
+
+using Result = ConvolutionResult;
+
+// [batch, channel, spatial...], dense.
+Strides strides_of(const Shape& shape, bool channels_inside) {
+  Strides strides = row_major(shape);
+  if (!channels_inside) return strides;
+  std::int64_t step = shape[1];
+  for (int axis = shape.rank() - 1; axis >= 2; --axis) {
+    strides[axis] = step;
+    step *= shape[axis];
   }
-  const Array result = flat(grouped(y.array, groups));
-  const Windows windows = windows_of(w.shape(), y.array.shape(), options);
-  const bool inside = channels_inside(result), fused = bias.defined() && inside && groups == 1;
-  const bool adds = y.accumulate || (bias.defined() && !fused);
-  if (bias.defined() && !fused) copy_elements(per_channel(bias, y.array.rank()).expanded(y.array.shape()), y);
-  const Array weights = weight_matrices(w, groups, inside).inserted(0);
-  const auto multiply_part = [&](const Array& columns, const Array& part) {
-    if (inside)
-      multiply(forward_name, columns.transposed(), weights.transposed(), fused ? bias : Array(),
-               {part.transposed(), adds});
-    else
-      multiply(forward_name, weights, columns, {}, {part, adds});
-  };
-  const Array pictures = grouped(x, groups);
-  if (is_pointwise(windows)) return multiply_part(flat(pictures), result);
-  const std::int64_t area = windows.area(), channels = w.shape(1);
-  const Part size =
-      part_of(x.shape(0), windows.count(), groups * channels * area * static_cast<std::int64_t>(size_of(x.dtype())));
-  for_each_part(x.shape(0), windows.count(), size,
-                [&](std::int64_t from, std::int64_t to, std::int64_t first, std::int64_t last) {
-                  const Columns columns =
-                      make_columns({to - from, groups, channels, area, last - first}, inside, x.dtype(), x.device());
-                  write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);
-                  multiply_part(columns.matrices, result.sliced(0, from, to).sliced(3, first, last));
-                });
+  strides[0] = step;
+  strides[1] = 1;
+  return strides;
+}
+// Steps along axes of length 1 do not matter.
+bool lies(const Array& x, bool channels_inside) {
+  const Strides wanted = strides_of(x.shape(), channels_inside);
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.shape(axis) > 1 && x.strides()[axis] != wanted[axis]) return false;
+  return true;
 }
 
+std::vector<std::int64_t> numbers(const Shape& shape) { return {shape.begin(), shape.end()}; }
+PictureLayout layout(const Shape& shape, bool channels_inside) {
+  return {numbers(shape), numbers(strides_of(shape, channels_inside))};
+}
+
+const char* name_of(Result result) {
+  switch (result) {
+    case Result::y: return "convolution";
+    case Result::dx: return "convolution_backward_input";
+    case Result::dw: return "convolution_backward_weight";
+  }
+  return "?";
+}
+
+Plans<ConvolutionShape, ConvolutionWay>& ways() {
+  static auto* all = new Plans<ConvolutionShape, ConvolutionWay>;
+  return *all;
+}
+
+// Once for every kernel.
+void say_by_columns(const char* name, const std::string& why) {
+  static std::mutex mutex;
+  static std::set<std::string_view> said;
+  const std::lock_guard lock(mutex);
+  if (said.insert(name).second) std::fprintf(stderr, "joist: %s by cuBLASLt: %s\n", name, why.c_str());
+}
+
+std::shared_ptr<const ConvolutionWay> planned(const char* name, const ConvolutionShape& shape) {
+  const auto way = ways()(shape, [&](const ConvolutionShape& wanted) {
+    try {
+      return std::make_shared<const ConvolutionWay>(way_of(wanted, plan_convolution));
+    } catch (const EnvironmentError& error) {  // no cuDNN: slower, and no reason not to train
+      ConvolutionWay none;
+      none.why = error.what();
+      return std::make_shared<const ConvolutionWay>(std::move(none));
+    }
+  });
+  if (!way->plan) say_by_columns(name, way->why);
+  return way;
+}
+
+bool begins_well(const Array& x) { return alignment_of(x.raw()) % convolution_alignment == 0; }
+Array dense(const Shape& shape, Dtype dtype, Device device, bool channels_inside) {
+  return Array::empty({shape.elements()}, dtype, device).strided(shape, strides_of(shape, channels_inside));
+}
+Array readable(const Array& x, bool channels_inside) {
+  if (lies(x, channels_inside) && begins_well(x)) return x;
+  const Array copy = dense(x.shape(), x.dtype(), x.device(), channels_inside);
+  copy_elements(x, {copy});
+  return copy;
+}
+
+// Computes one of x, w and y, which is `out`'s array, from the other two; false where the library does not.
+bool by_library(Result result, Array x, Array w, Array y, const Array& bias, const ConvolutionOptions& options,
+                const Out& out) {
+  if (!cudnn_is_wanted() || x.elements() == 0 || w.elements() == 0 || y.elements() == 0) return false;
+  void* const stream = current_stream();  // before the library is asked anything: a thread's choice of the GPU
+  const char* const name = name_of(result);
+  const Dtype dtype = (result == Result::y ? x : y).dtype();
+  if ((result == Result::dw ? x : w).dtype() != dtype) return false;
+  const bool inside = (lies(x, true) && lies(y, true)) || !lies(x, false) || !lies(y, false);
+  const bool direct = out.array.dtype() == dtype && lies(out.array, inside) && begins_well(out.array);
+  const ConvolutionShape shape =
+      describe({.result = result,
+                .dtype = dtype,
+                .x = x.shape(),
+                .w = w.shape(),
+                .y = y.shape(),
+                .options = options,
+                .channels_inside = inside,
+                .adds = direct && out.accumulate,
+                .bias = direct && !out.accumulate && bias.defined() && bias.dtype() == dtype,
+                .tf32 = dtype == Dtype::float32 && float32_precision() == Float32Precision::high});
+  const auto way = planned(name, shape);
+  if (!way->plan) return false;
+  bool accumulate = out.accumulate;
+  if (bias.defined() && !way->bias) {
+    copy_elements(per_channel(bias, y.rank()).expanded(y.shape()), out);
+    accumulate = true;
+  }
+  const bool in_place = direct && accumulate == way->adds;
+  Array& written = result == Result::y ? y : result == Result::dx ? x : w;
+  for (Array* array : {&x, &w, &y})
+    if (array != &written) *array = readable(*array, inside);
+  if (!in_place) written = dense(written.shape(), dtype, written.device(), inside);
+  const Array even_bias = way->bias ? readable(per_channel(bias, y.rank()), inside) : Array();
+  const Workspace workspace(way->plan->workspace(), y.device());
+  way->plan->run(name, {.x = x.raw(), .w = w.raw(), .y = y.raw(), .bias = way->bias ? even_bias.raw() : nullptr},
+                 workspace.get(), stream);
+  if (!in_place) copy_elements(written, {out.array, accumulate});
+  return true;
+}
+
+void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y) {
+  if (!by_library(Result::y, x, w, y.array, bias, options, y)) by_columns::forward(x, w, bias, options, y);
+}
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx) {
-  if (dx.array.elements() == 0) return;
-  const std::int64_t groups = options.groups;
-  const Windows windows = windows_of(w.shape(), dy.shape(), options);
-  const Array slopes = flat(grouped(dy, groups)), pictures = grouped(dx.array, groups);
-  if (is_pointwise(windows) && Positions(pictures).merge)
-    return multiply(input_name, weight_matrices(w, groups, false).inserted(0).transposed(), slopes, {},
-                    {flat(pictures), dx.accumulate});
-  const bool inside = channels_inside(pictures);
-  const std::int64_t area = windows.area(), count = windows.count();
-  const Part size = part_of(dy.shape(0), w.shape(1), groups * area * count * 4);
-  for_each_part(
-      dy.shape(0), w.shape(1), size, [&](std::int64_t from, std::int64_t to, std::int64_t first, std::int64_t last) {
-        // In float32, since up to `area` of them are added.
-        const Columns columns =
-            make_columns({to - from, groups, last - first, area, count}, inside, Dtype::float32, dy.device());
-        const Array weights = weight_matrices(w.sliced(1, first, last), groups, inside).inserted(0);
-        multiply(input_name, weights.transposed(), slopes.sliced(0, from, to), {}, {columns.matrices});
-        add_columns(columns.parts, windows, {pictures.sliced(0, from, to).sliced(2, first, last), dx.accumulate});
-      });
+  if (!by_library(Result::dx, dx.array, w, dy, {}, options, dx)) by_columns::backward_input(dy, w, options, dx);
 }
-
-/// [batch, group, channel, position] as [group, channel, batch · position]; a copy where the axes do not merge.
-Array rows_of(const Array& x) {
-  const Array turned = x.permuted({1, 2, 0, 3});
-  const Strides& strides = turned.strides();
-  const bool merges = x.shape(0) == 1 || x.shape(3) == 1 || strides[2] == strides[3] * x.shape(3);
-  if (!merges) return rows_of(gapless(turned).permuted({2, 0, 1, 3}));
-  return turned.strided({x.shape(1), x.shape(2), x.shape(0) * x.shape(3)},
-                        {strides[0], strides[1], x.shape(3) == 1 ? strides[2] : strides[3]});
-}
-
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw, const Out& db) {
   if (db.array.defined()) cuda_kernels().reduction.sum(dy, 1.0, {per_channel(db.array, dy.rank()), db.accumulate});
-  if (dw.array.elements() == 0) return;
-  if (dy.elements() == 0) {
-    if (!dw.accumulate) cuda_kernels().elementwise.fill(0, dw.array);
-    return;
-  }
-  const std::int64_t groups = options.groups, outs = dy.shape(1) / groups, channels = dw.array.shape(1);
-  const Windows windows = windows_of(dw.array.shape(), dy.shape(), options);
-  const std::int64_t area = windows.area(), count = windows.count();
-  const Array slopes = flat(grouped(dy, groups)), pictures = grouped(x, groups);
-  const bool inside = channels_inside(slopes);
-  // In float32, since the parts are added.
-  const Array total = Array::empty({groups, outs, channels * area}, Dtype::float32, dy.device());
-  if (is_pointwise(windows)) {
-    multiply(weight_name, rows_of(slopes), rows_of(flat(pictures)).transposed(), {}, {total});
-  } else {
-    const Part size =
-        part_of(dy.shape(0), count, groups * channels * area * static_cast<std::int64_t>(size_of(x.dtype())));
-    bool adds = false;
-    for_each_part(dy.shape(0), count, size,
-                  [&](std::int64_t from, std::int64_t to, std::int64_t first, std::int64_t last) {
-                    const Columns columns =
-                        make_columns({to - from, groups, channels, area, last - first}, inside, x.dtype(), x.device());
-                    write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);
-                    multiply(weight_name, rows_of(slopes.sliced(0, from, to).sliced(3, first, last)),
-                             rows_of(columns.matrices).transposed(), {}, {total, adds});
-                    adds = true;
-                  });
-  }
-  const Array matrices =
-      inside ? total.view({dy.shape(1), area, channels}).transposed() : total.view({dy.shape(1), channels, area});
-  const Array wanted = gapless(matrices).view(dw.array.shape());
-  copy_elements(wanted, dw);
+  if (!by_library(Result::dw, x, dw.array, dy, {}, options, dw)) by_columns::backward_weight(x, dy, options, dw);
 }
 
 }  // namespace
+
+ConvolutionShape describe(const WantedConvolution& wanted) {
+  const bool inside = wanted.channels_inside;
+  return {.result = wanted.result,
+          .dtype = wanted.dtype,
+          .x = layout(wanted.x, inside),
+          .w = layout(wanted.w, inside),
+          .y = layout(wanted.y, inside),
+          .stride = numbers(wanted.options.stride),
+          .padding = numbers(wanted.options.padding),
+          .dilation = numbers(wanted.options.dilation),
+          .adds = wanted.adds,
+          .bias = wanted.bias,
+          .tf32 = wanted.tf32};
+}
+
+ConvolutionWay way_of(ConvolutionShape shape, const ConvolutionPlanner& plan) {
+  ConvolutionWay way;
+  const auto found = [&] {
+    way.adds = shape.adds;
+    way.bias = shape.bias;
+    way.plan = plan(shape, way.why);
+    return way.plan != nullptr;
+  };
+  if (found()) return way;
+  if (shape.bias) {
+    shape.bias = false;
+    shape.adds = true;  // to the bias
+    if (found()) return way;
+  }
+  if (shape.adds) {
+    shape.adds = false;
+    static_cast<void>(found());
+  }
+  return way;
+}
+
+void forget_convolution_ways() { ways().clear(); }
 
 void fill_convolution(Kernels& table) {
   table.convolution.forward = forward;

@@ -4,40 +4,19 @@
 #include <joist/core/kernels/float32_precision.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/matmul.h>
+#include <joist/cuda/plans.h>
 #include <joist/cuda/products.h>
 #include <joist/cuda/runtime.h>
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <vector>
 
 namespace joist::cuda {
 namespace {
 
-// Plans by shape. A plan that is in use outlives its place here.
-class Plans {
- public:
-  static Plans& instance() {
-    static auto* one = new Plans;
-    return *one;
-  }
-  std::shared_ptr<const ProductPlan> operator()(const ProductShape& shape) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = plans_.find(shape); found != plans_.end()) return found->second;
-    if (plans_.size() >= most) plans_.clear();  // sequences of many lengths
-    return plans_[shape] = plan_product(shape);
-  }
-
- private:
-  static constexpr std::size_t most = 8192;
-  std::mutex mutex_{};
-  std::map<ProductShape, std::shared_ptr<const ProductPlan>> plans_{};
-};
-
-std::int64_t alignment_of(const void* address) {
-  const auto number = reinterpret_cast<std::uintptr_t>(address);
-  return static_cast<std::int64_t>(std::min<std::uintptr_t>(number & (~number + 1), 256));
+std::shared_ptr<const ProductPlan> plan_of(const ProductShape& shape) {
+  static auto* plans = new Plans<ProductShape, ProductPlan>;
+  return (*plans)(shape, plan_product);
 }
 
 // Whether the last two axes are rows without gaps inside, one behind the other.
@@ -146,13 +125,11 @@ void run(const char* name, const Array& a, const Array& b, const Array& bias, co
                              .bias = bias.defined(),
                              .bias_alignment = bias.defined() ? alignment_of(bias.raw()) : 1,
                              .tf32 = a.dtype() == Dtype::float32 && float32_precision() == Float32Precision::high};
-    const auto plan = Plans::instance()(shape);
-    Array workspace;  // given back at once: what takes it next comes after the product in the one stream
-    if (const std::size_t bytes = plan->workspace(); bytes > 0)
-      workspace = Array::empty({static_cast<std::int64_t>(bytes)}, Dtype::uint8, y.device());
+    const auto plan = plan_of(shape);
+    const Workspace workspace(plan->workspace(), y.device());
     plan->run(name,
               {.a = now_b.raw(), .b = now_a.raw(), .bias = bias.defined() ? bias.raw() : nullptr, .y = now_y.raw()},
-              workspace.defined() ? workspace.raw() : nullptr, stream);
+              workspace.get(), stream);
   }
 }
 

@@ -6,7 +6,9 @@
 #include <joist/core/plugin.h>
 #else
 #include <joist/cuda/columns.h>
+#include <joist/cuda/convolution.h>
 #include <joist/cuda/emulator/calls.h>
+#include <joist/cuda/emulator/convolutions.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/kernels.h>
@@ -32,7 +34,13 @@ const Device gpu{Device::Kind::cuda, 0};
 
 void shuffle(std::uint64_t) {}
 void limit_columns(std::int64_t) {}  // of the plugin, which nobody links
-void layers_by_library(bool) {}      // there the environment chooses: JOIST_CUDNN=0
+// There the environment chooses: JOIST_CUDNN=0.
+struct Convolutions {
+  bool any = true, adds = true, bias = true;
+};
+void compute_by(const Convolutions&) {}
+std::uint64_t convolutions_by_cudnn() { return 0; }
+void layers_by_library(bool) {}  // there the environment chooses: JOIST_CUDNN=0
 bool library_computed_layers() { return false; }
 
 class NeedsGpu : public testing::Environment {
@@ -49,6 +57,12 @@ const Device gpu = cuda::emulator::use_emulated_gpu();
 
 void shuffle(std::uint64_t seed) { cuda::emulator::settings().seed = seed; }
 void limit_columns(std::int64_t bytes) { cuda::most_column_bytes() = bytes; }
+using Convolutions = cuda::emulator::ConvolutionAbilities;
+void compute_by(const Convolutions& abilities) {
+  cuda::emulator::convolution_abilities() = abilities;
+  cuda::forget_convolution_ways();
+}
+std::uint64_t convolutions_by_cudnn() { return cuda::emulator::library_calls()["by cuDNN"]; }
 void layers_by_library(bool yes) { cuda::library_computes_layers() = yes; }
 // Since it was last asked.
 bool library_computed_layers() {
@@ -93,12 +107,25 @@ TEST_P(CudaBackend, AgreesWithReference) {
     return;
   }
   const Result wanted = run_case(*one, use_reference());
+  const std::uint64_t before = convolutions_by_cudnn();
   expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
+  const bool convolves = convolutions_by_cudnn() > before;
   shuffle(2);
   limit_columns(200);  // convolutions in many parts
+  compute_by({.any = false});
   const RunOptions second{.passes = 2, .spread_gradients = true, .start = StrictKernels::Start::number};
   expect_near(run_case(*one, gpu, second), wanted, family->tolerance, 1, 2);
   limit_columns(std::int64_t{256} << 20);
+  if (convolves) {
+    expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
+    for (const Convolutions& less : {Convolutions{}, Convolutions{.adds = false, .bias = false}}) {
+      compute_by(less);
+      expect_near(run_case(*one, gpu, second), wanted, family->tolerance, 1, 2);
+    }
+    compute_by({.bias = false});
+    expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
+  }
+  compute_by({});
   if (!library_computed_layers()) return;
   layers_by_library(false);
   expect_near(run_case(*one, gpu, first), wanted, family->tolerance);

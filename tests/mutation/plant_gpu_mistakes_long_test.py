@@ -33,6 +33,9 @@ RACES = [
 WAITS = [
     ("cuda/transfer.cpp", "driver::finish(slot.copied);  // of the last time", ""),
     ("cuda/transfer.cpp", "driver::finish(slots[part].copied);", ""),
+    ("cuda/upload.cpp", "driver::wait(kernels, places_[turn_].copied);", ""),
+    ("cuda/upload.cpp", "driver::wait(stream_, place.released);", ""),
+    ("cuda/upload.cpp", "driver::finish(place.copied);  // of the last time", ""),
 ]
 NUMBERS = [
     ("cuda/reduce.h", "for (int mask = 16; mask > 0; mask /= 2)", "for (int mask = 16; mask > 1; mask /= 2)"),
@@ -124,7 +127,7 @@ class Programs(Commands):
 
 def caught_by(programs):
     """The first test that fails, or None."""
-    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/communicator.cpp") else TESTS:
+    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp") else TESTS:
         program, options = BUILD / "bin" / test, [[]]
         if programs is not None:
             folder, made, original, source = programs

@@ -1,0 +1,183 @@
+// ctest: TIMEOUT 180
+// What joist asks of cuDNN. The real cuDNN, where it is installed, plans it for a GPU that need not be there; the
+// recording fake refuses what makes no sense.
+#include <joist/core/gradient.h>
+#include <joist/core/mode.h>
+#include <joist/core/plugin.h>
+#include <joist/cuda/convolution.h>
+#include <joist/tests/support/expect_error.h>
+#include <joist/tools/training/model.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+namespace joist::cuda {
+namespace {
+
+using Foresee = bool(const ConvolutionShape&, const std::string& json, ConvolutionWay&);
+
+/// The plugin's cuDNN with the properties of an H200; nullptr and why not.
+struct Cudnn {
+  Foresee* foresee = nullptr;
+  std::string json{}, why{};
+  Cudnn() {
+    if (!plugin_exists("cuda")) {
+      why = "built without CUDA";
+      return;
+    }
+    const Plugin plugin = load_plugin("cuda", {.to_build = "", .to_run = "", .remedy = ""});
+    foresee = reinterpret_cast<Foresee*>(plugin.function("joist_cuda_foresee_convolution"));
+    if (!foresee) {
+      why = plugin.missing;
+      return;
+    }
+    std::ifstream file(JOIST_SOURCE_DIR "/tests/cuda/gpu_properties.json");
+    json.assign(std::istreambuf_iterator<char>(file), {});
+    try {
+      ConvolutionWay way;
+      foresee(ConvolutionShape{}, json, way);
+    } catch (const EnvironmentError& error) {
+      foresee = nullptr;
+      why = error.what();
+    }
+  }
+  static const Cudnn& instance() {
+    static const Cudnn one;
+    return one;
+  }
+};
+
+/// The convolutions of a model's forward, with batches of 8; each shape once.
+class Seen final : public Listener {
+ public:
+  std::vector<WantedConvolution> all{};
+  void on_record(const Operation& operation, std::span<const Tensor> inputs, std::span<const Tensor> outputs) override {
+    if (operation.op != Op::convolution) return;
+    const WantedConvolution wanted{.x = inputs[0].shape().with(0, 8),
+                                   .w = inputs[1].shape(),
+                                   .y = outputs[0].shape().with(0, 8),
+                                   .options = *operation.attributes.as<ConvolutionOptions>(),
+                                   .bias = inputs.size() > 2 && inputs[2].defined()};
+    if (texts_.insert(text_of(wanted)).second) all.push_back(wanted);
+  }
+  static std::string text_of(const WantedConvolution& wanted) {
+    return wanted.x.text() + " * " + wanted.w.text() + " / " + wanted.options.stride.text() + " + " +
+           wanted.options.padding.text() + (wanted.bias ? " + bias" : "");
+  }
+
+ private:
+  std::set<std::string> texts_{};
+};
+std::vector<WantedConvolution> convolutions_of(const std::string& name, std::int64_t side) {
+  const auto model = ModelRegistry().find(name).make({.classes = 80, .size = side});
+  const Tensor pictures = zeros({1, 3, side, side});
+  const Inference inference;
+  Seen seen;
+  const Listening listening(seen);
+  if (model->task() == TaskKind::detect)
+    model->detect(pictures);
+  else
+    model->classify(pictures);
+  return seen.all;
+}
+
+class PlansOf : public testing::TestWithParam<std::pair<const char*, std::int64_t>> {};
+INSTANTIATE_TEST_SUITE_P(Model, PlansOf,
+                         testing::Values(std::pair{"resnet50", 224}, std::pair{"yolo_n", 640},
+                                         std::pair{"efficientnet_b0", 224}),
+                         [](const auto& one) { return std::string(one.param.first); });
+
+TEST_P(PlansOf, ExistForEveryConvolution) {
+  const Cudnn& cudnn = Cudnn::instance();
+  if (!cudnn.foresee) GTEST_SKIP() << cudnn.why;
+  const auto [name, side] = GetParam();
+  const std::vector<WantedConvolution> convolutions = convolutions_of(name, side);
+  struct Kind {
+    Dtype dtype;
+    bool channels_inside, tf32;
+    const char* text;
+  };
+  for (const Kind& kind :
+       {Kind{Dtype::bfloat16, true, false, "bfloat16 nhwc"}, Kind{Dtype::float32, false, false, "float32 nchw"}}) {
+    int plans = 0, in_parts = 0;
+    std::size_t most = 0;
+    for (WantedConvolution wanted : convolutions) {
+      wanted.dtype = kind.dtype;
+      wanted.channels_inside = kind.channels_inside;
+      wanted.tf32 = kind.tf32;
+      const bool bias = wanted.bias;
+      for (const ConvolutionResult result : {ConvolutionResult::y, ConvolutionResult::dx, ConvolutionResult::dw}) {
+        wanted.result = result;
+        wanted.bias = bias && result == ConvolutionResult::y;
+        wanted.adds = result == ConvolutionResult::dw;  // gradients of parameters are added up
+        ConvolutionWay way;
+        const bool found = cudnn.foresee(describe(wanted), cudnn.json, way);
+        ASSERT_TRUE(found) << kind.text << " " << Seen::text_of(wanted) << ", result " << static_cast<int>(result)
+                           << ": " << way.why;
+        ++plans;
+        in_parts += way.bias != wanted.bias || way.adds != wanted.adds;
+        most = std::max(most, way.plan->workspace());
+        EXPECT_EQ(way.plan->text().find("any order"), std::string::npos) << Seen::text_of(wanted);
+        if (kind.dtype == Dtype::float32) {
+          EXPECT_EQ(way.plan->text().find("tensor cores"), std::string::npos) << Seen::text_of(wanted);
+        }
+      }
+    }
+    std::printf("%s, %s: %d plans by cuDNN, %d of them with a sum or bias of our own; at most %zu MiB of workspace\n",
+                name, kind.text, plans, in_parts, most >> 20);
+    EXPECT_GT(plans, 30);
+  }
+}
+
+// What the test above would say if a description were wrong.
+TEST(Plans, AreRefusedForWhatCannotBe) {
+  const Cudnn& cudnn = Cudnn::instance();
+  if (!cudnn.foresee) GTEST_SKIP() << cudnn.why;
+  const WantedConvolution good{.dtype = Dtype::bfloat16,
+                               .x = {8, 64, 28, 28},
+                               .w = {32, 64, 3, 3},
+                               .y = {8, 32, 28, 28},
+                               .options = {.padding = {1, 1}},
+                               .channels_inside = true};
+  ConvolutionWay way;
+  EXPECT_TRUE(cudnn.foresee(describe(good), cudnn.json, way)) << way.why;
+  const auto refused = [&](const char* what, const auto& change) {
+    WantedConvolution wanted = good;
+    change(wanted);
+    EXPECT_FALSE(cudnn.foresee(describe(wanted), cudnn.json, way)) << what;
+    EXPECT_NE(way.why.find("CUDNN_STATUS"), std::string::npos) << way.why;
+    std::string why;
+    expect_error<InternalError>([&] { return plan_convolution(describe(wanted), why) != nullptr; },
+                                {"emulated convolution plan"});
+  };
+  refused("a result of another length", [](WantedConvolution& c) { c.y[3] = 27; });
+  refused("other channels", [](WantedConvolution& c) { c.w[1] = 63; });
+  refused("padding that is not there", [](WantedConvolution& c) { c.options.padding = {1, 0}; });
+  expect_error<EnvironmentError>([&] { return cudnn.foresee(describe(good), "{}", way); }, {"cuDNN"});
+}
+
+TEST(Fake, RefusesLayoutsThatTheLibraryIsNotAskedFor) {
+  const ConvolutionShape good =
+      describe({.x = {2, 4, 6, 6}, .w = {8, 2, 3, 3}, .y = {2, 8, 4, 4}, .options = {.groups = 2}});
+  std::string why;
+  EXPECT_NE(plan_convolution(good, why), nullptr);
+  const auto refused = [&](const std::string& part, const auto& change) {
+    ConvolutionShape shape = good;
+    change(shape);
+    expect_error<InternalError>([&] { return plan_convolution(shape, why) != nullptr; }, {part});
+  };
+  refused("not dense", [](ConvolutionShape& s) { s.x.strides[0] += 1; });
+  refused("different orders", [](ConvolutionShape& s) {
+    s.w = describe({.x = {2, 4, 6, 6}, .w = {8, 2, 3, 3}, .y = {2, 8, 4, 4}, .channels_inside = true}).w;
+  });
+  refused("groups", [](ConvolutionShape& s) { s.w.lengths[0] = 6; });
+  refused("spatial axis 1", [](ConvolutionShape& s) { s.dilation[1] = 2; });
+  refused("element type", [](ConvolutionShape& s) { s.dtype = Dtype::float64; });
+  refused("a bias", [](ConvolutionShape& s) { s.bias = s.adds = true; });
+}
+
+}  // namespace
+}  // namespace joist::cuda
