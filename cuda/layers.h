@@ -1,7 +1,7 @@
-// Whole recurrent layers by a library: what core/ops/recurrent_library.h asks for.
+// Whole recurrent layers by a library: what core/kernels/recurrent_library.h asks for.
 #pragma once
 
-#include <joist/core/ops/recurrent_library.h>
+#include <joist/core/kernels/recurrent_library.h>
 
 namespace joist::cuda {
 

@@ -4,6 +4,7 @@
 //   ds[t] = (∂cell/∂s)ᵀ (dh[t] + dy[t])      dh[t-1] = ds[t] · w_hh + (∂cell/∂h)ᵀ …      dg = ds
 //   dw_hh = Σ ds[t]ᵀ · h[t-1]                db_hh = Σ ds[t]
 #include <joist/core/kernels/recurrent.h>
+#include <joist/core/kernels/recurrent_library.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
@@ -225,7 +226,7 @@ SequenceOutput run_layers(const Call& call, const Tensor& given, std::span<const
   for (std::size_t layer = 0; layer < weights.size(); layer += directions) {
     if (layer > 0 && options.training && options.dropout > 0)
       x = dropout(x, options.dropout, next_random_key(Stream::dropout));
-    if (has_layer_library(x)) {
+    if (layer_library(x.device())) {
       const auto all = [&](const std::vector<Tensor>& states) {
         return states[layer].defined() ? stacked({states.begin() + static_cast<std::ptrdiff_t>(layer),
                                                   states.begin() + static_cast<std::ptrdiff_t>(layer + directions)})

@@ -1,22 +1,14 @@
 #include <joist/core/custom.h>
+#include <joist/core/kernels/recurrent_library.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops/dtype.h>
 #include <joist/core/ops/recurrent_library.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 namespace joist {
 namespace {
-
-std::array<std::atomic<const LayerLibrary*>, Device::kinds>& libraries() {
-  static std::array<std::atomic<const LayerLibrary*>, Device::kinds> all{};
-  return all;
-}
-const LayerLibrary* library_of(Device device) noexcept {
-  return libraries()[static_cast<std::size_t>(device.kind)].load(std::memory_order_acquire);
-}
 
 Array value_of(const Tensor& x) { return x.defined() ? x.value() : Array(); }
 CustomAttribute named(Cell cell) {
@@ -52,15 +44,10 @@ struct SavedLayer {
 
 }  // namespace
 
-void register_layer_library(Device::Kind kind, const LayerLibrary& library) {
-  libraries()[static_cast<std::size_t>(kind)].store(&library, std::memory_order_release);
-}
-bool has_layer_library(const Tensor& x) noexcept { return library_of(x.device()) != nullptr; }
-
 std::optional<std::array<Tensor, 3>> layer_by_library(Cell cell, const Tensor& x,
                                                       std::span<const RecurrentWeights> weights, const Tensor& h0,
                                                       const Tensor& c0, const Tensor& lengths) {
-  const LayerLibrary* const library = library_of(x.device());
+  const LayerLibrary* const library = layer_library(x.device());
   if (!library || wants_autocast({x})) return std::nullopt;
   LayerArguments arguments{.x = x.value(), .h0 = value_of(h0), .c0 = value_of(c0), .lengths = value_of(lengths)};
   std::vector<Tensor> inputs{x, h0, c0};

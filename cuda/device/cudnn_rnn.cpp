@@ -2,6 +2,7 @@
 // are, one attribute each. Padded sequences one step after the other; sequence lengths are the descriptors' (since
 // cuDNN 8.9.1 no copy of them on the GPU is asked for).
 #include <joist/core/error.h>
+#include <joist/cuda/device/cudnn.h>
 #include <joist/cuda/device/library.h>
 #include <joist/cuda/sequences.h>
 
@@ -62,13 +63,6 @@ cudnnHandle_t handle() {
   return one;
 }
 
-cudnnDataType_t type_of(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::bfloat16: return CUDNN_DATA_BFLOAT16;
-    case Dtype::float16: return CUDNN_DATA_HALF;
-    default: return CUDNN_DATA_FLOAT;
-  }
-}
 cudnnRNNMode_t mode_of(Cell cell) {
   switch (cell) {
     case Cell::tanh: return CUDNN_RNN_TANH;
@@ -111,8 +105,8 @@ class Plan final : public SequencePlan {
     dnn_.check(dnn_.cudnnSetRNNDescriptor_v8(layer_.get(), CUDNN_RNN_ALGO_STANDARD, mode_of(shape.cell),
                                              shape.bias ? CUDNN_RNN_DOUBLE_BIAS : CUDNN_RNN_NO_BIAS,
                                              shape.bidirectional ? CUDNN_BIDIRECTIONAL : CUDNN_UNIDIRECTIONAL,
-                                             CUDNN_LINEAR_INPUT, type_of(shape.dtype), CUDNN_DATA_FLOAT, math_of(shape),
-                                             static_cast<int>(shape.in), static_cast<int>(shape.hidden),
+                                             CUDNN_LINEAR_INPUT, cudnn::type_of(shape.dtype), CUDNN_DATA_FLOAT,
+                                             math_of(shape), static_cast<int>(shape.in), static_cast<int>(shape.hidden),
                                              static_cast<int>(shape.out), 1, nullptr, CUDNN_RNN_PADDED_IO_ENABLED),
                what);
     describe(x_, shape.in);
@@ -180,18 +174,19 @@ class Plan final : public SequencePlan {
   }
   void describe(const Sequences& sequences, std::int64_t width) const {
     float zero = 0;  // 0 in every type
-    dnn_.check(
-        dnn_.cudnnSetRNNDataDescriptor(sequences.get(), type_of(shape_.dtype), CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED,
-                                       static_cast<int>(shape_.steps), static_cast<int>(shape_.batch),
-                                       static_cast<int>(width), shape_.lengths.data(), &zero),
-        "describing sequences");
+    dnn_.check(dnn_.cudnnSetRNNDataDescriptor(sequences.get(), cudnn::type_of(shape_.dtype),
+                                              CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED, static_cast<int>(shape_.steps),
+                                              static_cast<int>(shape_.batch), static_cast<int>(width),
+                                              shape_.lengths.data(), &zero),
+               "describing sequences");
   }
   void describe(const Tensor& state, std::int64_t width) const {
     const std::array<int, 3> shape{static_cast<int>(shape_.directions()), static_cast<int>(shape_.batch),
                                    static_cast<int>(width)};
     const std::array<int, 3> strides{shape[1] * shape[2], shape[2], 1};
-    dnn_.check(dnn_.cudnnSetTensorNdDescriptor(state.get(), type_of(shape_.dtype), 3, shape.data(), strides.data()),
-               "describing a state");
+    dnn_.check(
+        dnn_.cudnnSetTensorNdDescriptor(state.get(), cudnn::type_of(shape_.dtype), 3, shape.data(), strides.data()),
+        "describing a state");
   }
   // [1, rows, columns], without an address where there is none.
   WeightPlace place_of(const Tensor& tensor, const void* address, const void* weights) const {
