@@ -9,8 +9,8 @@ namespace joist {
 class StatisticsExchange {
  public:
   virtual ~StatisticsExchange() = default;
-  /// `numbers` (float64 [n], on the host) become their sum over all ranks, the same bits on each. Every rank calls it
-  /// for the same normalizations in the same order, those without a picture too.
+  /// `numbers` (float64 [n], where the pictures are) become their sum over all ranks, the same bits on each. Every rank
+  /// calls it for the same normalizations in the same order, those without a picture too.
   virtual void add(const char* what, const Array& numbers) = 0;
 };
 

@@ -1,6 +1,7 @@
 // A block per row of scores, which is read again for each step.
 #include <joist/cuda/attention.h>
 #include <joist/cuda/elements.h>
+#include <joist/cuda/key.h>
 #include <joist/cuda/lines.h>
 
 #include <cmath>
@@ -18,7 +19,7 @@ struct Rows {
   float scale;
   double dropout;
   bool causal, choice = false;
-  RandomKey key;
+  Key key;
   Elements mask{};
   Floats slopes{};
 
@@ -80,7 +81,7 @@ struct Rows {
     if (dropout == 0) return 1;
     const std::int64_t number = (row.batch * heads + row.head) * all_queries + row.query;
     const auto block = static_cast<std::uint32_t>(number * ((keys + 3) / 4) + j / 4);
-    const std::uint32_t word = random_bits(key, block)[static_cast<std::size_t>(j % 4)];
+    const std::uint32_t word = random_bits(key.now(), block)[static_cast<std::size_t>(j % 4)];
     return static_cast<double>(uniform_from(word)) >= dropout ? static_cast<float>(1 / (1 - dropout)) : 0.0F;
   }
 };

@@ -57,6 +57,7 @@ struct Train {
           running_variance.set(c, (1 - momentum) * running_variance[c] + momentum * unbiased);
         }
       }
+      if (!y.defined()) continue;  // the statistics alone are wanted
       for (std::int64_t i = block.thread(); i < channels.walk.count(); i += block.threads()) {
         const auto places = channels.walk(i);
         y.put(places.at[1] + to, activation.value(gamma[c] * (x[places.at[0] + from] - center) * scale + beta[c]));
@@ -96,21 +97,23 @@ void train(const Array& x, const Array& gamma, const Array& beta, const BatchNor
            const Array& running_mean, const Array& running_variance, const Out& y, const Array& mean,
            const Array& inverse_deviation) {
   const auto activation = Activation::of(options.activation);
-  const Array plain = activation ? y.array : Array::like(y.array);
+  const bool writes = y.array.defined();
+  const Array plain = activation || !writes ? y.array : Array::like(y.array);
   if (channels_inside(x) && x.elements() > 0) {
     batch_statistics_inside(x, options, running_mean, running_variance, mean, inverse_deviation);
+    if (!writes) return;
     normalize(x, gamma, beta, activation.value_or(Activation{}), mean, inverse_deviation, false, options.epsilon,
               activation ? y : Out{plain});
     if (!activation) cuda_kernels().elementwise.unary(options.activation, plain, y);
     return;
   }
-  const Channels<2> channels({&x, &plain});
+  const Channels<2> channels({&x, writes ? &plain : &x});
   launch("batch_norm", channels.grid(),
          Train{channels, Floats(x), PerChannel(gamma, 1), PerChannel(beta, 0), PerChannel(running_mean, 0),
                PerChannel(running_variance, 0), PerChannel(mean, 0), PerChannel(inverse_deviation, 0),
-               activation ? Result(y) : Result({plain}), static_cast<float>(options.epsilon),
+               activation ? Result(y) : Result(Out{plain}), static_cast<float>(options.epsilon),
                static_cast<float>(options.momentum), activation.value_or(Activation{})});
-  if (!activation) cuda_kernels().elementwise.unary(options.activation, plain, y);
+  if (!activation && writes) cuda_kernels().elementwise.unary(options.activation, plain, y);
 }
 
 void evaluate(const Array& x, const Array& gamma, const Array& beta, const BatchNormOptions& options, const Array& mean,

@@ -1,6 +1,7 @@
 // A thread of its own hands collectives to the library, whose calls may wait for other ranks, and sees when they are
 // done. The flight recorder is the host communicator's, so that its supervision counts the time of these collectives
 // too; when it ends the job, the library's are aborted.
+#include <joist/core/error.h>
 #include <joist/core/parallel/recorder.h>
 #include <joist/cuda/collectives.h>
 #include <joist/cuda/communicator.h>
@@ -40,30 +41,13 @@ class GpuCommunicator final : public Communicator {
  public:
   GpuCommunicator(std::unique_ptr<Communicator> host, std::chrono::milliseconds patience)
       : Communicator(host->recorder()), host_(std::move(host)) {
-    Communicator::set_timeout(host_->timeout());
-    driver::enter_thread();
-    // Numbers go on where the host's ended.
-    before_ = recorder()->report(rank()).last_called;
-    std::string id;
     try {
-      if (rank() == 0) id = make_collectives_id();
-    } catch (const std::exception& error) {
-      host_->abort(error.what());
+      meet(patience);
+    } catch (const parallel::CommunicatorError&) {
       throw;
-    }
-    id = broadcast_text(*this, "where the GPUs meet", id);
-    library_ = begin_collectives(id, rank(), size(), [this] { return host_->aborted(); });
-    const auto until = parallel::Clock::now() + patience;
-    while (!library_->ready()) {
-      std::string error = library_->error();
-      if (error.empty() && parallel::Clock::now() > until)
-        error = "the GPUs did not meet in " + std::to_string(patience.count() / 1000) + " s";
-      if (!error.empty()) host_->abort(error);
-      if (host_->aborted()) {
-        library_->abort();
-        host_->poll();
-      }
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    } catch (const std::exception& error) {  // the others hear why
+      host_->abort("rank " + std::to_string(rank()) + " ended: " + error.what());
+      throw;
     }
     stream_ = driver::make_stream();
     thread_ = std::thread([this] { run(); });
@@ -112,6 +96,34 @@ class GpuCommunicator final : public Communicator {
   void throw_if_aborted() override { host_->poll(); }
 
  private:
+  void meet(std::chrono::milliseconds patience) {
+    driver::enter_thread();
+    // Numbers go on where the host's ended.
+    before_ = recorder()->report(rank()).last_called;
+    const std::string shared = gpu_of_two(parallel::gathered_text(*this, "GPUs", driver::gpu_name()));
+    if (!shared.empty())
+      throw EnvironmentError({.where = "GPUs",
+                              .what = shared,
+                              .expected = "one for each rank",
+                              .remedy = "no more ranks on a machine than it has GPUs, or another CUDA_VISIBLE_DEVICES "
+                                        "for each of them"});
+    const std::string id =
+        broadcast_text(*this, "where the GPUs meet", rank() == 0 ? make_collectives_id() : std::string());
+    library_ = begin_collectives(id, rank(), size(), [this] { return host_->aborted(); });
+    const auto until = parallel::Clock::now() + patience;
+    while (!library_->ready()) {
+      std::string error = library_->error();
+      if (error.empty() && parallel::Clock::now() > until)
+        error = "the GPUs did not meet in " + std::to_string(patience.count() / 1000) + " s";
+      if (!error.empty()) host_->abort(error);
+      if (host_->aborted()) {
+        library_->abort();
+        host_->poll();
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+
   // Two ranks may send to each other at once, and messages may pass collectives; NCCL does neither in one stream.
   void message(Handle collective) {
     collective->recorder = nullptr;  // the host's communicator keeps it
@@ -267,6 +279,14 @@ class GpuCommunicator final : public Communicator {
 };
 
 }  // namespace
+
+std::string gpu_of_two(const std::vector<std::string>& names) {
+  for (std::size_t second = 1; second < names.size(); ++second)
+    for (std::size_t first = 0; first < second; ++first)
+      if (!names[first].empty() && names[first] == names[second])
+        return "ranks " + std::to_string(first) + " and " + std::to_string(second) + " both have " + names[first];
+  return {};
+}
 
 std::unique_ptr<Communicator> gpu_communicator(std::unique_ptr<Communicator> host, std::chrono::milliseconds patience) {
   if (host->size() == 1) return host;  // whose data is already the reduction of all

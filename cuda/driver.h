@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace joist::cuda::driver {
 
@@ -11,11 +12,14 @@ using Event = void*;
 
 /// A thread that was not the one to load this library calls it first: CUDA's choice of a GPU is a thread's own.
 void enter_thread();
+/// Of this process's GPU, which no other one has; "" where several ranks may share it.
+std::string gpu_name();
 
 /// Memory of the GPU, and of the host where the GPU reads it by itself. nullptr when there is none left.
 void* allocate(std::size_t bytes);
 void release(void* memory) noexcept;
 void* allocate_pinned(std::size_t bytes);
+void release_pinned(void* memory) noexcept;
 /// Of the GPU's memory, also by other programs.
 std::size_t free_memory();
 
@@ -31,6 +35,17 @@ bool happened(Event event);
 /// The host waits.
 void finish(Event event);
 void finish_all();
+
+/// What this thread gives the stream from now on is recorded, and nothing of it done. Memory that the driver is asked
+/// for or given back, waiting by the host and events are errors meanwhile.
+using Graph = void*;
+void begin_capture(Stream stream);
+/// Throws EnvironmentError where something cannot be recorded.
+Graph end_capture(Stream stream);
+void abandon_capture(Stream stream) noexcept;
+/// Gives the stream all that was recorded, which runs in the order in which it was.
+void launch(Graph graph, Stream stream);
+void release_graph(Graph graph) noexcept;
 
 /// Puts a copy into a stream. The host's side must be pinned and left alone until the copy is done.
 void copy_to_host(void* to, const void* from, std::size_t bytes, Stream stream);

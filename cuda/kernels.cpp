@@ -1,5 +1,6 @@
 #include <joist/cuda/fallback.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/recurrent.h>
 
 #include <string_view>
 #include <type_traits>
@@ -12,7 +13,7 @@ const Kernels& own_kernels() {
     Kernels filled;
     for (const auto fill : {fill_elementwise, fill_comparison, fill_reduction, fill_scan, fill_softmax, fill_loss,
                             fill_layer_norm, fill_batch_norm, fill_indexing, fill_pool, fill_resize, fill_windows,
-                            fill_random, fill_optimizer, fill_matmul, fill_convolution, fill_attention})
+                            fill_random, fill_optimizer, fill_matmul, fill_convolution, fill_attention, fill_recurrent})
       fill(filled);
     return filled;
   }();

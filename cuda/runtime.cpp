@@ -10,12 +10,7 @@ namespace {
 // stream.
 class Memory final : public SegmentAllocator {
  public:
-  Memory()
-      : SegmentAllocator({.alignment = 256,
-                          .small_limit = std::size_t{1} << 20,
-                          .small_segment = std::size_t{2} << 20,
-                          .large_segment = std::size_t{32} << 20,
-                          .page = std::size_t{2} << 20}) {}
+  Memory() : SegmentAllocator(gpu_segments) {}
 
  private:
   void* take(std::size_t bytes, bool) override { return driver::allocate(bytes); }

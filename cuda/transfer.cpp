@@ -1,5 +1,6 @@
 // By way of two pinned buffers in turn: the GPU copies one while the host fills or empties the other.
 #include <joist/core/error.h>
+#include <joist/cuda/capture.h>
 #include <joist/cuda/driver.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
@@ -46,6 +47,7 @@ class Slots {
 }  // namespace
 
 void copy_to_device(void* to, const void* from, std::size_t bytes) {
+  require_no_capture("a copy to the GPU");
   Slots& slots = Slots::instance();
   const std::lock_guard lock(slots.mutex);
   void* const stream = current_stream();
@@ -60,6 +62,7 @@ void copy_to_device(void* to, const void* from, std::size_t bytes) {
 }
 
 void copy_to_host(void* to, const void* from, std::size_t bytes) {
+  require_no_capture("a copy to the host");
   Slots& slots = Slots::instance();
   const std::lock_guard lock(slots.mutex);
   void* const stream = current_stream();

@@ -108,8 +108,8 @@ struct PictureBatch {
 };
 
 /// Batches for classifiers. Pictures in memory keep their size; pictures in files are scaled so that the shorter side
-/// has LoaderOptions::size, of which a square is taken: from the middle or, when `augment`, from anywhere. Always
-/// float32.
+/// has LoaderOptions::size, of which a square is taken: from the middle or, when `augment`, from anywhere. As float32
+/// they are normalized by the CropOptions, as uint8 they are not.
 class PictureLoader {
  public:
   /// With a list, pictures go through its operations before the middle square of the size wanted is taken; `augment`

@@ -62,7 +62,7 @@ std::pair<Tensor, Tensor> promote(const Tensor& a, const Tensor& b) {
 
 bool wants_autocast(std::initializer_list<Tensor> operands) noexcept {
   return Autocast::active() && std::all_of(operands.begin(), operands.end(), [](const Tensor& x) {
-           return !x.defined() || (x.dtype() == Dtype::float32 && x.device() == cpu);
+           return !x.defined() || (x.dtype() == Dtype::float32 && x.device().kind != Device::Kind::reference);
          });
 }
 

@@ -10,6 +10,7 @@
 #include <joist/core/ops/dropout.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/recurrent.h>
+#include <joist/core/ops/recurrent_library.h>
 #include <joist/core/ops/reshape.h>
 
 #include <algorithm>
@@ -224,6 +225,20 @@ SequenceOutput run_layers(const Call& call, const Tensor& given, std::span<const
   for (std::size_t layer = 0; layer < weights.size(); layer += directions) {
     if (layer > 0 && options.training && options.dropout > 0)
       x = dropout(x, options.dropout, next_random_key(Stream::dropout));
+    if (has_layer_library(x)) {
+      const auto all = [&](const std::vector<Tensor>& states) {
+        return states[layer].defined() ? stacked({states.begin() + static_cast<std::ptrdiff_t>(layer),
+                                                  states.begin() + static_cast<std::ptrdiff_t>(layer + directions)})
+                                       : Tensor();
+      };
+      if (const auto whole =
+              layer_by_library(call.cell, x, weights.subspan(layer, directions), all(h0), all(c0), lengths)) {
+        x = (*whole)[0];
+        for (const Tensor& state : states_of((*whole)[1], directions)) h.push_back(state);
+        for (const Tensor& state : states_of((*whole)[2], call.has_cell_state() ? directions : 0)) c.push_back(state);
+        continue;
+      }
+    }
     std::vector<Tensor> ys;
     for (std::size_t i = layer; i < layer + directions; ++i) {
       const RecurrentOptions one{call.cell, i % directions == 1};

@@ -1,19 +1,32 @@
 #include <joist/core/parallel/gpu_communicator.h>
 #include <joist/core/plugin.h>
 
+#include <atomic>
+#include <exception>
 #include <utility>
 
 namespace joist::parallel {
+namespace {
+
+std::atomic<OpenGpuCommunicator>& registered() {
+  static std::atomic<OpenGpuCommunicator> open{nullptr};
+  return open;
+}
+
+}  // namespace
+
+void register_gpu_communicator(OpenGpuCommunicator open) { registered() = open; }
 
 std::unique_ptr<Communicator> gpu_communicator(std::unique_ptr<Communicator> host, std::chrono::milliseconds patience) {
-  require_backend({Device::Kind::cuda, 0});
-  const Plugin plugin = load_plugin("cuda", {.to_build = "nvcc was not installed",
-                                             .to_run = "CUDA's backend could not be loaded",
-                                             .remedy = "--device cpu works everywhere"});
-  using Open = Communicator* (*)(std::unique_ptr<Communicator>&, std::chrono::milliseconds);
-  const auto open = reinterpret_cast<Open>(plugin.function("joist_cuda_communicator"));
-  if (!open) throw EnvironmentError({.where = "ranks by NCCL", .what = plugin.missing, .remedy = plugin.remedy});
-  return std::unique_ptr<Communicator>(open(host, patience));
+  if (registered() == nullptr) {
+    try {
+      require_backend({Device::Kind::cuda, 0});
+    } catch (const std::exception& error) {
+      host->abort(error.what());
+      throw;
+    }
+  }
+  return registered().load()(std::move(host), patience);
 }
 
 }  // namespace joist::parallel

@@ -2,10 +2,13 @@
 #include <joist/cuda/device/driver.h>
 #include <joist/cuda/driver.h>
 
+#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <string>
 
 #include <cuda_runtime_api.h>
+#include <unistd.h>
 
 namespace joist::cuda::driver {
 namespace {
@@ -38,6 +41,17 @@ void enter_thread() {
   entered = true;
 }
 
+// NCCL tells machines apart by NCCL_HOSTID where it is set. Since 2.30 it may be told to take a GPU several times.
+std::string gpu_name() {
+  if (const char* many = std::getenv("NCCL_MULTI_RANK_GPU_ENABLE"); many && std::string(many) == "1") return {};
+  std::array<char, 32> place{};
+  check(cudaDeviceGetPCIBusId(place.data(), static_cast<int>(place.size()), own_gpu()), "asking for a GPU's place");
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const char* const given = std::getenv("NCCL_HOSTID");
+  return std::string("GPU ") + place.data() + " of " + (given ? given : host.data());
+}
+
 void* allocate(std::size_t bytes) {
   enter_thread();
   void* memory = nullptr;
@@ -59,6 +73,8 @@ void* allocate_pinned(std::size_t bytes) {
   static_cast<void>(cudaGetLastError());
   return nullptr;
 }
+
+void release_pinned(void* memory) noexcept { static_cast<void>(cudaFreeHost(memory)); }
 
 std::size_t free_memory() {
   std::size_t left = 0, all = 0;
@@ -93,6 +109,32 @@ bool happened(Event event) {
 }
 void finish(Event event) { check(cudaEventSynchronize(event_of(event)), "waiting for the GPU"); }
 void finish_all() { check(cudaDeviceSynchronize(), "waiting for the GPU"); }
+
+// Other threads may do what they like meanwhile.
+void begin_capture(Stream stream) {
+  check(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal), "recording a step");
+}
+Graph end_capture(Stream stream) {
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamEndCapture(stream_of(stream), &graph), "recording a step");
+  cudaGraphExec_t ready = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
+  static_cast<void>(cudaGraphDestroy(graph));
+  check(error, "making a graph of a step");
+  return ready;
+}
+void abandon_capture(Stream stream) noexcept {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(stream_of(stream), &graph) == cudaSuccess && graph)
+    static_cast<void>(cudaGraphDestroy(graph));
+  static_cast<void>(cudaGetLastError());  // of the capture, which is over
+}
+void launch(Graph graph, Stream stream) {
+  check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream)), "beginning a recorded step");
+}
+void release_graph(Graph graph) noexcept {
+  static_cast<void>(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+}
 
 void copy_to_host(void* to, const void* from, std::size_t bytes, Stream stream) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_of(stream)), "copying from the GPU");

@@ -16,6 +16,7 @@ namespace joist::cuda {
 void load_product_library();
 void load_collective_library();
 void load_graph_library();
+void load_recurrent_library();
 
 class Library {
  public:

@@ -1,20 +1,21 @@
 // What core/plugin.cpp looks for in libjoist_cuda.so.
 #include <joist/core/error.h>
 #include <joist/core/kernels.h>
+#include <joist/core/parallel/gpu_communicator.h>
 #include <joist/core/parallel/launch.h>
 #include <joist/core/transfer.h>
+#include <joist/cuda/capture.h>
 #include <joist/cuda/communicator.h>
 #include <joist/cuda/device/driver.h>
 #include <joist/cuda/device/library.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layers.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
+#include <joist/cuda/upload.h>
 
-#include <chrono>
 #include <exception>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include <cuda_runtime_api.h>
 
@@ -75,6 +76,10 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
         joist::Device::Kind::cuda,
         {.to_host = cuda::copy_to_host, .to_device = cuda::copy_to_device, .free_bytes = cuda::free_bytes});
     register_kernels(joist::Device::Kind::cuda, cuda::cuda_kernels());
+    register_step_capture(joist::Device::Kind::cuda, cuda::make_step_capture);
+    register_uploader(joist::Device::Kind::cuda, cuda::make_uploader);
+    joist::parallel::register_gpu_communicator(cuda::gpu_communicator);
+    register_layer_library(joist::Device::Kind::cuda, cuda::layer_library());
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -85,8 +90,8 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
 __attribute__((visibility("default"))) const char* joist_cuda_libraries() {
   static std::string missing;
   missing.clear();
-  for (const auto load :
-       {joist::cuda::load_product_library, joist::cuda::load_collective_library, joist::cuda::load_graph_library}) {
+  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library,
+                          joist::cuda::load_graph_library, joist::cuda::load_recurrent_library}) {
     try {
       load();
     } catch (const std::exception& error) {
@@ -94,12 +99,6 @@ __attribute__((visibility("default"))) const char* joist_cuda_libraries() {
     }
   }
   return missing.c_str();
-}
-
-/// As gpu_communicator(); for core/parallel/gpu_communicator.cpp, of the same build.
-__attribute__((visibility("default"))) joist::parallel::Communicator* joist_cuda_communicator(
-    std::unique_ptr<joist::parallel::Communicator>& host, std::chrono::milliseconds patience) {
-  return joist::cuda::gpu_communicator(std::move(host), patience).release();
 }
 
 }  // extern "C"

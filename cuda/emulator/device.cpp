@@ -1,10 +1,15 @@
 #include <joist/core/memory.h>
+#include <joist/core/parallel/gpu_communicator.h>
 #include <joist/core/transfer.h>
+#include <joist/cuda/capture.h>
+#include <joist/cuda/communicator.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layers.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
+#include <joist/cuda/upload.h>
 
 #ifdef __SANITIZE_ADDRESS__
 // Stacks of fibers are no stacks to these two.
@@ -19,6 +24,10 @@ Device use_emulated_gpu() {
   register_transfers(Device::Kind::cuda,
                      {.to_host = copy_to_host, .to_device = copy_to_device, .free_bytes = free_bytes});
   register_kernels(Device::Kind::cuda, cuda_kernels());
+  register_step_capture(Device::Kind::cuda, make_step_capture);
+  register_uploader(Device::Kind::cuda, make_uploader);
+  parallel::register_gpu_communicator(gpu_communicator);
+  register_layer_library(Device::Kind::cuda, layer_library());
   return {Device::Kind::cuda, 0};
 }
 

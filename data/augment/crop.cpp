@@ -56,7 +56,8 @@ Cropper::Cropper(const CropOptions& options, int width, int height, int channels
   }
 }
 
-void Cropper::operator()(const PixelView& picture, const Window& window, float* out) const {
+template <class Put>
+void Cropper::each(const PixelView& picture, const Window& window, const Put& put) const {
   for (int y = window.top; y < window.top + height_; ++y) {
     const bool is_row = y >= 0 && y < picture.height;
     for (int i = 0; i < width_; ++i) {
@@ -65,10 +66,19 @@ void Cropper::operator()(const PixelView& picture, const Window& window, float* 
       const std::ptrdiff_t pixel = (static_cast<std::ptrdiff_t>(y) * picture.width + x) * channels_;
       for (int channel = 0; channel < channels_; ++channel) {
         const int value = is_inside ? picture.pixels[pixel + channel] : 0;
-        *out++ = table_[static_cast<std::size_t>(channel * 256 + value)];
+        put(channel, value);
       }
     }
   }
+}
+
+void Cropper::operator()(const PixelView& picture, const Window& window, float* out) const {
+  each(picture, window,
+       [&](int channel, int value) { *out++ = table_[static_cast<std::size_t>(channel * 256 + value)]; });
+}
+
+void Cropper::operator()(const PixelView& picture, const Window& window, std::uint8_t* out) const {
+  each(picture, window, [&](int, int value) { *out++ = static_cast<std::uint8_t>(value); });
 }
 
 }  // namespace joist

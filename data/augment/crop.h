@@ -44,8 +44,13 @@ class Cropper {
   Cropper(const CropOptions& options, int width, int height, int channels);
   /// Writes [height, width, channels].
   void operator()(const PixelView& picture, const Window& window, float* out) const;
+  /// The same as pixels, 0 in the border.
+  void operator()(const PixelView& picture, const Window& window, std::uint8_t* out) const;
 
  private:
+  template <class Put>
+  void each(const PixelView& picture, const Window& window, const Put& put) const;
+
   int width_, height_, channels_;
   std::vector<float> table_{};  // [channels, 256]
 };

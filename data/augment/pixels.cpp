@@ -32,12 +32,25 @@ HWY_INLINE Vector floats_of(const std::uint8_t* from) {
   return hn::ConvertTo(Floats(), hn::PromoteTo(Integers(), hn::LoadU(Bytes(), from)));
 }
 
+// value / 255 as a division rounds it. The product with 1 / 255 is a unit in the last place off at most, which what is
+// left of the value, where it is computed without rounding, puts right.
+HWY_INLINE Vector share_of_255(Vector value) {
+  const Floats d;
+  const auto most = hn::Set(d, 255.0F);
+#if HWY_NATIVE_FMA
+  const auto inverse = hn::Set(d, 1.0F / 255.0F);
+  const Vector about = hn::Mul(value, inverse);
+  return hn::MulAdd(hn::NegMulAdd(about, most, value), inverse, about);
+#else
+  return hn::Div(value, most);
+#endif
+}
+
 void to_floats_loop(const std::uint8_t* from, float* to, std::size_t count) {
   const Floats d;
   const std::size_t step = hn::Lanes(d);
-  const auto most = hn::Set(d, 255.0F);
   std::size_t i = 0;
-  for (; i + step <= count; i += step) hn::StoreU(hn::Div(floats_of(from + i), most), d, to + i);
+  for (; i + step <= count; i += step) hn::StoreU(share_of_255(floats_of(from + i)), d, to + i);
   for (; i < count; ++i) to[i] = static_cast<float>(from[i]) / 255.0F;
 }
 
@@ -200,19 +213,36 @@ void blend_rows_loop(const std::uint32_t* upper, const std::uint32_t* lower, std
   }
 }
 
-// Four lanes are a pixel and the byte behind it. The sums have at most 23 bits: exact in float.
-void average_columns_loop(const std::uint8_t* row, const std::int32_t* first, const float* weight, int taps,
+// Four pixels are 12 of 16 bytes. A lane is a colour of two of them, its 16-bit halves, and a product of pairs is what
+// both weigh: the first two pixels' go to one sum, the others' to another.
+void average_columns_loop(const std::uint8_t* row, const std::int32_t* first, const std::int16_t* weight, int quads,
                           std::size_t count, std::uint8_t* to) {
-  const hn::FixedTag<float, 4> d;
-  const hn::RebindToSigned<decltype(d)> whole;
+  const hn::FixedTag<std::int16_t, 8> halves;
+  const hn::FixedTag<std::int32_t, 4> d;
   const hn::Rebind<std::uint8_t, decltype(d)> bytes;
-  const auto half = hn::Set(d, 0.5F), unit = hn::Set(d, 1.0F / (1 << weight_bits));
+  constexpr std::uint8_t none = 0x80;  // looks up 0
+  HWY_ALIGN static constexpr std::uint8_t front[] = {0, none, 3, none, 1,    none, 4,    none,
+                                                     2, none, 5, none, none, none, none, none};
+  HWY_ALIGN static constexpr std::uint8_t back[] = {6, none, 9,  none, 7,    none, 10,   none,
+                                                    8, none, 11, none, none, none, none, none};
+  const auto first_two = hn::Load(Sixteen(), front), last_two = hn::Load(Sixteen(), back);
+  const auto half = hn::Set(d, 1 << (weight_bits - 1));
+  const auto pair = [&](const std::int16_t* two) {
+    std::int32_t both;
+    std::memcpy(&both, two, sizeof both);
+    return hn::BitCast(halves, hn::Set(d, both));
+  };
   for (std::size_t i = 0; i < count; ++i, to += 3) {
     const std::uint8_t* in = row + std::ptrdiff_t{3} * first[i];
-    auto sum = hn::Zero(d);
-    for (int k = 0; k < taps; ++k, in += 3, ++weight)
-      sum = hn::MulAdd(hn::Set(d, *weight), hn::ConvertTo(d, hn::PromoteTo(whole, hn::LoadU(bytes, in))), sum);
-    const auto pixel = hn::DemoteTo(bytes, hn::ConvertTo(whole, hn::MulAdd(sum, unit, half)));
+    auto sum = half, other = hn::Zero(d), unused = hn::Zero(d);  // a pair stays in its lane
+    for (int k = 0; k < quads; ++k, in += 12, weight += 4) {
+      const auto four = hn::LoadU(Sixteen(), in);
+      const auto a = hn::BitCast(halves, hn::TableLookupBytesOr0(four, first_two));
+      const auto b = hn::BitCast(halves, hn::TableLookupBytesOr0(four, last_two));
+      sum = hn::ReorderWidenMulAccumulate(d, a, pair(weight), sum, unused);
+      other = hn::ReorderWidenMulAccumulate(d, b, pair(weight + 2), other, unused);
+    }
+    const auto pixel = hn::DemoteTo(bytes, hn::ShiftRight<weight_bits>(hn::Add(sum, other)));
     if (i + 1 < count) {
       hn::StoreU(pixel, bytes, to);  // the fourth byte belongs to the next pixel, which follows
     } else {
@@ -290,10 +320,10 @@ void blend_rows(const std::uint32_t* upper, const std::uint32_t* lower, std::uin
   HWY_DYNAMIC_DISPATCH(blend_rows_loop)(upper, lower, share, count, to);
 }
 
-void average_columns(const std::uint8_t* row, const std::int32_t* first, const float* weight, int taps,
+void average_columns(const std::uint8_t* row, const std::int32_t* first, const std::int16_t* weight, int quads,
                      std::size_t count, std::uint8_t* to) {
   choose();
-  HWY_DYNAMIC_DISPATCH(average_columns_loop)(row, first, weight, taps, count, to);
+  HWY_DYNAMIC_DISPATCH(average_columns_loop)(row, first, weight, quads, count, to);
 }
 
 void average_rows(const std::uint8_t* first, std::size_t stride, const std::int32_t* weight, int taps,

@@ -27,9 +27,9 @@ void blend_columns(const std::uint8_t* row, const std::int32_t* offset, const st
 void blend_rows(const std::uint32_t* upper, const std::uint32_t* lower, std::uint32_t share, std::size_t count,
                 std::uint8_t* to);
 
-/// RGB pixel i is Σ weight[i · taps + k] · (pixel first[i] + k of the row) of such weights, rounded.
-/// Reads one byte beyond the last of these pixels.
-void average_columns(const std::uint8_t* row, const std::int32_t* first, const float* weight, int taps,
+/// RGB pixel i is Σ weight[i · 4 · quads + k] · (pixel first[i] + k of the row) of such weights, rounded.
+/// Reads four bytes beyond the last of these pixels.
+void average_columns(const std::uint8_t* row, const std::int32_t* first, const std::int16_t* weight, int quads,
                      std::size_t count, std::uint8_t* to);
 
 /// Σ weight[k] · rows[k][i] of such weights, rounded: one row of an averaged picture from `taps` rows of bytes.

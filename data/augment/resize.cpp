@@ -75,14 +75,19 @@ Taps taps(int in, int out) {
 
 Picture resized_rows(const Picture& from, int width) {
   const Taps columns = taps(from.width, width);
-  const std::vector<float> weights(columns.weights.begin(), columns.weights.end());
+  const int quads = (columns.count + 3) / 4;
+  std::vector<std::int16_t> weights;
+  for (int x = 0; x < width; ++x) {
+    for (int tap = 0; tap < columns.count; ++tap) weights.push_back(static_cast<std::int16_t>(columns.of(x)[tap]));
+    weights.resize(weights.size() + static_cast<std::size_t>(4 * quads - columns.count));
+  }
   const auto row_bytes = static_cast<std::size_t>(from.width) * 3;
-  std::vector<std::uint8_t> row(row_bytes + 1);  // one byte is read beyond the last pixel
+  std::vector<std::uint8_t> row(row_bytes + 4 * 3 + 4);  // what the last pixels of four without weight are read from
   Picture to(width, from.height);
   for (int y = 0; y < to.height; ++y) {
     std::memcpy(row.data(), from.at(0, y), row_bytes);
-    pixels::average_columns(row.data(), columns.first.data(), weights.data(), columns.count,
-                            static_cast<std::size_t>(width), to.at(0, y));
+    pixels::average_columns(row.data(), columns.first.data(), weights.data(), quads, static_cast<std::size_t>(width),
+                            to.at(0, y));
   }
   return to;
 }

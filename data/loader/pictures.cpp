@@ -94,7 +94,7 @@ struct PictureLoader::Impl {
             set.paths.size(), [this](std::size_t i) { return load_covering(set.paths[i], options.size); },
             options.cache_bytes, options.spill_bytes),
         ring(options, set.labels.size(), [this](const BatchRing::Item& item) { fill(item); }) {
-    pictures = PictureSlots(ring.slots(), ring.batch(), set.channels, set.height, set.width, Dtype::float32);
+    pictures = PictureSlots(ring.slots(), ring.batch(), set.channels, set.height, set.width, options.dtype);
     if (list) {
       require_colour(set);
       for (int i = 0; i < ring.workers(); ++i) pipelines.emplace_back(*list, std::min(set.width, set.height));
@@ -128,7 +128,14 @@ struct PictureLoader::Impl {
     const auto side = [scale](int length) { return static_cast<int>(std::ceil(length * scale - 1e-9)); };
     if (scale > 1) resize(example, side(example.picture.width), side(example.picture.height));
     const PixelView view{example.picture.pixels.data(), example.picture.width, example.picture.height, 3};
-    cropper(view, middle_window(view, set.width, set.height), pictures.at<float>(item.slot, item.index));
+    cut(view, middle_window(view, set.width, set.height), item);
+  }
+
+  void cut(const PixelView& picture, const Window& window, const BatchRing::Item& item) const {
+    if (options.dtype == Dtype::float32)
+      cropper(picture, window, pictures.at<float>(item.slot, item.index));
+    else
+      cropper(picture, window, pictures.at<std::uint8_t>(item.slot, item.index));
   }
 
   void write(const PixelView& picture, const BatchRing::Item& item) {
@@ -138,7 +145,7 @@ struct PictureLoader::Impl {
       Random random({options.seed, Stream::augment, item.epoch, static_cast<std::uint32_t>(item.sample), crop_call});
       window = random_window(picture, set.width, set.height, crop, random);
     }
-    cropper(picture, window, pictures.at<float>(item.slot, item.index));
+    cut(picture, window, item);
   }
 
   void release() {

@@ -12,6 +12,17 @@ Tensor cells(const Tensor& x) {
   return reshape(permute(x, {0, 2, 3, 1}), {x.shape(0), x.shape(2) * x.shape(3), x.shape(1)});
 }
 
+// Bins that fall by a factor e every three: distances of 2.4 strides on average, boxes of about five, as large as what
+// a level learns. Equal bins begin with 15 strides, whose overlap with objects, which is what classes are to learn, is
+// next to nothing for long.
+Parameter first_distances(std::int64_t bins) {
+  constexpr double fall = 3;
+  std::vector<float> logits;
+  for (std::int64_t i = 0; i < 4 * bins; ++i)
+    logits.push_back(static_cast<float>(-static_cast<double>(i % bins) / fall));
+  return Parameter(Array::from(logits, {4 * bins}));
+}
+
 }  // namespace
 
 Tensor expected_distances(const Tensor& logits) {
@@ -40,8 +51,8 @@ DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options
   for (std::size_t level = 0; level < in.size(); ++level) {
     box.emplace_back(in[level], box_width, 4 * bins);
     cls.emplace_back(in[level], class_width, options.classes);
-    // Start near the truth: wide distributions, and five objects per picture of 640 × 640.
-    box.back().last.bias = init::constant({4 * bins}, 1.0);
+    box.back().last.bias = first_distances(bins);
+    // Five objects per picture of 640 × 640.
     const double cells_at_640 = std::pow(640.0 / static_cast<double>(strides[level]), 2);
     cls.back().last.bias =
         init::constant({options.classes}, std::log(5.0 / static_cast<double>(options.classes) / cells_at_640));

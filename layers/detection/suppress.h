@@ -16,7 +16,7 @@ struct DetectedBox {
 
 struct SuppressOptions {
   double confidence = 0.25;  ///< boxes below are dropped (0.001 for evaluation)
-  double overlap = 0.7;      ///< of two boxes of one class with a larger IoU only the better one stays
+  double overlap = 0.6;      ///< of two boxes of one class with a larger IoU only the better one stays
   int most = 300;            ///< boxes per picture
   bool several_classes =
       false;  ///< a box may count for every class above the confidence (evaluation), not only the best

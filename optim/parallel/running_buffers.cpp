@@ -16,8 +16,8 @@ void for_each_place(const std::vector<Tensor>& tensors, const Array& flat, const
   }
 }
 
-Array zeros(std::int64_t elements) {
-  const Array array = Array::empty({elements});
+Array zeros(std::int64_t elements, Device device) {
+  const Array array = Array::empty({elements}, Dtype::float32, device);
   if (elements > 0) kernels(array).elementwise.fill(0, array);
   return array;
 }
@@ -44,8 +44,11 @@ RunningBuffers::RunningBuffers(std::span<const Field> fields) {
   }
 }
 
+// The model may have gone to a GPU since.
+Device RunningBuffers::device() const { return floating_.empty() ? cpu : floating_.front().device(); }
+
 RunningBuffers::Values RunningBuffers::take() const {
-  Values values{.numbers = zeros(numbers_)};
+  Values values{.numbers = zeros(numbers_, device())};
   for_each_place(floating_, values.numbers, [](const Array& value, const Array& place) {
     kernels(value).elementwise.copy(value, {place, false});
   });
@@ -72,7 +75,7 @@ void RunningBuffers::put(const Values& values) const {
 }
 
 Array RunningBuffers::movement(const Values& start, const Values& part, double weight) const {
-  const Array moved = zeros(numbers_);
+  const Array moved = zeros(numbers_, device());
   if (numbers_ == 0) return moved;
   const auto& table = kernels(moved).elementwise;
   table.binary(Subtract{}, part.numbers, start.numbers, {moved, false});
@@ -82,7 +85,7 @@ Array RunningBuffers::movement(const Values& start, const Values& part, double w
 
 void RunningBuffers::move(Communicator& world, const Values& start, const Array& movement,
                           std::span<const Values> parts) const {
-  Values values{.numbers = zeros(numbers_), .counters = start.counters};
+  Values values{.numbers = zeros(numbers_, device()), .counters = start.counters};
   if (numbers_ > 0) kernels(movement).elementwise.binary(Add{}, start.numbers, movement, {values.numbers, false});
   for (const Values& part : parts)
     for (std::size_t i = 0; i < values.counters.size(); ++i)

@@ -16,7 +16,7 @@ namespace joist::parallel {
 class RunningBuffers {
  public:
   struct Values {
-    Array numbers{};                       ///< float32 [n]: all floating-point buffers
+    Array numbers{};                       ///< float32 [n], where the model is: all floating-point buffers
     std::vector<std::int64_t> counters{};  ///< all integer ones
   };
 
@@ -33,6 +33,8 @@ class RunningBuffers {
   void move(Communicator& world, const Values& start, const Array& movement, std::span<const Values> parts) const;
 
  private:
+  Device device() const;
+
   std::vector<Tensor> floating_{}, integers_{};
   std::int64_t numbers_ = 0, counters_ = 0;
 };

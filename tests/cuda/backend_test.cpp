@@ -12,6 +12,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/sequences.h>
 #endif
 #include <joist/tests/support/reference_backend.h>
 #include <joist/tests/support/run_case.h>
@@ -23,6 +24,7 @@
 #include <cstdlib>
 #include <map>
 #include <span>
+#include <utility>
 
 namespace joist {
 namespace {
@@ -38,6 +40,8 @@ struct Convolutions {
 };
 void compute_by(const Convolutions&) {}
 std::uint64_t convolutions_by_cudnn() { return 0; }
+void layers_by_library(bool) {}  // there the environment chooses: JOIST_CUDNN=0
+bool library_computed_layers() { return false; }
 
 class NeedsGpu : public testing::Environment {
  public:
@@ -59,6 +63,12 @@ void compute_by(const Convolutions& abilities) {
   cuda::forget_convolution_ways();
 }
 std::uint64_t convolutions_by_cudnn() { return cuda::emulator::library_calls()["by cuDNN"]; }
+void layers_by_library(bool yes) { cuda::library_computes_layers() = yes; }
+// Since it was last asked.
+bool library_computed_layers() {
+  static std::uint64_t before = 0;
+  return std::exchange(before, cuda::emulator::library_calls()["recurrent_layer"]) != before;
+}
 #endif
 
 // Cases that many threads run for long say nothing that shorter ones do not.
@@ -116,6 +126,11 @@ TEST_P(CudaBackend, AgreesWithReference) {
     expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
   }
   compute_by({});
+  if (!library_computed_layers()) return;
+  layers_by_library(false);
+  expect_near(run_case(*one, gpu, first), wanted, family->tolerance);
+  expect_near(run_case(*one, gpu, second), wanted, family->tolerance, 1, 2);
+  layers_by_library(true);
 }
 
 class CudaBackendKernels : public testing::TestWithParam<const cases::KernelCase*> {};

@@ -1,11 +1,16 @@
 // ctest: TIMEOUT 300
 // Every entry of the kernel tables says how it is covered, and is covered so.
 #include <joist/core/kernels/float32_precision.h>
+#include <joist/core/mode.h>
+#include <joist/core/ops.h>
 #include <joist/core/random.h>
 #include <joist/cuda/columns.h>
+#include <joist/cuda/emulator/calls.h>
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/fallback.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/runtime.h>
+#include <joist/cuda/sequences.h>
 #include <joist/tests/support/expect_error.h>
 #include <joist/tests/support/strict_kernels.h>
 
@@ -211,6 +216,140 @@ TEST(CudaConvolution, AnyLayout) {
     });
   }
   most_column_bytes() = std::int64_t{256} << 20;
+}
+
+// Layers of one sort of numbers: of x, the weights, and what comes out.
+struct AnyLayer {
+  Cell cell;
+  std::int64_t directions, projection;
+  bool lengths, bias;
+};
+std::vector<double> layer_results(const AnyLayer& layer, Device device, Dtype dtype, Dtype on_cpu_as) {
+  const std::int64_t gates = gates_of(layer.cell), hidden = 5, in = 3, out = layer.projection ? 2 : hidden;
+  std::int64_t next = 0;
+  std::vector<Tensor> leaves;
+  const auto leaf = [&](const Shape& shape) {
+    std::vector<float> values(static_cast<std::size_t>(shape.elements()));
+    for (float& value : values) value = std::ldexp(static_cast<float>((next += 37) % 64 - 32), -6);  // 6 bits
+    const Tensor single(Array::from(values, shape, device));
+    return leaves.emplace_back(to(single, device.on_host() ? on_cpu_as : dtype).value(), true);
+  };
+  const Tensor x = leaf({4, 3, in}), h0 = leaf({layer.directions, 3, out}),
+               c0 = layer.cell == Cell::lstm ? leaf({layer.directions, 3, hidden}) : Tensor();
+  std::vector<RecurrentWeights> weights;
+  for (std::int64_t direction = 0; direction < layer.directions; ++direction)
+    weights.push_back({leaf({gates * hidden, in}), leaf({gates * hidden, out}),
+                       layer.bias ? leaf({gates * hidden}) : Tensor(),
+                       layer.bias && direction == 0 ? leaf({gates * hidden}) : Tensor(),
+                       layer.projection ? leaf({out, hidden}) : Tensor()});
+  const Tensor lengths = layer.lengths ? Tensor(Array::from(std::vector<std::int64_t>{2, 4, 1}, {3})) : Tensor();
+  const SequenceOptions options{.bidirectional = layer.directions == 2, .reset_after = layer.cell == Cell::gru};
+  const SequenceOutput result = layer.cell == Cell::tanh   ? rnn_tanh(x, weights, h0, lengths, options)
+                                : layer.cell == Cell::relu ? rnn_relu(x, weights, h0, lengths, options)
+                                : layer.cell == Cell::lstm ? lstm(x, weights, h0, c0, lengths, options)
+                                                           : gru(x, weights, h0, lengths, options);
+  Tensor loss = sum(square(result.output)) + sum(result.h);
+  if (result.c.defined()) loss = loss + sum(result.c * result.c);
+  loss.backward();
+  std::vector<double> all;
+  const auto take = [&](const Array& array) {
+    const Array dense = Array::empty(array.shape(), Dtype::float32, array.device());
+    kernels_of<ElementwiseKernels>(array).copy(array, Out{dense});
+    for (const float value : dense.to_vector<float>()) all.push_back(value);
+  };
+  take(result.output.value());
+  take(result.h.value());
+  if (result.c.defined()) take(result.c.value());
+  for (const Tensor& one : leaves) take(one.gradient());
+  return all;
+}
+
+// Both ways of computing a layer, in all types, beside the CPU's float32: half types within their rounding, and under
+// Autocast, whose float32 states only our own kernels keep, beside the CPU's Autocast.
+TEST(CudaRecurrent, EveryTypeBothWays) {
+  for (const Cell cell : {Cell::tanh, Cell::relu, Cell::lstm, Cell::gru, Cell::gru_before})
+    for (const bool both : {false, true})
+      for (const bool projection : {false, true}) {
+        if (projection && cell != Cell::lstm) continue;
+        const AnyLayer layer{cell, both ? 2 : 1, projection, both, !both || cell != Cell::tanh};
+        const std::vector<double> wanted = layer_results(layer, cpu, Dtype::float32, Dtype::float32);
+        for (const bool library : {true, false}) {
+          library_computes_layers() = library;
+          const std::uint64_t before = emulator::library_calls()["recurrent_layer"];
+          for (const Dtype dtype : product_types) {
+            SCOPED_TRACE(static_cast<int>(cell));
+            SCOPED_TRACE(name_of(dtype));
+            const std::vector<double> got = layer_results(layer, gpu, dtype, Dtype::float32);
+            ASSERT_EQ(got.size(), wanted.size());
+            const double unit = dtype == Dtype::float32 ? 1e-6 : dtype == Dtype::bfloat16 ? 0x1p-8 : 0x1p-11;
+            for (std::size_t i = 0; i < got.size(); ++i)
+              ASSERT_NEAR(got[i], wanted[i], 12 * unit * (1 + std::abs(wanted[i]))) << i;
+          }
+          EXPECT_EQ(emulator::library_calls()["recurrent_layer"] - before,
+                    library && cell != Cell::gru_before ? 3U : 0U);
+        }
+        library_computes_layers() = true;
+        const Autocast autocast;
+        const std::uint64_t before = emulator::library_calls()["recurrent_layer"];
+        const std::vector<double> got = layer_results(layer, gpu, Dtype::float32, Dtype::float32),
+                                  rounded = layer_results(layer, cpu, Dtype::float32, Dtype::float32);
+        EXPECT_EQ(emulator::library_calls()["recurrent_layer"], before);
+        for (std::size_t i = 0; i < got.size(); ++i)
+          ASSERT_NEAR(got[i], rounded[i], 0x1p-8 * (1 + std::abs(rounded[i]))) << i;
+      }
+}
+
+TEST(CudaRecurrent, FakeRefusesWhatCudnnDoes) {
+  const SequenceShape shape{.training = true, .steps = 2, .batch = 1, .in = 1, .hidden = 1, .out = 1, .lengths = {2}};
+  const auto refused = [](const SequenceShape& wrong, const char* why) {
+    expect_error<InternalError>([&] { return plan_sequence(wrong)->weights(); }, {why});
+  };
+  SequenceShape wrong = shape;
+  wrong.lengths = {3};
+  refused(wrong, "a length beyond the steps");
+  wrong.lengths = {};
+  refused(wrong, "a length for every sequence");
+  wrong = shape;
+  wrong.cell = Cell::gru_before;
+  refused(wrong, "a cell");
+  wrong.cell = Cell::gru, wrong.hidden = 2;
+  refused(wrong, "a projection");
+
+  const auto plan = plan_sequence(shape);
+  const auto memory = [](std::size_t bytes) {
+    const Array x = Array::empty({static_cast<std::int64_t>(bytes / 4 + 1)}, Dtype::float32, gpu);
+    cuda_kernels().elementwise.fill(0, x);
+    return x;
+  };
+  const Array x = memory(8), y = memory(8), dx = memory(8), weights = memory(plan->weights()),
+              dweights = memory(plan->weights()), workspace = memory(plan->workspace()),
+              reserve = memory(plan->reserve());
+  SequenceForward forward{
+      .x = x.raw(), .weights = weights.raw(), .y = y.raw(), .workspace = workspace.raw(), .reserve = reserve.raw()};
+  const SequenceBackward backward{.x = x.raw(),
+                                  .y = y.raw(),
+                                  .weights = weights.raw(),
+                                  .dy = y.raw(),
+                                  .dx = dx.raw(),
+                                  .dweights = dweights.raw(),
+                                  .workspace = workspace.raw(),
+                                  .reserve = reserve.raw()};
+  const auto run = [&](auto call, const char* why) { expect_error<InternalError>([&] { return call(), 0; }, {why}); };
+  run([&] { plan->backward_data("test", backward, current_stream()); }, "not that of a training forward");
+  plan->forward("test", forward, current_stream());
+  run([&] { plan->backward_weights("test", backward, current_stream()); }, "right after backward_data");
+  plan->backward_data("test", backward, current_stream());
+  plan->backward_weights("test", backward, current_stream());
+  run([&] { plan->backward_data("test", backward, current_stream()); }, "not that of a training forward");
+  SequenceShape inference = shape;
+  inference.training = false;
+  run([&] { plan_sequence(inference)->backward_data("test", backward, current_stream()); }, "not made for training");
+  float on_host[2] = {};
+  forward.x = on_host;
+  run([&] { plan->forward("test", forward, current_stream()); }, "x does not lie in the GPU's memory");
+  const Array shorter = Array::empty({1}, Dtype::float32, gpu);
+  forward.x = shorter.raw();
+  run([&] { plan->forward("test", forward, current_stream()); }, "or not all of it");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
+#include <joist/cuda/upload.h>
 #include <joist/tests/core/parallel/collectives_check.h>
 #include <joist/tests/support/expect_error.h>
 #include <joist/tests/support/reference_backend.h>
@@ -120,6 +121,47 @@ TEST_P(Late, SmallTransfersTakeTheirBytesAlong) {
   values.assign(3, 0);
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2, 3}));
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{4, 5, 6}));
+}
+
+// Batches come while kernels still read the ones before them; nobody waits but the streams.
+TEST_P(Late, UploadsStandInOrderWithKernels) {
+  const std::unique_ptr<Uploader> uploader = make_uploader();
+  const Array sums = Array::from(std::vector<float>(24, 0), {24}, gpu),
+              bytes = Array::from(sums.to_vector<float>(), {24});
+  std::vector<float> expected(24, 0);
+  const auto& table = cuda_kernels().elementwise;
+  const auto begin = [&](int batch) {  // of different lengths, so that memory is asked for in between
+    const std::int64_t count = batch == 3 ? 4096 : 24;
+    std::vector<float> pixels(static_cast<std::size_t>(count));
+    std::vector<std::uint8_t> labels(24);
+    for (std::size_t i = 0; i < 24; ++i) {
+      pixels[i] = static_cast<float>(batch * 100) + static_cast<float>(i);
+      labels[i] = static_cast<std::uint8_t>(batch + 1);
+      expected[i] += pixels[i] + static_cast<float>(labels[i]);
+    }
+    const Array host[] = {Array::from(pixels, {count}), Array::from(labels, {4, 6})};
+    uploader->begin(host);
+    std::fill_n(host[0].data<float>(), count, -1.0F);  // may be changed at once
+    std::fill_n(host[1].data<std::uint8_t>(), 24, std::uint8_t{99});
+  };
+  begin(0);
+  for (int batch = 0; batch < 7; ++batch) {
+    const std::vector<Array> here = uploader->take();
+    table.copy(here[0].sliced(0, 0, 24), {sums, true});
+    const Array wide = Array::empty({4, 6}, Dtype::float32, gpu);
+    table.copy(here[1], {wide, false});
+    table.copy(wide.view({24}), {sums, true});
+    if (batch < 6) begin(batch + 1);
+  }
+  EXPECT_EQ(sums.to_vector<float>(), expected);
+  expect_error<UsageError>([&] { return uploader->take(); }, {"nothing is on its way"});
+  expect_error<ShapeError>(
+      [&] {
+        const Array gaps[] = {bytes.view({4, 6}).sliced(1, 0, 3)};
+        uploader->begin(gaps);
+        return 0;
+      },
+      {"gaps"});
 }
 
 // Memory that was given back is used again by later work while earlier work has not begun.

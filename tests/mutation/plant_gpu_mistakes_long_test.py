@@ -33,6 +33,9 @@ RACES = [
 WAITS = [
     ("cuda/transfer.cpp", "driver::finish(slot.copied);  // of the last time", ""),
     ("cuda/transfer.cpp", "driver::finish(slots[part].copied);", ""),
+    ("cuda/upload.cpp", "driver::wait(kernels, places_[turn_].copied);", ""),
+    ("cuda/upload.cpp", "driver::wait(stream_, place.released);", ""),
+    ("cuda/upload.cpp", "driver::finish(place.copied);  // of the last time", ""),
 ]
 NUMBERS = [
     ("cuda/reduce.h", "for (int mask = 16; mask > 0; mask /= 2)", "for (int mask = 16; mask > 1; mask /= 2)"),
@@ -66,6 +69,14 @@ TOLD = [
     ("cuda/matmul.cpp", ".adds = out.accumulate,", ".adds = false,"),
     ("cuda/convolution.cpp", "write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);\n                  multiply_part", "write_columns(pictures.sliced(0, from, to), windows, 0, columns.parts);\n                  multiply_part"),
     ("cuda/attention.cu", "number * ((keys + 3) / 4) + j / 4", "number * (keys / 4) + j / 4"),
+    ("cuda/recurrent.cu", "return now == (reverse ? length(b) - 1 : 0);", "return now == (reverse ? steps - 1 : 0);"),
+    ("cuda/recurrent.cu", "if (!dm.defined()) dh.set(b, j, rest);", "if (!dm.defined() && cell != Cell::lstm) dh.set(b, j, rest);"),
+    ("cuda/recurrent.cu", "give(b, j, 2, dn, dn * r);", "give(b, j, 2, dn);"),
+    ("cuda/recurrent.cpp", "shared_ = options.cell != Cell::gru && outs.dgates.array.defined() && !outs.dgates.accumulate &&", "shared_ = options.cell != Cell::gru && outs.dgates.array.defined() &&"),
+    ("cuda/recurrent.cpp", "if (type != h_.dtype()) operand_ = as(h_, type);", ""),
+    ("cuda/layers.cpp", "const WeightPlaces in = places(gate), recurrent = places(gates + gate);", "const WeightPlaces in = places(gate), recurrent = places(2 * gates - 1 - gate);"),
+    ("cuda/layers.cpp", "const Array dweights = space(x.device());", "const Array dweights = packed(a);"),
+    ("cuda/layers.cpp", "for (std::size_t i = 0; i < given.size(); ++i) shape.lengths[i]", "for (std::size_t i = 1; i < given.size(); ++i) shape.lengths[i]"),
     ("cuda/attention.cpp", "softmax_scores({options, a, from, first}, scores, weights, log_sum);", "softmax_scores({options, a, from, 0}, scores, weights, log_sum);"),
     ("cuda/columns.cu", "seen = seen && begin >= 0 && begin % frame.stride[axis] == 0", "seen = seen && begin >= 0"),
 ]
@@ -116,7 +127,7 @@ class Programs(Commands):
 
 def caught_by(programs):
     """The first test that fails, or None."""
-    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/communicator.cpp") else TESTS:
+    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp") else TESTS:
         program, options = BUILD / "bin" / test, [[]]
         if programs is not None:
             folder, made, original, source = programs

@@ -72,7 +72,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(steps["cases"]["result"], {"passed": 7})
         self.assertEqual(steps["gpt: joist"]["state"], "failed")
         self.assertEqual(steps["nccl"]["state"], "not done")
-        self.assertIn("not there", steps["nccl"]["why"])
+        self.assertIn("no GPU", steps["nccl"]["why"])
         self.assertRegex(ledger["cuda/softmax.cu"]["gpu"], "NVIDIA H200, driver 580.65, case table")
 
     def test_cases_that_failed_are_not(self):

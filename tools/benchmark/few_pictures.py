@@ -66,7 +66,7 @@ def main():
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--map", default="_fc.**=classifier.1.**,shape", help="how the file's names become the model's")
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()

@@ -1,7 +1,9 @@
+#include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/transfer.h>
 #include <joist/tools/training/augmentation.h>
+#include <joist/tools/training/batch_feed.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/recipe.h>
@@ -45,11 +47,13 @@ class ClassificationTask final : public TrainingTask {
     for (std::size_t i = 0; i < data.train.classes.size(); ++i)
       description_.class_ids.push_back(static_cast<std::int64_t>(i));
     set_normalization(description_, data.train.set);
+    numbers_ = AsNumbers(description_.mean, description_.deviation);
     model_ = entry.make({.classes = static_cast<std::int64_t>(description_.classes.size()), .size = options.size});
 
     LoaderOptions loading = classifier_loading(description_, options.batch, static_cast<int>(options.loader_threads));
     loading.seed = static_cast<std::uint64_t>(options.seed);
     loading.part = part;
+    if (options.device == "cuda") loading.dtype = Dtype::uint8;  // a quarter of the bytes on the way there
     CropOptions crop = classifier_cropping(description_);
     crop.flip_horizontal = static_cast<float>(std::max(options.flip, 0.0));
     std::optional<PipelineOptions> list;
@@ -66,6 +70,7 @@ class ClassificationTask final : public TrainingTask {
   std::int64_t batches_per_epoch() const override { return loader_->steps(); }
 
   void seek(std::int64_t batch, bool) override {
+    feed_.drop();
     epoch_ = batch / loader_->steps();
     loader_->start(epoch_, batch % loader_->steps());
   }
@@ -82,13 +87,21 @@ class ClassificationTask final : public TrainingTask {
   }
 
   std::int64_t load() override {
-    batch_ = loader_->next();
-    if (!batch_) {
-      loader_->start(++epoch_);
-      batch_ = loader_->next();
-    }
+    batch_ = feed_.load(model_->device());
     return batch_->whole;
   }
+  bool place() override {
+    if (model_->device().on_host()) return false;
+    for (const auto& [from, to] : {std::pair{&batch_->pictures, &pictures_}, {&batch_->labels, &labels_}}) {
+      if (!to->defined() || to->shape() != from->shape() || to->order() != from->order()) *to = Array::like(*from);
+      kernels(*from).elementwise.copy(*from, {*to, false});
+      to->bump_version();
+    }
+    return true;
+  }
+  std::vector<Array> placed() const override { return {pictures_, labels_}; }
+  Tensor placed_loss() override { return classification_loss(*model_, pictures_, labels_, options_.label_smoothing); }
+  void prefetch() override { feed_.prefetch(model_->device()); }
   std::int64_t loaded() const override { return batch_->size(); }
   PartLoss part_loss(std::int64_t first, std::int64_t last) override {
     const bool all = first == 0 && last == batch_->size();
@@ -134,6 +147,13 @@ class ClassificationTask final : public TrainingTask {
   std::string data_digest() const override { return digest_; }
 
  private:
+  const PictureBatch* next_loaded() {
+    const PictureBatch* batch = loader_->next();
+    if (batch) return batch;
+    loader_->start(++epoch_);
+    return loader_->next();
+  }
+
   TrainOptions options_;
   std::string digest_;
   std::vector<std::string> paths_;
@@ -141,8 +161,12 @@ class ClassificationTask final : public TrainingTask {
   std::unique_ptr<Model> model_{};
   std::optional<PictureLoader> loader_{};
   ModelDescription description_{};
+  AsNumbers numbers_{};
+  BatchFeed<PictureBatch> feed_{[this] { return next_loaded(); },
+                                [this](const Array& pixels) { return numbers_(pixels); }};
   const PictureBatch* batch_ = nullptr;
-  std::int64_t epoch_ = 0;
+  Array pictures_{}, labels_{};  // of place()
+  std::int64_t epoch_ = 0;       // of the loader
   double best_top1_ = 0;
   std::optional<ClassificationResults> best_results_{};  // with the best weights so far, for the report
 };
@@ -200,10 +224,14 @@ PictureSet fitted(PictureSet set, const ModelDescription& description, const std
   return set;
 }
 
+Tensor classification_loss(const Model& model, const Array& pictures, const Array& labels, double label_smoothing) {
+  return mean(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device()),
+                            {.label_smoothing = label_smoothing}));
+}
+
 BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight,
                                     double label_smoothing) {
-  const Tensor loss = mean(cross_entropy(model.classify(Tensor(pictures)), on_device(labels, model.device()),
-                                         {.label_smoothing = label_smoothing}));
+  const Tensor loss = classification_loss(model, pictures, labels, label_smoothing);
   return {.loss = weight == 1 ? loss : loss * weight, .parts = {loss.item()}};
 }
 

@@ -15,6 +15,8 @@ namespace joist {
 std::unique_ptr<TrainingTask> classification_task(ClassificationData data, const TrainOptions& options,
                                                   const ModelEntry& entry, const BatchPart& part = {});
 
+/// Mean cross entropy of a batch; the device is not waited for.
+Tensor classification_loss(const Model& model, const Array& pictures, const Array& labels, double label_smoothing = 0);
 /// Mean cross entropy of a batch, times `weight` for backward: 1 / batches of a step. Parts: loss. `label_smoothing`:
 /// share of each label that is spread over all classes, in [0, 1].
 BatchLoss classification_batch_loss(const Model& model, const Array& pictures, const Array& labels, double weight = 1,

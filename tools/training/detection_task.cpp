@@ -5,6 +5,7 @@
 #include <joist/tools/report/draw.h>
 #include <joist/tools/training/augmentation.h>
 #include <joist/tools/training/balance.h>
+#include <joist/tools/training/batch_feed.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
 
@@ -43,6 +44,7 @@ class DetectionTask final : public TrainingTask {
 
   void seek(std::int64_t batch, bool closing) override {
     closing_ = closing;
+    feed_.drop();
     epoch_ = batch / loader_.steps();
     loader_.start(epoch_, batch % loader_.steps(), augment(closing));
   }
@@ -58,14 +60,11 @@ class DetectionTask final : public TrainingTask {
   }
 
   std::int64_t load() override {
-    batch_ = loader_.next();
-    if (!batch_) {
-      loader_.start(++epoch_);
-      batch_ = loader_.next();
-    }
+    batch_ = feed_.load(fed_device());
     side_ = next_side();
     return batch_->whole;
   }
+  void prefetch() override { feed_.prefetch(fed_device()); }
   std::int64_t loaded() const override { return batch_->size(); }
   bool counts_pictures() const override { return false; }
   PartLoss part_loss(std::int64_t first, std::int64_t last) override {
@@ -173,6 +172,14 @@ class DetectionTask final : public TrainingTask {
     }
     return {pictures.value(), truth};
   }
+  const DetectionBatch* next_loaded() {
+    const DetectionBatch* batch = loader_.next();
+    if (batch) return batch;
+    loader_.start(++epoch_);
+    return loader_.next();
+  }
+  // Pictures that change their size do so on the host.
+  Device fed_device() const { return options_.multi_scale > 0 ? cpu : model_->device(); }
   // The side of the last batch that came, a multiple of the coarsest stride.
   std::int64_t next_side() const {
     if (options_.multi_scale == 0 || closing_) return options_.size;
@@ -204,7 +211,8 @@ class DetectionTask final : public TrainingTask {
             .cache_folder = options_.cache_folder,
             .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail,
             .weights = repeat_factors(shown, options_.balance),
-            .part = part_};
+            .part = part_,
+            .dtype = options_.device == "cuda" && options_.multi_scale == 0 ? Dtype::uint8 : Dtype::float32};
   }
   Augmentation augment(bool closing) const {
     if (!options_.augment.is_default()) return pipeline_options(options_, closing);
@@ -218,12 +226,15 @@ class DetectionTask final : public TrainingTask {
   std::unique_ptr<Model> model_;
   std::vector<std::size_t> tile_pictures_{};  // before the loader, which fills it in
   DetectionLoader loader_;
+  AsNumbers numbers_{};
+  BatchFeed<DetectionBatch> feed_{[this] { return next_loaded(); },
+                                  [this](const Array& pixels) { return numbers_(pixels); }};
   ModelDescription description_{};
   DetectionLossOptions loss_{};
   const DetectionBatch* batch_ = nullptr;
   double best_AP_ = 0;
   std::optional<std::vector<Detection>> best_found_{};  // with the best weights so far, for the report
-  std::int64_t epoch_ = 0;
+  std::int64_t epoch_ = 0;                              // of the loader
   std::int64_t unreadable_ = 0;
   std::int64_t side_ = 0;
   bool closing_ = false;

@@ -59,28 +59,29 @@ std::int64_t step_room(Device device) {
 }
 
 std::int64_t fitting_batch(const ModelEntry& entry, std::int64_t classes, std::int64_t size, std::int64_t pictures,
-                           Device device) {
+                           Device device, int ranks) {
+  const std::int64_t gpus = device.on_host() ? 1 : ranks;
   const TrainingMemory step = step_memory(entry, {.classes = classes, .size = size}, device.on_host() ? 0 : usual_kept);
   const std::int64_t limit = device.on_host()
                                  ? available_bytes() / 2
                                  : static_cast<std::int64_t>(share_of_gpu * static_cast<double>(step_room(device)));
   std::int64_t batch = device.on_host() ? most_batch : most_batch_of_gpu;
-  while (batch > 2 && (step.of(batch) > limit || pictures / batch < least_steps)) batch /= 2;
+  while (batch > 2 && (step.of((batch + gpus - 1) / gpus) > limit || pictures / batch < least_steps)) batch /= 2;
   return batch;
 }
 
 MemoryWatch::MemoryWatch(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept, std::int64_t batch,
-                         Device device)
-    : device_(device), batch_(batch) {
+                         Device device, int ranks)
+    : device_(device), batch_(batch), ranks_(ranks) {
   if (!device.on_host()) expected_ = step_memory(entry, options, kept);
 }
 
 std::string MemoryWatch::warning() const {
   if (device_.on_host()) return "";
-  const std::int64_t room = step_room(device_), needed = expected_.of(batch_);
+  const std::int64_t room = step_room(device_), needed = expected_.of(share());
   if (needed <= room) return "";
   return fmt::format("a step with --batch {} needs about {}, and the GPU has {}; --batch {} would fit", batch_,
-                     size_text(needed), size_text(room), std::max<std::int64_t>(expected_.fitting(room), 1));
+                     size_text(needed), size_text(room), std::max<std::int64_t>(ranks_ * expected_.fitting(room), 1));
 }
 
 void MemoryWatch::begin(const std::vector<Field>& fields) {
@@ -96,9 +97,9 @@ void MemoryWatch::explain(const EnvironmentError& error) const {
   Fault fault = error.fault();
   const std::int64_t room = static_cast<std::int64_t>(share_of_gpu * static_cast<double>(step_room(device_)));
   // What was foreseen to fit and did not lies in pieces that are too small: that needs some more room.
-  const std::int64_t fits = std::min(expected_.fitting(room), batch_ * 3 / 4);
+  const std::int64_t fits = std::min(ranks_ * expected_.fitting(room), batch_ * 3 / 4);
   fault.expected =
-      fmt::format("about {} for a step with --batch {}: {} for each, {} for the rest", size_text(expected_.of(batch_)),
+      fmt::format("about {} for a step with --batch {}: {} for each, {} for the rest", size_text(expected_.of(share())),
                   batch_, size_text(expected_.each), size_text(expected_.fixed));
   fault.remedy = fits >= 1 ? fmt::format("--batch {}, or a smaller --size", fits)
                            : "a smaller model or --size: not one fits, or another program holds the GPU's memory";

@@ -33,15 +33,16 @@ TrainingMemory step_memory(const ModelEntry& entry, const ModelOptions& options,
 std::int64_t step_room(Device device);
 
 /// The largest power of two, at most 64 (on a GPU 1024), with which a step takes half of the free memory at most (of a
-/// GPU's nine tenths) and an epoch of `pictures` has ten steps; at least 2.
+/// GPU's nine tenths) and an epoch of `pictures` has ten steps; at least 2. Ranks that each have a GPU share the batch.
 std::int64_t fitting_batch(const ModelEntry& entry, std::int64_t classes, std::int64_t size, std::int64_t pictures,
-                           Device device);
+                           Device device, int ranks = 1);
 
 /// Watches over the memory of steps on a GPU; on the CPU it does nothing.
 class MemoryWatch {
  public:
+  /// `batch`: of all ranks together.
   MemoryWatch(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept, std::int64_t batch,
-              Device device);
+              Device device, int ranks = 1);
   const TrainingMemory& expected() const noexcept { return expected_; }
   /// What to say before the first step: that memory will probably not do; "": it will.
   std::string warning() const;
@@ -52,8 +53,10 @@ class MemoryWatch {
   [[noreturn]] void explain(const EnvironmentError& error) const;
 
  private:
+  std::int64_t share() const { return (batch_ + ranks_ - 1) / ranks_; }
+
   Device device_;
-  std::int64_t batch_;
+  std::int64_t batch_, ranks_;
   TrainingMemory expected_{};
   std::unique_ptr<BlockNames> names_{};
 };

@@ -80,6 +80,7 @@ struct TrainOptions {
   std::int64_t evaluate_every = 0;
 
   std::string optimizer = "auto";
+  std::string optimizer_options{};  ///< NAME=VALUE,… of what has no option of its own
   double lr = 0;
   std::string schedule = "linear";
   double final_lr = 0.01;
@@ -273,6 +274,10 @@ void visit_options(Options& o, Visit&& visit) {
 
   constexpr const char* recipe = "Recipe";
   visit(OptionInfo{"optimizer", "auto|NAME", optimizer_help(), recipe, true}, o.optimizer);
+  visit(OptionInfo{"optimizer-options", "NAME=VALUE,…",
+                   "what else the optimizer has, such as beta2=0.99 or ns_steps=3; joist lab list describes it", recipe,
+                   true},
+        o.optimizer_options);
   visit(OptionInfo{"lr", "R", "learning rate; 0: chosen", recipe, true}, o.lr);
   visit(OptionInfo{"schedule", "NAME", schedule_help(), recipe, true}, o.schedule);
   visit(OptionInfo{"final-lr", "F", "rate at the end, as a fraction of --lr", recipe, true}, o.final_lr);

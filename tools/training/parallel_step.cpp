@@ -107,6 +107,7 @@ ParallelStep::Totals ParallelStep::run_shares(std::int64_t step, std::int64_t ba
       gradients_.backward(part.sum * (part.weight / count), last);
     else if (last)
       gradients_.exchange();
+    task_.prefetch();
   }
   if (task_.counts_pictures()) {
     team_.world().all_reduce("losses", table).wait();
@@ -188,6 +189,7 @@ ParallelStep::Totals ParallelStep::run_shards(std::int64_t step, std::int64_t ba
       if (!shard.gradient.defined()) shard.gradient = parameters.zeros();
       kernels(shard.gradient).elementwise.copy(parameters.gradients(), {shard.gradient, false});
     }
+    task_.prefetch();
     weight = team_.size() == 1 ? weight
                                : parallel::reduced(team_.world(), "weight of the loss", shards.empty() ? 0 : weight,
                                                    parallel::Reduce::max);

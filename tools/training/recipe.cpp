@@ -64,6 +64,40 @@ void require_trainable_by(const std::string& optimizer) {
                       .remedy = "--optimizer adamw; the library has the others"});
 }
 
+// What --optimizer-options says.
+std::vector<OptimizerOption> further_options(const TrainOptions& options) {
+  constexpr const char* where = "--optimizer-options";
+  const std::string momentum = momentum_name(options.optimizer);
+  std::vector<OptimizerOption> result;
+  for (const std::string& part : split_list(options.optimizer_options)) {
+    const std::size_t sign = part.find('=');
+    if (sign == std::string::npos)
+      throw UsageError({.where = where,
+                        .what = "\"" + part + "\"",
+                        .expected = "NAME=VALUE,NAME=VALUE,…",
+                        .remedy = "joist lab list tells the names"});
+    OptimizerOption one{part.substr(0, sign), part.substr(sign + 1)};
+    for (const auto& [name, flag] : {std::pair<std::string, const char*>{"lr", "--lr"},
+                                     {momentum, "--momentum"},
+                                     {"weight_decay", "--weight-decay"}})
+      if (one.name == name)
+        throw UsageError({.where = where, .what = "\"" + part + "\"", .remedy = flag + (" " + one.value)});
+    result.push_back(std::move(one));
+  }
+  return result;
+}
+
+// That the optimizer takes --optimizer-options, tried on one number.
+void require_options(const TrainOptions& options) {
+  const std::vector<OptimizerOption> further = further_options(options);
+  if (further.empty()) return;
+  Tensor number = zeros({1});
+  number.set_requires_grad(true);
+  const Field field{"number", number, true};
+  FlatParameters parameters(std::span(&field, 1));
+  static_cast<void>(make_optimizer(options.optimizer, parameters, further));
+}
+
 void require_pull(const TrainOptions& options) {
   if (options.l2_sp <= 0) return;
   if (options.from.empty())
@@ -88,6 +122,10 @@ std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const Train
   if (default_of(options.optimizer, "weight_decay"))
     settings.push_back({"weight_decay", fmt::format("{}", options.weight_decay)});
   if (options.optimizer == "sgd") settings.push_back({"nesterov", options.momentum > 0 ? "true" : "false"});
+  for (OptimizerOption& one : further_options(options)) {
+    std::erase_if(settings, [&](const OptimizerOption& other) { return other.name == one.name; });
+    settings.push_back(std::move(one));
+  }
   const auto make = [&](FlatParameters& part) { return make_optimizer(options.optimizer, part, settings); };
   std::unique_ptr<Optimizer> optimizer;
   if (world != nullptr && options.optimizer_state == "sharded")
@@ -103,6 +141,7 @@ std::unique_ptr<Optimizer> optimizer_for(FlatParameters& parameters, const Train
 TrainOptions resolve(TrainOptions options) {
   if (options.optimizer == "auto") options.optimizer = "adamw";
   require_trainable_by(options.optimizer);
+  require_options(options);
   require_range("--l2-sp", options.l2_sp, 0, 1e6);
   require_pull(options);
   options.schedule = schedule::shape_named(options.schedule, "--schedule");

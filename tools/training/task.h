@@ -77,6 +77,15 @@ class TrainingTask {
   virtual PartLoss part_loss(std::int64_t first, std::int64_t last);
   /// Whether PartLoss::count is the number of pictures, so that it is known before the forward pass.
   virtual bool counts_pictures() const { return true; }
+  /// After backward of a batch has been given to the device: the next batch may be brought there now.
+  virtual void prefetch() {}
+  // For steps that are recorded once and done again and again (CapturedStep).
+  /// Copies the batch of the last load() to where placed_loss() finds it. False where this task, or this batch, cannot.
+  virtual bool place() { return false; }
+  /// The arrays that it was copied to: the same ones for every batch of one shape.
+  virtual std::vector<Array> placed() const { return {}; }
+  /// The loss that repeat() gives; the device is asked for nothing.
+  virtual Tensor placed_loss() { return {}; }
   /// Which pictures the last batch held, for messages.
   virtual std::string last_pictures() const = 0;
   /// What went wrong since the last call without ending the run, a line each; asked for after each epoch.

@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/archive.h>
+#include <joist/core/parallel/gpu_communicator.h>
 #include <joist/core/threads.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/team.h>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <span>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,9 +18,19 @@
 
 namespace joist {
 
-Team::Team() : own_(parallel::self_communicator()), world_(*own_) {}
-Team::Team(parallel::Communicator& world) : world_(world) {}
+Team::Team() : Team(parallel::self_communicator()) {}
+Team::Team(parallel::Communicator& world) : world_(&world) {}
+Team::Team(std::unique_ptr<parallel::Communicator> world) : own_(std::move(world)), world_(own_.get()) {}
 Team::~Team() = default;
+
+void Team::use_gpus() {
+  if (size() == 1) return;
+  if (!own_) throw InternalError({.where = "Team", .what = "its world belongs to somebody else"});
+  std::unique_ptr<parallel::Communicator> host = std::exchange(own_, parallel::self_communicator());
+  world_ = own_.get();
+  own_ = parallel::gpu_communicator(std::move(host));
+  world_ = own_.get();
+}
 
 std::int64_t micro_shards(const TrainOptions& options) {
   return options.deterministic == "world-size" ? options.micro_shards : 0;
@@ -39,7 +51,7 @@ std::int64_t Team::fair_threads() const {
   std::vector<std::int64_t> hosts(static_cast<std::size_t>(size()));
   hosts[static_cast<std::size_t>(rank())] = static_cast<std::int64_t>(std::hash<std::string>()(host.data()) >> 1);
   const Array all = Array::from(hosts, {size()});
-  world_.all_gather("host names", all).wait();
+  world_->all_gather("host names", all).wait();
   hosts = all.to_vector<std::int64_t>();
   const auto here = std::count(hosts.begin(), hosts.end(), hosts[static_cast<std::size_t>(rank())]);
   const bool bound = threads() < static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
@@ -49,18 +61,18 @@ std::int64_t Team::fair_threads() const {
 
 int Team::signal() const {
   if (size() == 1) return interrupted();
-  return static_cast<int>(parallel::reduced(world_, "signals", interrupted(), parallel::Reduce::max));
+  return static_cast<int>(parallel::reduced(*world_, "signals", interrupted(), parallel::Reduce::max));
 }
 
 double Team::decided(const char* what, double own) const {
   if (size() == 1) return own;
   const Array number = Array::from(std::vector<double>{own}, {1});
-  world_.broadcast(what, number).wait();
+  world_->broadcast(what, number).wait();
   return number.item();
 }
 
 std::string Team::decided(const char* what, const std::string& own) const {
-  return size() == 1 ? own : parallel::broadcast_text(world_, what, own);
+  return size() == 1 ? own : parallel::broadcast_text(*world_, what, own);
 }
 
 std::optional<Checkpoint> Team::shared(std::optional<Checkpoint> own) const {
@@ -82,7 +94,7 @@ std::optional<Checkpoint> Team::shared(std::optional<Checkpoint> own) const {
     const auto dtype = static_cast<Dtype>(entry.at(1).get<int>());
     const std::string name = entry.at(0);
     Array array = leads() ? row_major_copy(archive.arrays[next].array) : Array::empty(shape, dtype);
-    if (array.elements() > 0) world_.broadcast("checkpoint: " + name, array).wait();
+    if (array.elements() > 0) world_->broadcast("checkpoint: " + name, array).wait();
     if (!leads()) archive.arrays.push_back({name, array});
     ++next;
   }
@@ -92,7 +104,7 @@ std::optional<Checkpoint> Team::shared(std::optional<Checkpoint> own) const {
 void Team::require_same(const std::string& what, const std::string& own, const std::string& remedy) const {
   if (size() == 1) return;
   const std::string first = decided(what.c_str(), own);
-  const double odd = parallel::reduced(world_, what, first == own ? -1 : rank(), parallel::Reduce::max);
+  const double odd = parallel::reduced(*world_, what, first == own ? -1 : rank(), parallel::Reduce::max);
   if (odd < 0) return;
   throw DataError({.where = what,
                    .what = fmt::format("rank {} has another one than rank 0", odd),

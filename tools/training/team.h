@@ -20,11 +20,15 @@ class Team {
   /// One process alone.
   Team();
   explicit Team(parallel::Communicator& world);
+  explicit Team(std::unique_ptr<parallel::Communicator> world);
   ~Team();
+  /// Arrays on the ranks' GPUs are exchanged from now on, too (gpu_communicator()); the world is another one then, and
+  /// must be the team's own. Throws what gpu_communicator() does; this rank is then alone.
+  void use_gpus();
 
-  parallel::Communicator& world() const noexcept { return world_; }
-  int rank() const noexcept { return world_.rank(); }
-  int size() const noexcept { return world_.size(); }
+  parallel::Communicator& world() const noexcept { return *world_; }
+  int rank() const noexcept { return world_->rank(); }
+  int size() const noexcept { return world_->size(); }
   /// Whether this rank decides, evaluates and writes.
   bool leads() const noexcept { return rank() == 0; }
   /// Threads for this rank where nobody said how many: the machine's cores, divided among the ranks on it. 0: as one
@@ -43,7 +47,7 @@ class Team {
   double lead(const std::string& what, const Work& work) const {
     double result = 0;
     if (leads()) {
-      const parallel::LongSection section(world_, what);
+      const parallel::LongSection section(*world_, what);
       result = static_cast<double>(work());
     }
     return decided(what.c_str(), result);
@@ -55,7 +59,7 @@ class Team {
 
  private:
   std::unique_ptr<parallel::Communicator> own_;
-  parallel::Communicator& world_;
+  parallel::Communicator* world_;
 };
 
 /// Parts that `--deterministic=world-size` divides a batch into; 0: another mode.

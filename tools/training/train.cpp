@@ -62,7 +62,7 @@ void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t c
   if (options.batch > 0) return;
   options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
     return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures),
-                         choose_device(options.device).device);
+                         choose_device(options.device).device, team.size());
   }));
   manual_seed(static_cast<std::uint64_t>(options.seed));
 }
@@ -133,17 +133,12 @@ std::vector<std::string> shared_names(const std::vector<std::string>& names, con
   return shared;
 }
 
-// A GPU trains alone, and its own losses' order of additions; `auto` then stays on the CPU.
+// `auto` stays on the CPU where a GPU cannot do it, and where ranks might decide differently.
 void require_device(TrainOptions& options, bool language, const Team& team) {
-  const std::string what = team.size() > 1             ? fmt::format("{} processes", team.size())
-                           : micro_shards(options) > 0 ? "--deterministic=world-size"
-                           : language                  ? "language models"
-                                                       : "";
-  if (what.empty()) return;
-  if (options.device == "cuda")
+  if (language && options.device == "cuda")
     throw UnsupportedError(
-        {.where = "--device cuda", .what = "unsupported: " + what + " on a GPU", .remedy = "--device cpu"});
-  options.device = "cpu";
+        {.where = "--device cuda", .what = "unsupported: language models on a GPU", .remedy = "--device cpu"});
+  if (options.device != "cuda" && (language || team.size() > 1 || micro_shards(options) > 0)) options.device = "cpu";
 }
 
 // After the weights have come. `automatic`: the user left it to us.
@@ -162,7 +157,8 @@ void move_model(TrainOptions& options, TrainingTask& task, bool automatic, Conso
 
 // On a GPU: foresees whether a step fits, and names what lies in its memory where it does not.
 std::unique_ptr<MemoryWatch> memory_watch(const TrainOptions& options, TrainingTask& task,
-                                          const ModelRegistry& registry, const Trainer& trainer, Console& console) {
+                                          const ModelRegistry& registry, const Trainer& trainer, Console& console,
+                                          const Team& team) {
   const Device device = task.model().device();
   if (device.on_host()) return nullptr;
   const ModelDescription& description = task.description();
@@ -171,7 +167,7 @@ std::unique_ptr<MemoryWatch> memory_watch(const TrainOptions& options, TrainingT
   auto watch = std::make_unique<MemoryWatch>(
       registry.find(description.model),
       ModelOptions{.classes = static_cast<std::int64_t>(description.classes.size()), .size = description.size}, kept,
-      options.batch, device);
+      options.batch, device, team.size());
   manual_seed(static_cast<std::uint64_t>(options.seed));
   if (const std::string warning = watch->warning(); !warning.empty()) console.warn(warning);
   watch->begin(task.model().fields());
@@ -193,12 +189,13 @@ void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& con
       console.line(note);
   if (team.size() > 1)
     console.line(
-        fmt::format("{} processes share each batch: {} {} each{}", team.size(),
+        fmt::format("{} processes share each batch: {} {} each{}{}", team.size(),
                     options.batch % team.size() == 0
                         ? fmt::format("{}", options.batch / team.size())
                         : fmt::format("{} or {}", options.batch / team.size(), options.batch / team.size() + 1),
                     task.description().task == TaskKind::sequence ? "rows" : "pictures",
-                    micro_shards(options) > 0 ? fmt::format(", in {} parts of the batch", options.micro_shards) : ""));
+                    micro_shards(options) > 0 ? fmt::format(", in {} parts of the batch", options.micro_shards) : "",
+                    task.model().device().on_host() ? "" : ", a GPU for each, " + team.world().transport()));
   if (!task.can_evaluate()) console.line("no --val: the last weights are taken to be the best");
 }
 
@@ -234,6 +231,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   options = resolve(options);
   options.profile = profile;
   if (team.leads()) folder.require_writable();
+  if (options.device == "cuda") team.use_gpus();
   require_hdf5();
 
   std::string label_check;
@@ -262,7 +260,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   writer.set_label_check(std::move(label_check));
   Trainer trainer(options, *task, writer, console, began, &team, anew);
   if (before) trainer.resume(*before);
-  const std::unique_ptr<MemoryWatch> watch = memory_watch(options, *task, registry, trainer, console);
+  const std::unique_ptr<MemoryWatch> watch = memory_watch(options, *task, registry, trainer, console, team);
   // The report is written last: without it, a run that was killed at its very end still has files to write.
   if (before && trainer.is_finished() &&
       team.decided("report", team.leads() && std::filesystem::exists(folder.report())) != 0) {
@@ -303,8 +301,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
                       .expected = "1s or more: a busy machine keeps a sound process waiting for less",
                       .remedy = "leave it out for 2m"});
   const auto timeout = std::chrono::milliseconds(std::llround(1000 * options.rank_timeout.seconds));
-  const std::unique_ptr<parallel::Communicator> world = parallel::join(launch, {.timeout = timeout});
-  Team team(*world);
+  Team team(parallel::join(launch, {.timeout = timeout}));
   silence(team);
   Console console(!team.leads());
   if (team.size() > 1) console.line(launch.text());
@@ -314,7 +311,7 @@ int train(TrainOptions options, const ModelRegistry& registry, std::chrono::stea
   } catch (const parallel::CommunicatorError&) {
     throw;
   } catch (const std::exception& error) {
-    if (team.size() > 1) world->abort(fmt::format("rank {} ended: {}", team.rank(), error.what()));
+    if (team.size() > 1) team.world().abort(fmt::format("rank {} ended: {}", team.rank(), error.what()));
     throw;
   }
 }

@@ -51,6 +51,12 @@ Trainer::Trainer(const TrainOptions& options, TrainingTask& task, RunWriter& wri
   state_.loss_sums.assign(task.loss_names().size(), 0);
   state_.log = TrainingLog(columns_of(task));
   if (team_.size() > 1 || micro_shards(options) > 0) parallel_.emplace(team_, task_, learner_, options_);
+  if (wants_capture()) {
+    if (const std::string why = why_no_capture(); !why.empty())
+      console_.warn("JOIST_CAPTURE: steps are not recorded: " + why);
+    else
+      captured_.emplace(task_, learner_, console_);
+  }
   state_.start_digest = learner_.keep_start();  // after rank 0's weights have come
   if (!team_.leads()) options_.profile.clear();
   if (options.schedule == "plateau" && !task.can_evaluate())
@@ -172,13 +178,26 @@ void Trainer::profile(bool last) {
   }
 }
 
+std::string Trainer::why_no_capture() const {
+  if (task_.model().device().on_host()) return "the CPU does its work at once";
+  if (parallel_) return "several processes, or parts of a batch, share a step";
+  if (accumulated_ > 1) return "a step is of several batches";
+  if (task_.description().task != TaskKind::classify) return "only classifiers' batches have one shape";
+  return "";
+}
+
 bool Trainer::accumulate_gradients() {
   if (parallel_) return accumulate_with_others();
   for (std::int64_t i = 0; i < accumulated_; ++i) {
     set_random_step(static_cast<std::uint32_t>(state_.step), static_cast<std::uint32_t>(i));
     Profiler* const profiler = profiler_ ? &*profiler_ : nullptr;
     std::optional<Profiler::Phase> phase(std::in_place, profiler, "data, forward and loss");
-    const BatchLoss loss = task_.next();
+    std::optional<BatchLoss> replayed;
+    if (captured_ && !profiler) {
+      task_.load();
+      replayed = captured_->run();
+    }
+    const BatchLoss loss = replayed ? *replayed : captured_ && !profiler ? task_.repeat() : task_.next();
     phase.reset();
     last_loss_ = loss.loss.item();
     if (!std::isfinite(last_loss_)) {
@@ -188,7 +207,10 @@ bool Trainer::accumulate_gradients() {
       return false;
     }
     phase.emplace(profiler, "backward");
-    loss.loss.backward();
+    if (!replayed) {
+      loss.loss.backward();
+      task_.prefetch();
+    }
     phase.reset();
     for (std::size_t part = 0; part < loss.parts.size(); ++part) state_.loss_sums[part] += loss.parts[part];
     objects_ += loss.objects;

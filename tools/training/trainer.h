@@ -4,6 +4,7 @@
 
 #include <joist/core/profile.h>
 #include <joist/tools/training/budget.h>
+#include <joist/tools/training/captured_step.h>
 #include <joist/tools/training/console.h>
 #include <joist/tools/training/parallel_step.h>
 #include <joist/tools/training/recipe.h>
@@ -38,6 +39,8 @@ class Trainer {
   bool is_finished() const;
   /// The long arrays beside weights and gradients: the optimizer's and the average.
   std::vector<NamedState> kept_arrays() const;
+  /// Steps that were done as a recorded graph; see CapturedStep.
+  std::int64_t replayed_steps() const { return captured_ ? captured_->replayed() : 0; }
   /// As it would be saved now. Every rank calls it.
   TrainingState state() const;
 
@@ -46,6 +49,8 @@ class Trainer {
   /// Runs the batches of a step. False where a loss is not finite.
   bool accumulate_gradients();
   bool accumulate_with_others();
+  /// Why steps are not recorded though JOIST_CAPTURE asks for it; "" where nothing speaks against it.
+  std::string why_no_capture() const;
   std::optional<Evaluation> evaluated();
   void skip_step(const std::string& why);
   /// Starts the profile after a few steps and writes it a few steps later, or, with `last`, now.
@@ -84,6 +89,7 @@ class Trainer {
   Team& team_;
   Learner learner_;
   std::optional<ParallelStep> parallel_{};  // several ranks, or micro-shards
+  std::optional<CapturedStep> captured_{};
   Plan plan_;
   TimeBudget budget_;
   std::int64_t accumulated_;  // batches per step

@@ -8,6 +8,7 @@
 #include <joist/layers/models/vit.h>
 #include <joist/layers/models/yolo.h>
 #include <joist/tests/support/ranks.h>
+#include <joist/tests/tools/training/forwarding_task.h>
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
@@ -126,35 +127,16 @@ TrainOptions options_for(const std::string& kind, bool deterministic) {
 }
 
 // Stops like SIGTERM on one rank does.
-class Stopping final : public TrainingTask {
+class Stopping final : public testing::ForwardingTask {
  public:
-  Stopping(std::unique_ptr<TrainingTask> task, std::int64_t at) : task_(std::move(task)), at_(at) {}
-  const ModelDescription& description() const override { return task_->description(); }
-  Model& model() override { return task_->model(); }
-  std::vector<std::string> loss_names() const override { return task_->loss_names(); }
-  std::vector<std::string> metric_names() const override { return task_->metric_names(); }
-  std::int64_t batches_per_epoch() const override { return task_->batches_per_epoch(); }
-  void seek(std::int64_t batch, bool closing) override {
-    batch_ = batch;
-    task_->seek(batch, closing);
-  }
-  BatchLoss next() override { return count(), task_->next(); }
-  BatchLoss repeat() override { return task_->repeat(); }
-  std::int64_t load() override { return count(), task_->load(); }
-  std::int64_t loaded() const override { return task_->loaded(); }
-  PartLoss part_loss(std::int64_t first, std::int64_t last) override { return task_->part_loss(first, last); }
-  bool counts_pictures() const override { return task_->counts_pictures(); }
-  std::string last_pictures() const override { return task_->last_pictures(); }
+  Stopping(std::unique_ptr<TrainingTask> task, std::int64_t at) : ForwardingTask(std::move(task)), at_(at) {}
   bool can_evaluate() const override { return false; }
-  std::optional<Evaluation> evaluate() override { return std::nullopt; }
-  std::string data_digest() const override { return task_->data_digest(); }
 
  private:
-  void count() {
-    if (batch_++ == at_) ::raise(SIGTERM);
+  void before_batch(std::int64_t batch) override {
+    if (batch == at_) ::raise(SIGTERM);
   }
-  std::unique_ptr<TrainingTask> task_;
-  std::int64_t at_, batch_ = 0;
+  std::int64_t at_;
 };
 
 // Trains in the folder, going on with what is there. Returns the signal that stopped it.

@@ -193,6 +193,24 @@ TEST(Recipe, TakesEveryOptimizerThatStepsByOneGradient) {
   EXPECT_THROW(resolve({.optimizer = "rprop", .weight_decay = 0.1}), UsageError);
 }
 
+TEST(Recipe, GivesTheOptimizerItsOtherOptions) {
+  const auto options_of = [](const char* optimizer, const char* further) {
+    testing::TinyTask task;
+    TrainOptions options{.epochs = 1, .optimizer = optimizer, .optimizer_options = further, .weight_decay = 0};
+    const Learner learner(task.model().fields(), resolve(options));
+    std::map<std::string, std::string> result;
+    for (const OptimizerOption& one : learner.optimizer().options()) result[one.name] = one.value;
+    return result;
+  };
+  EXPECT_EQ(options_of("muon", "ns_steps=3, other_lr=0.25").at("ns_steps"), "3");
+  EXPECT_EQ(options_of("muon", "ns_steps=3, other_lr=0.25").at("other_lr"), "0.25");
+  EXPECT_EQ(options_of("sgd", "").at("nesterov"), "true");
+  EXPECT_EQ(options_of("sgd", "nesterov=false").at("nesterov"), "false");
+  for (const char* wrong :
+       {"ns_steps", "ns_step=3", "ns_steps=0", "ns_steps=", "lr=0.1", "momentum=0.9", "weight_decay=0"})
+    EXPECT_THROW(resolve({.optimizer = "muon", .optimizer_options = wrong}), UsageError) << wrong;
+}
+
 TEST(Recipe, TheRateRisesAndFalls) {
   testing::TinyTask task;
   TrainOptions options = resolve({.epochs = 1, .lr = 1, .weight_decay = 0, .warmup = 10});

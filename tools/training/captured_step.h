@@ -1,0 +1,52 @@
+// Forward pass and backward of one batch as a graph of the GPU (core/capture.h): the host gives it to the GPU at once
+// instead of kernel by kernel. Clipping, the optimizer and the average stay outside: they are a few kernels over flat
+// memory, and the host looks at the gradient's norm before it lets them change anything.
+#pragma once
+
+#include <joist/core/capture.h>
+#include <joist/tools/training/console.h>
+#include <joist/tools/training/recipe.h>
+#include <joist/tools/training/task.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace joist {
+
+/// JOIST_CAPTURE=1 asks for it; no GPU has run it yet.
+bool wants_capture();
+
+class CapturedStep {
+ public:
+  /// All must outlive it.
+  CapturedStep(TrainingTask& task, Learner& learner, Console& console)
+      : task_(task), learner_(learner), console_(console) {}
+  ~CapturedStep();
+
+  /// After the task's load(): loss and gradients of that batch, as task.repeat() and backward give them, bit for bit.
+  /// Nothing, and nothing done, where this batch has to go its usual way: the first one, one of another shape, a model
+  /// whose parameters have moved, and for good where a step cannot be recorded, which is said once.
+  std::optional<BatchLoss> run();
+  /// Steps that were replayed.
+  std::int64_t replayed() const noexcept { return replayed_; }
+
+ private:
+  /// What must be as it was when the step was recorded.
+  std::vector<const void*> places() const;
+  void compute();
+  void forget();
+  void give_up(const std::string& why);
+
+  TrainingTask& task_;
+  Learner& learner_;
+  Console& console_;
+  std::unique_ptr<StepCapture> capture_{};
+  std::vector<const void*> places_{};
+  Array loss_{};
+  bool is_recorded_ = false, has_given_up_ = false;
+  std::int64_t replayed_ = 0;
+};
+
+}  // namespace joist
