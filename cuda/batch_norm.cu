@@ -1,67 +1,11 @@
-// A block per channel. The usual activations are part of the same pass; any other takes one more.
-#include <joist/cuda/functions.h>
+// A block per channel; where channels lie innermost, a warp's lanes are channels, so that they read neighbours, and
+// blocks share the pictures. The usual activations are part of the same pass; any other takes one more.
+#include <joist/cuda/batch_norm.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
 
-#include <optional>
-
 namespace joist::cuda {
 namespace {
-
-/// One of the activations that follow a batch norm in practice. All are compiled into one kernel: the branch is the
-/// same for every thread.
-struct Activation {
-  enum class Kind : std::uint8_t { identity, relu, leaky_relu, clamp, silu, hard_swish, sigmoid };
-  Kind kind = Kind::identity;
-  LeakyRelu leaky{};
-  Clamp clamp{};
-
-  static std::optional<Activation> of(const Unary& f) {
-    if (std::holds_alternative<Identity>(f)) return Activation{Kind::identity};
-    if (std::holds_alternative<Relu>(f)) return Activation{Kind::relu};
-    if (const auto* leaky = std::get_if<LeakyRelu>(&f)) return Activation{Kind::leaky_relu, *leaky};
-    if (const auto* clamp = std::get_if<Clamp>(&f)) return Activation{Kind::clamp, {}, *clamp};
-    if (std::holds_alternative<Silu>(f)) return Activation{Kind::silu};
-    if (std::holds_alternative<HardSwish>(f)) return Activation{Kind::hard_swish};
-    if (std::holds_alternative<Sigmoid>(f)) return Activation{Kind::sigmoid};
-    return {};
-  }
-  JOIST_DEVICE float value(float z) const {
-    switch (kind) {
-      case Kind::identity: return z;
-      case Kind::relu: return scalar::value(Relu{}, z);
-      case Kind::leaky_relu: return scalar::value(leaky, z);
-      case Kind::clamp: return scalar::value(clamp, z);
-      case Kind::silu: return scalar::value(Silu{}, z);
-      case Kind::hard_swish: return scalar::value(HardSwish{}, z);
-      case Kind::sigmoid: return scalar::value(Sigmoid{}, z);
-    }
-    return z;
-  }
-  JOIST_DEVICE float slope(float z) const {
-    switch (kind) {
-      case Kind::identity: return 1;
-      case Kind::relu: return scalar::slope(Relu{}, z);
-      case Kind::leaky_relu: return scalar::slope(leaky, z);
-      case Kind::clamp: return scalar::slope(clamp, z);
-      case Kind::silu: return scalar::slope(Silu{}, z);
-      case Kind::hard_swish: return scalar::slope(HardSwish{}, z);
-      case Kind::sigmoid: return scalar::slope(Sigmoid{}, z);
-    }
-    return 1;
-  }
-};
-
-/// A number per channel; `otherwise` for all where there is no array.
-struct PerChannel {
-  Floats vector{};
-  std::int64_t step = 0;
-  float otherwise = 0;
-  PerChannel(const Array& array, float value)
-      : vector(array), step(array.defined() ? array.strides()[0] : 0), otherwise(value) {}
-  JOIST_DEVICE float operator[](std::int64_t c) const { return vector.defined() ? vector[c * step] : otherwise; }
-  JOIST_DEVICE void set(std::int64_t c, float value) const { vector.set(c * step, value); }
-};
 
 /// The elements of one channel in several arrays [batch, channel, …].
 template <int operands>
@@ -133,8 +77,10 @@ void normalize(const Array& x, const Array& gamma, const Array& beta, const Acti
     strides[1] = vector.strides()[0];
     return vector.strided(x.shape(), strides);
   };
-  const Array centers = wide(mean), deviations = wide(deviation), gammas = wide(gamma), betas = wide(beta);
-  const Walk<6> walk(x.shape(), {&x, &centers, &deviations, &gammas, &betas, &out.array});
+  std::array<Array, 6> arrays{x, wide(mean), wide(deviation), wide(gamma), wide(beta), out.array};
+  if (channels_inside(x))
+    for (Array& array : arrays) array = channels_behind(array);
+  const Walk<6> walk(arrays[0].shape(), {&arrays[0], &arrays[1], &arrays[2], &arrays[3], &arrays[4], &arrays[5]});
   const Floats from(x), center(mean), spread(deviation), factor(gamma), shift(beta);
   const Result to(out);
   const auto small = static_cast<float>(epsilon);
@@ -153,6 +99,14 @@ void train(const Array& x, const Array& gamma, const Array& beta, const BatchNor
   const auto activation = Activation::of(options.activation);
   const bool writes = y.array.defined();
   const Array plain = activation || !writes ? y.array : Array::like(y.array);
+  if (channels_inside(x) && x.elements() > 0) {
+    batch_statistics_inside(x, options, running_mean, running_variance, mean, inverse_deviation);
+    if (!writes) return;
+    normalize(x, gamma, beta, activation.value_or(Activation{}), mean, inverse_deviation, false, options.epsilon,
+              activation ? y : Out{plain});
+    if (!activation) cuda_kernels().elementwise.unary(options.activation, plain, y);
+    return;
+  }
   const Channels<2> channels({&x, writes ? &plain : &x});
   launch("batch_norm", channels.grid(),
          Train{channels, Floats(x), PerChannel(gamma, 1), PerChannel(beta, 0), PerChannel(running_mean, 0),
@@ -209,6 +163,7 @@ struct Backward {
     }
   }
 };
+
 void backward(const Array& x, const Array& dy, const Array& gamma, const Array& beta, const Array& mean,
               const Array& inverse_deviation, const BatchNormOptions& options, bool fixed_statistics, const Out& dx,
               const Out& dgamma, const Out& dbeta) {
@@ -221,6 +176,9 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
     cuda_kernels().elementwise.unary_backward(options.activation, z, dy, {slopes});
     activation = Activation{};
   }
+  if (channels_inside(x) && channels_inside(slopes) && x.elements() > 0)
+    return batch_norm_backward_inside(x, slopes, gamma, beta, mean, inverse_deviation, *activation, fixed_statistics,
+                                      dx, dgamma, dbeta);
   const auto step = [](const Out& out) { return out.array.defined() ? out.array.strides()[0] : 0; };
   const Channels<3> channels({&x, &slopes, dx.array.defined() ? &dx.array : &x});
   launch("batch_norm_backward", channels.grid(),

@@ -102,9 +102,9 @@ bool begins_well(const Array& x) { return alignment_of(x.raw()) % convolution_al
 Array dense(const Shape& shape, Dtype dtype, Device device, bool channels_inside) {
   return Array::empty({shape.elements()}, dtype, device).strided(shape, strides_of(shape, channels_inside));
 }
-Array readable(const Array& x, bool channels_inside) {
-  if (lies(x, channels_inside) && begins_well(x)) return x;
-  const Array copy = dense(x.shape(), x.dtype(), x.device(), channels_inside);
+Array readable(const Array& x, Dtype dtype, bool channels_inside) {
+  if (x.dtype() == dtype && lies(x, channels_inside) && begins_well(x)) return x;
+  const Array copy = dense(x.shape(), dtype, x.device(), channels_inside);
   copy_elements(x, {copy});
   return copy;
 }
@@ -115,8 +115,12 @@ bool by_library(Result result, Array x, Array w, Array y, const Array& bias, con
   if (!cudnn_is_wanted() || x.elements() == 0 || w.elements() == 0 || y.elements() == 0) return false;
   void* const stream = current_stream();  // before the library is asked anything: a thread's choice of the GPU
   const char* const name = name_of(result);
-  const Dtype dtype = (result == Result::y ? x : y).dtype();
-  if ((result == Result::dw ? x : w).dtype() != dtype) return false;
+  const Dtype given = (result == Result::y ? x : y).dtype();
+  if ((result == Result::dw ? x : w).dtype() != given) return false;
+  // cuDNN writes 16-bit operands' results in 16 bits. Those numbers are numbers of TF32 too: as such their sums come
+  // out in float32.
+  const bool widened = given != Dtype::float32 && out.array.dtype() == Dtype::float32;
+  const Dtype dtype = widened ? Dtype::float32 : given;
   const bool inside = (lies(x, true) && lies(y, true)) || !lies(x, false) || !lies(y, false);
   const bool direct = out.array.dtype() == dtype && lies(out.array, inside) && begins_well(out.array);
   const ConvolutionShape shape =
@@ -129,7 +133,7 @@ bool by_library(Result result, Array x, Array w, Array y, const Array& bias, con
                 .channels_inside = inside,
                 .adds = direct && out.accumulate,
                 .bias = direct && !out.accumulate && bias.defined() && bias.dtype() == dtype,
-                .tf32 = dtype == Dtype::float32 && float32_precision() == Float32Precision::high});
+                .tf32 = widened || (dtype == Dtype::float32 && float32_precision() == Float32Precision::high)});
   const auto way = planned(name, shape);
   if (!way->plan) return false;
   bool accumulate = out.accumulate;
@@ -140,9 +144,9 @@ bool by_library(Result result, Array x, Array w, Array y, const Array& bias, con
   const bool in_place = direct && accumulate == way->adds;
   Array& written = result == Result::y ? y : result == Result::dx ? x : w;
   for (Array* array : {&x, &w, &y})
-    if (array != &written) *array = readable(*array, inside);
+    if (array != &written) *array = readable(*array, dtype, inside);
   if (!in_place) written = dense(written.shape(), dtype, written.device(), inside);
-  const Array even_bias = way->bias ? readable(per_channel(bias, y.rank()), inside) : Array();
+  const Array even_bias = way->bias ? readable(per_channel(bias, y.rank()), dtype, inside) : Array();
   const Workspace workspace(way->plan->workspace(), y.device());
   way->plan->run(name, {.x = x.raw(), .w = w.raw(), .y = y.raw(), .bias = way->bias ? even_bias.raw() : nullptr},
                  workspace.get(), stream);

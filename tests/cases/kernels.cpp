@@ -97,6 +97,23 @@ std::vector<KernelCase> make() {
         k.batch_norm.train(a[0], a[1], a[2], BatchNormOptions{}, Array(), Array(), Out{a[3]}, a[4], a[5]);
       });
 
+  // ---- batch norm of many channels, innermost, and many places
+  const auto pictures = [](const Input& of) { return in(Layout::channels_last, of); };
+  add("batch_norm_channels_last", 5e-6,
+      {pictures(uniform({3, 35, 13, 11}, 2, 5)), uniform({35}), uniform({35}), uniform({35}), uniform({35}, 0.5, 2),
+       pictures(output({3, 35, 13, 11})), output({35}), output({35})},
+      [](const Kernels& k, Arrays a) {
+        k.batch_norm.train(a[0], a[1], a[2], {.activation = Silu{}}, a[3], a[4], Out{a[5]}, a[6], a[7]);
+      });
+  for (const bool fixed : {false, true})
+    add(fixed ? "batch_norm_backward_fixed_channels_last" : "batch_norm_backward_channels_last", 1e-5,
+        {pictures(uniform({3, 35, 13, 11})), pictures(uniform({3, 35, 13, 11})), uniform({35}), uniform({35}),
+         uniform({35}), uniform({35}, 0.5, 2), pictures(output({3, 35, 13, 11})), output({35}), output({35})},
+        [fixed](const Kernels& k, Arrays a) {
+          k.batch_norm.backward(a[0], a[1], a[2], a[3], a[4], a[5], {.activation = Silu{}}, fixed, Out{a[6]}, Out{a[7]},
+                                Out{a[8]});
+        });
+
   // ---- random
   const RandomKey key{.seed = 11, .stream = Stream::init, .step = 3, .draw = 5, .call = 2};
   for (const std::int64_t count :

@@ -4,7 +4,11 @@
 #include <joist/core/gradient.h>
 #include <joist/core/mode.h>
 #include <joist/core/plugin.h>
+#include <joist/core/transfer.h>
 #include <joist/cuda/convolution.h>
+#include <joist/cuda/emulator/calls.h>
+#include <joist/cuda/emulator/device.h>
+#include <joist/cuda/kernels.h>
 #include <joist/tests/support/expect_error.h>
 #include <joist/tools/training/model.h>
 
@@ -157,6 +161,39 @@ TEST(Plans, AreRefusedForWhatCannotBe) {
   refused("other channels", [](WantedConvolution& c) { c.w[1] = 63; });
   refused("padding that is not there", [](WantedConvolution& c) { c.options.padding = {1, 0}; });
   expect_error<EnvironmentError>([&] { return cudnn.foresee(describe(good), "{}", way); }, {"cuDNN"});
+}
+
+// Autocast's products: both ways add up in float32 what was rounded to 16 bits, and write float32.
+TEST(Ways, AgreeOnBfloat16OperandsOfFloat32Results) {
+  const Device gpu = emulator::use_emulated_gpu();
+  const auto& table = cuda_kernels();
+  const auto numbers = [&](const Shape& shape, Dtype dtype, std::uint32_t draw) {
+    const Array array = Array::empty(shape, dtype, gpu);
+    table.random.uniform({.seed = 3, .stream = Stream::init, .draw = draw}, -1, 1, array);
+    return array;
+  };
+  const ConvolutionOptions options{.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2};
+  const Shape of_x{2, 6, 9, 8}, of_w{4, 3, 3, 3}, of_y{2, 4, 5, 8};
+  const Array x = numbers(of_x, Dtype::bfloat16, 1), w = numbers(of_w, Dtype::bfloat16, 2),
+              dy = numbers(of_y, Dtype::bfloat16, 3), bias = numbers({4}, Dtype::float32, 4);
+  std::vector<std::vector<Array>> results;
+  for (const bool by_cudnn : {true, false}) {
+    cudnn_is_wanted() = by_cudnn;
+    const std::uint64_t before = emulator::library_calls()["by cuDNN"];
+    std::vector<Array> found{numbers(of_y, Dtype::float32, 5), numbers(of_y, Dtype::float32, 5),
+                             numbers(of_x, Dtype::float32, 6), numbers(of_w, Dtype::float32, 7)};
+    table.convolution.forward(x, w, bias, options, {found[0]});
+    table.convolution.forward(x, w, bias, options, {found[1], true});
+    table.convolution.backward_input(dy, w, options, {found[2]});
+    table.convolution.backward_weight(x, dy, options, {found[3], true}, {});
+    EXPECT_EQ(emulator::library_calls()["by cuDNN"] - before, by_cudnn ? 4U : 0U);
+    for (Array& array : found) array = on_host(array);
+    results.push_back(found);
+  }
+  cudnn_is_wanted() = true;
+  for (std::size_t i = 0; i < results[0].size(); ++i)
+    for (std::int64_t k = 0; k < results[0][i].elements(); ++k)
+      ASSERT_NEAR(results[0][i].data<float>()[k], results[1][i].data<float>()[k], 1e-5) << "result " << i;
 }
 
 TEST(Fake, RefusesLayoutsThatTheLibraryIsNotAskedFor) {

@@ -41,9 +41,9 @@ class Ledger(unittest.TestCase):
             with (root / "cuda/softmax.cu").open("a") as file:
                 file.write("// changed\n")
             self.assertIn(f"as they are: {count - 1}, changed since: 1", says("--root", root))
-            with (root / "cuda/driver.h").open("a") as file:  # of communicator, runtime, transfer and device/driver
+            with (root / "cuda/driver.h").open("a") as file:  # of capture, communicator, runtime, transfer, upload and device/driver
                 file.write("// changed\n")
-            self.assertIn(f"as they are: {count - 5}, changed since: 5", says("--root", root))
+            self.assertIn(f"as they are: {count - 7}, changed since: 7", says("--root", root))
             (root / "cuda/new.cu").write_text("")
             self.assertIn("never: 1", says("--root", root))
 

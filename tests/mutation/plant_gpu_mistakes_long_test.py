@@ -46,6 +46,9 @@ NUMBERS = [
     ("cuda/layer_norm.cu", "const float scale = 1 / std::sqrt(sum(block, room, own.value()) / n + epsilon);", "const float scale = 1 / std::sqrt(sum(block, room, own.value()) / n);"),
     ("cuda/layer_norm.cu", "slope_mean - normalized * product_mean));", "slope_mean - product_mean));"),
     ("cuda/batch_norm.cu", "square_sum / (n > 1 ? n - 1 : 1.0F);", "square_sum / n;"),
+    ("cuda/batch_norm_inside.cu", " + count * d * d);", ");"),
+    ("cuda/batch_norm_inside.cu", "room[block.thread()] = own;\n  block.sync();", "room[block.thread()] = own;"),
+    ("cuda/batch_norm_inside.cu", "(total[c] + normalized *", "(normalized *"),
     ("cuda/loss.cu", "(k == wanted ? 1 - smoothing : 0.0F);", "(k == wanted ? 1.0F : 0.0F);"),
     ("cuda/loss.cu", "if (block.thread() == 0) loss.put(base.at[2], 0);", ""),
     ("cuda/pooling.cu", "if (position >= 0 && !wins(value, best)) continue;", "if (position >= 0 && !(value >= best)) continue;"),
@@ -65,9 +68,13 @@ TOLD = [
     ("cuda/matmul.cpp", "const Stored first(now_b, inner.b), second(now_a, inner.a),", "const Stored first(now_b, inner.a), second(now_a, inner.b),"),
     ("cuda/matmul.cpp", ".transpose_a = first.transposed,", ".transpose_a = second.transposed,"),
     ("cuda/matmul.cpp", "operand(b, rank).transposed(), operand(a, rank).transposed(), {},", "operand(b, rank).transposed(), operand(a, rank).transposed(), bias,"),
-    ("cuda/matmul.cpp", "workspace.defined() ? workspace.raw() : nullptr", "now_y.raw()"),
+    ("cuda/matmul.cpp", "workspace.get(), stream);", "now_y.raw(), stream);"),
     ("cuda/matmul.cpp", ".adds = out.accumulate,", ".adds = false,"),
-    ("cuda/convolution.cpp", "write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);\n                  multiply_part", "write_columns(pictures.sliced(0, from, to), windows, 0, columns.parts);\n                  multiply_part"),
+    ("cuda/convolution_columns.cpp", "write_columns(pictures.sliced(0, from, to), windows, first, columns.parts);\n                  multiply_part", "write_columns(pictures.sliced(0, from, to), windows, 0, columns.parts);\n                  multiply_part"),
+    ("cuda/convolution.cpp", ".dilation = numbers(wanted.options.dilation),", ".dilation = numbers(wanted.options.stride),"),
+    ("cuda/convolution.cpp", "const bool in_place = direct && accumulate == way->adds;", "const bool in_place = direct;"),
+    ("cuda/convolution.cpp", "if (array != &written) *array = readable(*array, dtype, inside);", "static_cast<void>(array);"),
+    ("cuda/convolution.cpp", "    accumulate = true;", ""),
     ("cuda/attention.cu", "number * ((keys + 3) / 4) + j / 4", "number * (keys / 4) + j / 4"),
     ("cuda/recurrent.cu", "return now == (reverse ? length(b) - 1 : 0);", "return now == (reverse ? steps - 1 : 0);"),
     ("cuda/recurrent.cu", "if (!dm.defined()) dh.set(b, j, rest);", "if (!dm.defined() && cell != Cell::lstm) dh.set(b, j, rest);"),
@@ -94,9 +101,9 @@ MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
         "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
-         "batch_norm": "normalization", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
+         "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
          "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "recurrent|sorting", "attention": "attention",
-         "matmul": "matmul", "convolution": "convolution", "columns": "convolution"}
+         "matmul": "matmul", "convolution": "convolution", "convolution_columns": "convolution", "columns": "convolution"}
 
 
 class Programs(Commands):
