@@ -28,7 +28,7 @@ class GpuUploader final : public Uploader {
     for (Place& place : places_) {
       try {
         driver::finish(place.copied);
-      } catch (const EnvironmentError&) {  // the GPU has failed; whoever asks it next hears so
+      } catch (const Error&) {  // the GPU has failed; whoever asks it next hears so
       }
       driver::release_pinned(place.here);
     }
