@@ -4,6 +4,7 @@
 #include <joist/core/transfer.h>
 #include <joist/data/encode.h>
 #include <joist/layers/linear.h>
+#include <joist/layers/models/lstm_text.h>
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/checkpoint.h>
 #include <joist/tools/training/detection_task.h>
