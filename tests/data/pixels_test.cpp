@@ -89,6 +89,28 @@ TEST(Pixels, AreBlendedBetweenColumnsAndRows) {
   });
 }
 
+TEST(Pixels, ColumnsAreAveraged) {
+  on_every_set([] {
+    const std::int16_t weights[2][8] = {{4000, 10000, 2384, 0, 0, 0, 0, 0}, {16384, 0, 0, 0, 0, 0, 0, 0}};
+    for (const int quads : {1, 2}) {
+      const std::vector<std::uint8_t> row = noise(3 * 40 + 4);
+      const std::int32_t first[] = {0, 5, 31, 32};
+      std::vector<std::int16_t> weight;
+      for (int i = 0; i < 4; ++i) weight.insert(weight.end(), weights[i % 2], weights[i % 2] + 4 * quads);
+      std::vector<std::uint8_t> out(13, 9);
+      pixels::average_columns(row.data(), first, weight.data(), quads, 4, out.data());
+      for (int i = 0; i < 4; ++i)
+        for (int channel = 0; channel < 3; ++channel) {
+          std::int32_t sum = 8192;
+          for (int k = 0; k < 4 * quads; ++k)
+            sum += weights[i % 2][k] * row[static_cast<std::size_t>(3 * (first[i] + k) + channel)];
+          ASSERT_EQ(out[static_cast<std::size_t>(3 * i + channel)], sum >> 14) << i << " " << channel;
+        }
+      ASSERT_EQ(out[12], 9);
+    }
+  });
+}
+
 TEST(Pixels, RowsAreAveraged) {
   on_every_set([] {
     for (const std::size_t length : lengths) {

@@ -39,7 +39,7 @@ double overlap(const DetectedBox& a, const TrueBox& b) {
 }
 
 TEST(Overfit, TheDefaultDetectorLearnsOneBatchByHeart) {
-  // Of eight starts one leaves a box below the confidence asked for; which one changes with every rounding. Not this.
+  // Of the seeds 1 to 8 one leaves a box below the confidence asked for: 5; when boxes began larger, 3.
   manual_seed(1);
   Yolo model(YoloOptions::sized('n', 3));
   const Truth truth{{{8, 10, 40, 58, 0}, {50, 40, 90, 80, 1}}, {{20, 12, 76, 44, 2}}};
