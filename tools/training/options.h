@@ -274,10 +274,12 @@ void visit_options(Options& o, Visit&& visit) {
 
   constexpr const char* recipe = "Recipe";
   visit(OptionInfo{"optimizer", "auto|NAME", optimizer_help(), recipe, true}, o.optimizer);
-  visit(OptionInfo{"optimizer-options", "NAME=VALUE,…",
-                   "what else the optimizer has, such as beta2=0.99 or ns_steps=3; joist lab list describes it", recipe,
-                   true},
-        o.optimizer_options);
+  visit(
+      OptionInfo{
+          "optimizer-options", "NAME=VALUE,…",
+          "what else the optimizer has, such as beta2=0.99 or ns_steps=3; joist lab list adamw describes adamw's",
+          recipe, true},
+      o.optimizer_options);
   visit(OptionInfo{"lr", "R", "learning rate; 0: chosen", recipe, true}, o.lr);
   visit(OptionInfo{"schedule", "NAME", schedule_help(), recipe, true}, o.schedule);
   visit(OptionInfo{"final-lr", "F", "rate at the end, as a fraction of --lr", recipe, true}, o.final_lr);

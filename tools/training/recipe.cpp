@@ -75,7 +75,7 @@ std::vector<OptimizerOption> further_options(const TrainOptions& options) {
       throw UsageError({.where = where,
                         .what = "\"" + part + "\"",
                         .expected = "NAME=VALUE,NAME=VALUE,…",
-                        .remedy = "joist lab list tells the names"});
+                        .remedy = "joist lab list " + options.optimizer + " tells the names"});
     OptimizerOption one{part.substr(0, sign), part.substr(sign + 1)};
     for (const auto& [name, flag] : {std::pair<std::string, const char*>{"lr", "--lr"},
                                      {momentum, "--momentum"},
