@@ -11,10 +11,11 @@
 #include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/depthwise.h>
-#include <joist/core/cpu/half_product.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
 #include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/split_convolution.h>
+#include <joist/core/cpu/tile_product.h>
 #include <joist/core/cpu/winograd.h>
 
 namespace joist {
@@ -87,8 +88,9 @@ Array framed(const Array& x, const Shape& padding) {
 // A 1x1 convolution of all pixels is a product of [pixels, channels] and [channels, channels], which tiles compute.
 bool is_product(const Array& x, const Shape& w, const ConvolutionOptions& options) {
   const int spatial = options.stride.rank();
-  return x.dtype() == Dtype::bfloat16 && has_tile_product() && w.elements(2, w.rank()) == 1 && options.groups == 1 &&
-         options.stride == Shape::filled(spatial, 1) && options.padding == Shape::filled(spatial, 0);
+  return w.elements(2, w.rank()) == 1 && options.groups == 1 && options.stride == Shape::filled(spatial, 1) &&
+         options.padding == Shape::filled(spatial, 0) &&
+         tile_product_pays(x.dtype(), x.elements() / x.shape(1), w[0], w[1]);
 }
 Array pixels(const Array& dense) {
   const std::int64_t channels = dense.shape(1);
@@ -131,8 +133,10 @@ void forward(const Array& x, const Array& w, const Array& bias, const Convolutio
   if (is_product(x, w.shape(), options) && y.array.is_channels_last() &&
       tile_product(pixels(packed(x)), matrix(gapless(w)).transposed(), gapless(bias), {pixels(y.array), y.accumulate}))
     return;
-  const bool fast = winograd::pays(x.shape(), w.shape(), y.array.shape(), x.dtype(), options);
-  const auto convolution = fast ? winograd::forward : onednn::convolution;
+  const auto pays = [&](const auto& way) { return way(x.shape(), w.shape(), y.array.shape(), x.dtype(), options); };
+  const auto convolution = pays(split_convolution::pays) ? split_convolution::forward
+                           : pays(winograd::pays)        ? winograd::forward
+                                                         : onednn::convolution;
   write(y, y.array.is_channels_last(), true,
         [&](const Out& out) { convolution(packed(x), gapless(w), gapless(bias), options, out); });
 }
@@ -144,8 +148,10 @@ void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& o
   if (is_product(dy, w.shape(), options) && dx.array.is_channels_last() &&
       tile_product(pixels(packed(dy)), matrix(gapless(w)), {}, {pixels(dx.array), dx.accumulate}))
     return;
-  const bool fast = winograd::pays(dx.array.shape(), w.shape(), dy.shape(), dy.dtype(), options);
+  const auto pays = [&](const auto& way) { return way(dx.array.shape(), w.shape(), dy.shape(), dy.dtype(), options); };
+  const bool split = pays(split_convolution::pays), fast = split || pays(winograd::pays);
   write(dx, dx.array.is_channels_last() && (fast || !dx.accumulate), true, [&](const Out& out) {
+    if (split) return split_convolution::backward_input(packed(dy), gapless(w), options, out);
     if (fast) return winograd::backward_input(packed(dy), gapless(w), options, out);
     onednn::convolution_backward_input(packed(dy), gapless(w), options, out.array);
   });

@@ -1,4 +1,4 @@
-// Products of tiles of bfloat16 numbers (AMX): what half_matrix.cpp and half_product.cpp are written with. A tile has
+// Products of tiles of bfloat16 numbers (AMX): what half_matrix.cpp and tile_product.cpp are written with. A tile has
 // 16 rows of 64 bytes: 16 sums, or 32 numbers along k of a row of a, or 16 pairs along k of b, for 16 columns each.
 #pragma once
 
@@ -126,14 +126,18 @@ inline void multiply(const Product&, std::int64_t, std::int64_t) {}
 #endif
 
 /// A part of a matrix, at most 16 lines (rows of a, columns of b) by 32 along k, as a tile with zeros around.
+template <class T>
 struct Source {
-  const BFloat16* first = nullptr;
+  const T* first = nullptr;
   std::int64_t line = 0, k = 0;  // strides in numbers
   std::int64_t lines = 0, ks = 0;
 };
-/// Rows of a: [line, k].
-void pack_rows(const Source& source, BFloat16* tile);
+/// Rows of a: [line, k]. Of float32 numbers three tiles with one between each (split_tiles.h); false: one of the
+/// numbers is infinite, NaN or so large that it would be rounded to infinity.
+bool pack_rows(const Source<BFloat16>& source, BFloat16* tile);
+bool pack_rows(const Source<float>& source, BFloat16* tile);
 /// Columns of b: [k / 2, line, k in 2].
-void pack_columns(const Source& source, BFloat16* tile);
+bool pack_columns(const Source<BFloat16>& source, BFloat16* tile);
+bool pack_columns(const Source<float>& source, BFloat16* tile);
 
 }  // namespace joist::tiles

@@ -1,10 +1,10 @@
 // Matrix products by oneDNN, which takes transposed, padded and batched operands as they lie.
 #include <joist/core/cpu/bfloat16.h>
 #include <joist/core/cpu/copy.h>
-#include <joist/core/cpu/half_product.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
 #include <joist/core/cpu/strided.h>
+#include <joist/core/cpu/tile_product.h>
 
 namespace joist {
 namespace {
@@ -63,7 +63,9 @@ void multiply(const Array& a, const Array& b, const Array& bias, const Out& y) {
     if (all.defined() && result.defined()) return multiply(all, stacked(b), bias, {result, y.accumulate});
   }
   const Array left = operand(a), right = operand(b), result = tidy(y.array);
-  if (tile_product(left, right, bias, {result, y.accumulate})) return;
+  if (tile_product_pays(left.dtype(), left.shape(-2), left.shape(-1), right.shape(-1)) &&
+      tile_product(left, right, bias, {result, y.accumulate}))
+    return;
   onednn::matmul(left, right, bias, {result, y.accumulate});
 }
 

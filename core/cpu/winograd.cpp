@@ -9,6 +9,7 @@
 #include <joist/core/cpu/packed_matrix.h>
 #include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/simd.h>
+#include <joist/core/cpu/split_matrix.h>
 #include <joist/core/cpu/winograd.h>
 #include <joist/core/cpu/winograd_tiles.h>
 
@@ -33,17 +34,25 @@ Grid grid_of(const Shape& x, const Shape& y, const ConvolutionOptions& options) 
           .across = (y[3] + 1) / 2};
 }
 
+// Whether tiles of bfloat16 numbers multiply faster: splitting the matrices has to be worth it.
+bool splits(std::int64_t in, std::int64_t out, std::int64_t least) {
+  return std::min(in, out) >= least && tiles::exist() && PackedMatrix::panel_columns() == tiles::panel_columns;
+}
+constexpr std::int64_t least_split = 64, least_split_gradient = 128;  // channels
+
 // Tiles that are transformed together: their matrices should stay in the second-level cache, yet be tall enough that
 // reading the weights' does not count.
-std::int64_t block_of(std::int64_t tiles, std::int64_t in, std::int64_t out) {
-  constexpr std::int64_t cache = 1 << 17;  // floats
+std::int64_t block_of(std::int64_t count, std::int64_t in, std::int64_t out, bool split) {
+  constexpr std::int64_t cache = 1 << 17;                // floats
+  if (split) return std::min<std::int64_t>(count, 128);  // measured with 64 to 256 channels
   const std::int64_t fitting = std::max<std::int64_t>(48, cache / (places * (in + out)) / 12 * 12);
-  return std::min(tiles, fitting);
+  return std::min(count, fitting);
 }
 
 struct Weights {
-  Array packed;  // [place, panel, in, column of the panel]
+  Array packed;  // [place, panel, in, column of the panel], or split
   std::int64_t apart;
+  bool split;
 };
 
 // column(n) and depth(k) of w are `across` and `down` floats apart; turned: by half a turn.
@@ -61,19 +70,27 @@ Weights transformed(const Array& w, std::int64_t depth, std::int64_t columns, bo
                                   .turned = turned};
   parallel_for(panels * depth, 1 + 4096 / PackedMatrix::panel_columns(),
                [&](std::int64_t begin, std::int64_t end) { transform_weights(transform, begin, end); });
-  return {packed, each};
+  if (!splits(depth, columns, least_split)) return {packed, each, false};
+  const std::int64_t numbers = tiles::split_numbers(depth, columns);
+  const Array split = Array::empty({places * numbers}, Dtype::bfloat16);
+  parallel_for(places, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t place = begin; place < end; ++place)
+      tiles::split_panels(packed.data<float>() + place * each, depth, columns,
+                          split.data<BFloat16>() + place * numbers);
+  });
+  return {split, numbers, true};
 }
 
 void convolve(const Array& x, const Weights& weights, const Array& bias, const Grid& grid, const Out& y) {
-  const std::int64_t tiles = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = y.array.shape(1);
-  const int parts = parts_of(tiles, 16);
-  const std::int64_t block = block_of((tiles + parts - 1) / parts, in, out);
+  const std::int64_t count = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = y.array.shape(1);
+  const int parts = parts_of(count, 16);
+  const std::int64_t block = block_of((count + parts - 1) / parts, in, out, weights.split);
   const Array zeros = Array::empty({in});
   fill_array(0, zeros);
   const Convolution convolution{.grid = grid,
                                 .x = x.data<float>(),
                                 .zeros = zeros.data<float>(),
-                                .weights = weights.packed.data<float>(),
+                                .weights = weights.split ? nullptr : weights.packed.data<float>(),
                                 .bias = bias.defined() ? bias.data<float>() : nullptr,
                                 .y = y.array.data<float>(),
                                 .in = in,
@@ -81,10 +98,11 @@ void convolve(const Array& x, const Weights& weights, const Array& bias, const G
                                 .weights_apart = weights.apart,
                                 .x_apart = apart(block, in),
                                 .y_apart = apart(block, out),
-                                .accumulate = y.accumulate};
+                                .accumulate = y.accumulate,
+                                .split_weights = weights.split ? weights.packed.data<BFloat16>() : nullptr};
   const std::int64_t each = places * (convolution.x_apart + convolution.y_apart);
   const Array scratch = Array::empty({parts, each});
-  parallel_parts(tiles, 16, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_parts(count, 16, [&](int part, std::int64_t begin, std::int64_t end) {
     float* const mine = scratch.data<float>() + part * each;
     for (std::int64_t first = begin; first < end; first += block)
       convolve_tiles(convolution, first, std::min(first + block, end), mine);
@@ -119,10 +137,11 @@ void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& o
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw) {
   const Grid grid = grid_of(x.shape(), dy.shape(), options);
-  const std::int64_t tiles = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = dy.shape(1);
-  const int parts = parts_of(tiles, 16);
+  const std::int64_t count = x.shape(0) * grid.down * grid.across, in = x.shape(1), out = dy.shape(1);
+  const int parts = parts_of(count, 16);
   const std::int64_t panels = (out + PackedMatrix::panel_columns() - 1) / PackedMatrix::panel_columns();
-  const std::int64_t block = block_of((tiles + parts - 1) / parts, in, panels * PackedMatrix::panel_columns());
+  const bool split = splits(in, out, least_split_gradient);
+  const std::int64_t block = block_of((count + parts - 1) / parts, in, panels * PackedMatrix::panel_columns(), split);
   const Array zeros = Array::empty({std::max(in, out)});
   fill_array(0, zeros);
   const WeightGradient gradient{.grid = grid,
@@ -133,12 +152,17 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
                                 .out = out,
                                 .x_apart = apart(block, in),
                                 .dy_apart = apart(block, panels * PackedMatrix::panel_columns()),
-                                .sum_apart = apart(in, out)};
+                                .sum_apart = apart(in, out),
+                                .split = nullptr};
   const std::int64_t each = places * (gradient.x_apart + gradient.dy_apart), sum = places * gradient.sum_apart;
   const Array scratch = Array::empty({parts, each}), sums = Array::empty({parts, sum});
-  parallel_parts(tiles, 16, [&](int part, std::int64_t begin, std::int64_t end) {
+  const std::int64_t numbers = split ? tiles::split_numbers(block, out) : 0;
+  const Array room = split ? Array::empty({parts, numbers}, Dtype::bfloat16) : Array{};
+  parallel_parts(count, 16, [&](int part, std::int64_t begin, std::int64_t end) {
+    WeightGradient mine = gradient;
+    if (split) mine.split = room.data<BFloat16>() + part * numbers;
     for (std::int64_t first = begin; first < end; first += block)
-      add_weight_gradient(gradient, first, std::min(first + block, end), scratch.data<float>() + part * each,
+      add_weight_gradient(mine, first, std::min(first + block, end), scratch.data<float>() + part * each,
                           sums.data<float>() + part * sum, first > begin);
   });
   parallel_for(in, 1 + 1024 / out, [&](std::int64_t begin, std::int64_t end) {

@@ -1,4 +1,5 @@
 #include <joist/core/cpu/simd.h>
+#include <joist/core/cpu/split_matrix.h>
 #include <joist/core/cpu/winograd_tiles.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -161,7 +162,18 @@ void convolve(const Convolution& c, std::int64_t first, std::int64_t last, float
   float* const y = scratch + places * c.x_apart;
   transform_tiles(c.grid, c.x, c.in, c.zeros, first, last, x, c.x_apart);
   const std::int64_t panels = (c.out + panel_width() - 1) / panel_width();
-  for (int i = 0; i < places; ++i)
+  for (int i = 0; i < places; ++i) {
+    if (c.split_weights) {
+      tiles::multiply({.a = x + i * c.x_apart,
+                       .a_row = c.in,
+                       .rows = last - first,
+                       .depth = c.in,
+                       .columns = c.out,
+                       .b = c.split_weights + i * c.weights_apart,
+                       .y = y + i * c.y_apart,
+                       .y_row = c.out});
+      continue;
+    }
     multiply_panels({.a = x + i * c.x_apart,
                      .panel = c.weights + i * c.weights_apart,
                      .y = y + i * c.y_apart,
@@ -170,6 +182,7 @@ void convolve(const Convolution& c, std::int64_t first, std::int64_t last, float
                      .depth = c.in,
                      .columns = c.out},
                     last - first, 0, panels);
+  }
   for (std::int64_t tile = first; tile < last; ++tile)
     write_tile(c, place_of(c.grid, tile), y + (tile - first) * c.out);
 }
@@ -203,22 +216,37 @@ void add_gradient(const WeightGradient& g, std::int64_t first, std::int64_t last
                   bool accumulate) {
   float* const x = scratch;
   float* const dy = scratch + places * g.x_apart;
-  const std::int64_t tiles = last - first;
+  const std::int64_t count = last - first;
   transform_tiles(g.grid, g.x, g.in, g.zeros, first, last, x, g.x_apart);
   for (std::int64_t tile = first; tile < last; ++tile)
-    spread_tile(g, place_of(g.grid, tile), dy + (tile - first) * panel_width(), tiles);
+    spread_tile(g, place_of(g.grid, tile), dy + (tile - first) * panel_width(), count);
   const std::int64_t panels = (g.out + panel_width() - 1) / panel_width();
-  for (int i = 0; i < places; ++i)
+  for (int i = 0; i < places; ++i) {
+    if (g.split) {
+      tiles::split_panels(dy + i * g.dy_apart, count, g.out, g.split);
+      tiles::multiply({.a = x + i * g.x_apart,
+                       .a_row = 1,
+                       .a_step = g.in,
+                       .rows = g.in,
+                       .depth = count,
+                       .columns = g.out,
+                       .b = g.split,
+                       .y = sums + i * g.sum_apart,
+                       .y_row = g.out,
+                       .accumulate = accumulate});
+      continue;
+    }
     multiply_panels({.a = x + i * g.x_apart,
                      .panel = dy + i * g.dy_apart,
                      .y = sums + i * g.sum_apart,
                      .a_row = 1,
                      .a_step = g.in,
                      .y_row = g.out,
-                     .depth = tiles,
+                     .depth = count,
                      .columns = g.out,
                      .accumulate = accumulate},
                     g.in, 0, panels);
+  }
 }
 
 // Gᵀ s G of the sums of all parts.

@@ -1,6 +1,8 @@
 // What winograd.cpp computes tile by tile, once per instruction set.
 #pragma once
 
+#include <joist/core/half.h>
+
 #include <cstdint>
 
 namespace joist::winograd {
@@ -28,6 +30,7 @@ struct Convolution {
   std::int64_t in, out;
   std::int64_t weights_apart, x_apart, y_apart;  // from place to place
   bool accumulate;
+  const BFloat16* split_weights;  // instead of weights, where tiles multiply (split_matrix.h)
 };
 
 struct WeightGradient {
@@ -35,6 +38,7 @@ struct WeightGradient {
   const float *x, *dy, *zeros;
   std::int64_t in, out;
   std::int64_t x_apart, dy_apart, sum_apart;
+  BFloat16* split;  // room for a split matrix of dy where tiles multiply
 };
 
 struct WeightGradientSums {
