@@ -1,9 +1,9 @@
 #include <joist/core/cpu/batch_norm_layout.h>
-
-#include <algorithm>
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/strided.h>
+
+#include <algorithm>
 
 namespace joist::batch_norm {
 namespace {
@@ -86,6 +86,7 @@ Matrices Loop::at(std::int64_t channel, std::int64_t row, std::int64_t column) c
   }
   tile.rows = rows_;
   tile.columns = std::min(most_columns, columns_ - column);
+  tile.past_caches = past_caches_ && fills_lines(tile.out, tile.out_row, tile.columns);
   return tile;
 }
 
@@ -158,8 +159,13 @@ Totals Loop::sums(SumFunction function, const void* activation, const Parameters
   return totals;
 }
 
-void Loop::write(WriteFunction function, const void* activation, const Parameters& parameters) const {
+void Loop::write(WriteFunction function, const void* activation, const Parameters& parameters) {
   if (count_ == 0) return;
+  // What is also read is in the caches already.
+  const auto reads = [&](const Operand& operand) {
+    return operand.array.defined() && operand.array.raw() == out_.array.raw();
+  };
+  past_caches_ = outgrows_caches(out_.array.elements()) && !accumulate_ && !reads(x_) && !reads(dy_);
   const std::vector<float> numbers = for_columns(parameters);
   if (planes_) {
     const std::int64_t width = std::min(columns_, most_columns);

@@ -1,10 +1,11 @@
 // How batch normalization walks its arrays: which tiles there are and which channel each tile column belongs to.
 #pragma once
 
-#include <vector>
 #include <joist/core/array.h>
 #include <joist/core/cpu/batch_norm_tiles.h>
 #include <joist/core/kernels.h>
+
+#include <vector>
 
 namespace joist::batch_norm {
 
@@ -43,7 +44,7 @@ class Loop {
 
   /// In an order that depends only on shapes and strides, not on the number of threads.
   Totals sums(SumFunction function, const void* activation, const Parameters& parameters) const;
-  void write(WriteFunction function, const void* activation, const Parameters& parameters) const;
+  void write(WriteFunction function, const void* activation, const Parameters& parameters);
 
  private:
   struct Operand {
@@ -57,6 +58,7 @@ class Loop {
   Operand x_{}, dy_{}, out_{};
   bool accumulate_ = false;
   Array copy_to_{};  // where out_ goes in the end, when it is a temporary
+  bool past_caches_ = false;
   bool planes_ = false;
   std::int64_t channels_ = 0, count_ = 0;
   // planes: per channel a matrix [batch, pixels]. Otherwise one matrix [pixels / fold, fold * channels]: narrow arrays

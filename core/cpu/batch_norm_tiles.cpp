@@ -62,7 +62,8 @@ void normalize_tile(const void* activation, const Matrices& tile) {
   const F f = *static_cast<const F*>(activation);
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* x = tile.x.data + row * tile.x.row;
-    float* y = tile.out + row * tile.out_row;
+    float* const out = tile.out + row * tile.out_row;
+    const OutputRow y(out, tile.past_caches);
     prefetch_later_row(tile.x, x, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
@@ -70,10 +71,11 @@ void normalize_tile(const void* activation, const Matrices& tile) {
       const Lanes z =
           multiply_add(d, load_up_to(tile.parameter[scale] + i, left), load_up_to(tile.parameter[shift] + i, left));
       Lanes result = value(f, z);
-      if (tile.accumulate) result = result + load_up_to(y + i, left);
-      store_up_to(result, y + i, left);
+      if (tile.accumulate) result = result + load_up_to(out + i, left);
+      y.put(result, i, left);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class F>
@@ -120,7 +122,8 @@ void gradient_tile(const void* activation, const Matrices& tile) {
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* x = tile.x.data + row * tile.x.row;
     const float* dy = tile.dy.data + row * tile.dy.row;
-    float* dx = tile.out + row * tile.out_row;
+    float* const out = tile.out + row * tile.out_row;
+    const OutputRow dx(out, tile.past_caches);
     prefetch_later_row(tile.x, x, tile.columns);
     prefetch_later_row(tile.dy, dy, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
@@ -132,10 +135,11 @@ void gradient_tile(const void* activation, const Matrices& tile) {
       const Lanes common =
           multiply_add(d, load_up_to(tile.parameter[linear] + i, left), load_up_to(tile.parameter[constant] + i, left));
       Lanes result = a * dz - common;
-      if (tile.accumulate) result = result + load_up_to(dx + i, left);
-      store_up_to(result, dx + i, left);
+      if (tile.accumulate) result = result + load_up_to(out + i, left);
+      dx.put(result, i, left);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class F>

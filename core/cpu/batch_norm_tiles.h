@@ -20,6 +20,7 @@ struct Matrices {
   std::int64_t out_row = 0;
   std::int64_t rows = 0, columns = 0;
   bool accumulate = false;                                ///< out += instead of out =
+  bool past_caches = false;                               ///< as in Tile
   std::array<const float*, parameter_count> parameter{};  ///< one number per column each
 };
 

@@ -19,14 +19,15 @@ void value_tile(const void* parameters, const Tile& tile) {
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* a = tile.in[0].data + row * tile.in[0].row;
     const float* b = tile.in[1].data + row * tile.in[1].row;
-    float* y = tile.out + row * tile.out_row;
+    const OutputRow y(tile.out + row * tile.out_row, tile.past_caches);
     prefetch_later_row(tile.in[0], a, tile.columns);
     prefetch_later_row(tile.in[1], b, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
-      store_up_to(value(f, load_up_to(a + i, left), load_up_to(b + i, left)), y + i, left);
+      y.put(value(f, load_up_to(a + i, left), load_up_to(b + i, left)), i, left);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class F, bool first>
@@ -36,16 +37,17 @@ void gradient_tile(const void* parameters, const Tile& tile) {
     const float* dy = tile.in[0].data + row * tile.in[0].row;
     const float* a = tile.in[1].data + row * tile.in[1].row;
     const float* b = tile.in[2].data + row * tile.in[2].row;
-    float* dx = tile.out + row * tile.out_row;
+    const OutputRow dx(tile.out + row * tile.out_row, tile.past_caches);
     prefetch_later_row(tile.in[0], dy, tile.columns);
     prefetch_later_row(tile.in[1], a, tile.columns);
     prefetch_later_row(tile.in[2], b, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
       const Lanes p = load_up_to(a + i, left), q = load_up_to(b + i, left);
-      store_up_to(load_up_to(dy + i, left) * (first ? slope_first(f, p, q) : slope_second(f, p, q)), dx + i, left);
+      dx.put(load_up_to(dy + i, left) * (first ? slope_first(f, p, q) : slope_second(f, p, q)), i, left);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class Variant>

@@ -82,6 +82,25 @@ HWY_INLINE void store_up_to(Lanes x, float* p, std::int64_t left) {
   left >= lanes() ? store(x, p) : store_first(x, p, left);
 }
 
+/// A row of an output, written to the caches or past them; what went past them is seen by others after finish().
+class OutputRow {
+ public:
+  HWY_INLINE OutputRow(float* y, bool past_caches) : y_(y), past_caches_(past_caches) {}
+  HWY_INLINE void put(Lanes x, std::int64_t i, std::int64_t left) const {
+    if (past_caches_)
+      hn::Stream(x.v, FloatTag(), y_ + i);
+    else
+      store_up_to(x, y_ + i, left);
+  }
+  static HWY_INLINE void finish(bool past_caches) {
+    if (past_caches) hwy::FlushStream();
+  }
+
+ private:
+  float* y_;
+  bool past_caches_;
+};
+
 /// Asks for the row of a tile that is read about 2 KB later. The processor foresees by itself only where rows follow
 /// without gaps; in slices of channels this halves the time.
 HWY_INLINE void prefetch_later_row(const Tile::Input& input, const float* row, std::int64_t columns) {

@@ -1,9 +1,9 @@
+#include <joist/core/cpu/functions.h>
+#include <joist/core/cpu/parallel.h>
 #include <joist/core/cpu/tiles.h>
 
 #include <algorithm>
 #include <vector>
-#include <joist/core/cpu/functions.h>
-#include <joist/core/cpu/parallel.h>
 
 namespace joist {
 namespace {
@@ -59,6 +59,9 @@ struct Loop {
     const std::int64_t height = std::clamp<std::int64_t>(target / width, 1, row.length);
     const std::int64_t across = (column.length + width - 1) / width, down = (row.length + height - 1) / height;
     const std::int64_t tiles = outer.elements() * down * across;
+    // What is also read is in the caches already.
+    const bool past = outgrows_caches(outer.elements() * row.length * column.length) && !accumulate &&
+                      std::find(inputs.begin(), inputs.begin() + input_count, out) == inputs.begin() + input_count;
     parallel_for(tiles, elements_per_thread / (width * height), [&](std::int64_t begin, std::int64_t end) {
       std::array<float, 4 * tile_elements> small;
       std::vector<float> large;
@@ -82,6 +85,7 @@ struct Loop {
         const bool direct = !accumulate && (column.stride[0] == 1 || column.length == 1);
         tile.out = direct ? to : buffer + 3 * size;
         tile.out_row = direct ? row.stride[0] : tile.columns;
+        tile.past_caches = past && direct && fills_lines(tile.out, tile.out_row, tile.columns);
         function(parameters, tile);
         if (!direct) scatter(tile.out, tile.rows, tile.columns, to, row.stride[0], column.stride[0], accumulate);
       }
@@ -111,6 +115,9 @@ bool too_short(const StridedAxes& axes) {
 }
 
 }  // namespace
+
+// Between 8 and 32 MB an output is written faster past the caches, but what reads it next loses as much.
+bool outgrows_caches(std::int64_t elements) { return elements >= std::int64_t{1} << 23; }
 
 Tile::Input gapless_rows(const float* data, std::int64_t row_stride, std::int64_t column_stride, std::int64_t rows,
                          std::int64_t columns, float* buffer) {

@@ -3,11 +3,12 @@
 // that stay in the first-level cache, broadcast, add where the output accumulates, and divide the work among threads.
 #pragma once
 
+#include <joist/core/cpu/strided.h>
+#include <joist/core/kernels.h>
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
-#include <joist/core/cpu/strided.h>
-#include <joist/core/kernels.h>
 
 namespace joist {
 
@@ -21,7 +22,16 @@ struct Tile {
   float* out = nullptr;
   std::int64_t out_row = 0;
   std::int64_t rows = 0, columns = 0;
+  bool past_caches = false;  ///< out is better written to memory at once: OutputRow of simd-inl.h
 };
+
+/// Whether an output of `elements` floats does not stay in the caches until it is read: then the processor need not
+/// read what it overwrites.
+bool outgrows_caches(std::int64_t elements);
+/// Whether rows of an output lie such that they can be written so.
+inline bool fills_lines(const float* out, std::int64_t row, std::int64_t columns) {
+  return reinterpret_cast<std::uintptr_t>(out) % 64 == 0 && row % 16 == 0 && columns % 16 == 0;
+}
 
 /// Overwrites tile.out; `parameters` is what for_each_tile() was given.
 using TileFunction = void (*)(const void* parameters, const Tile& tile);

@@ -18,13 +18,14 @@ void value_tile(const void* parameters, const Tile& tile) {
   const F f = *static_cast<const F*>(parameters);
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* x = tile.in[0].data + row * tile.in[0].row;
-    float* y = tile.out + row * tile.out_row;
+    const OutputRow y(tile.out + row * tile.out_row, tile.past_caches);
     prefetch_later_row(tile.in[0], x, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
-      store_up_to(value(f, load_up_to(x + i, left)), y + i, left);
+      y.put(value(f, load_up_to(x + i, left)), i, left);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class F>
@@ -33,14 +34,15 @@ void gradient_tile(const void* parameters, const Tile& tile) {
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     const float* dy = tile.in[0].data + row * tile.in[0].row;
     const float* x = tile.in[1].data + row * tile.in[1].row;
-    float* dx = tile.out + row * tile.out_row;
+    const OutputRow dx(tile.out + row * tile.out_row, tile.past_caches);
     prefetch_later_row(tile.in[0], dy, tile.columns);
     prefetch_later_row(tile.in[1], x, tile.columns);
     for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
       const std::int64_t left = tile.columns - i;
-      store_up_to(load_up_to(dy + i, left) * slope(f, load_up_to(x + i, left)), dx + i, left);
+      dx.put(load_up_to(dy + i, left) * slope(f, load_up_to(x + i, left)), i, left);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class Variant>

@@ -1,6 +1,5 @@
-#include <joist/tests/core/cpu/arrays.h>
-
 #include <joist/core/cpu/parallel.h>
+#include <joist/tests/core/cpu/arrays.h>
 
 namespace joist::testing {
 namespace {
@@ -95,6 +94,21 @@ TEST(BatchNorm, Evaluates) {
           return std::max(0.0, (at(x, i) - at(mean, {i[1]})) / std::sqrt(static_cast<double>(0.7F) + 1e-5));
         },
         1e-5, 1e-6);
+  }
+}
+
+// Written past the caches (more than 32 MB, rows of whole lines) it is what small ones give.
+TEST(BatchNorm, LargePicturesAreLikeSmallOnes) {
+  for (const std::int64_t channels : {std::int64_t{48}, std::int64_t{33}}) {
+    const std::int64_t pixels = (std::int64_t{1} << 23) / channels + 16;
+    const Array x = random_array({pixels / 16, channels, 4, 4}, 1, Layout::channels_last),
+                y = empty_in(Layout::channels_last, x.shape());
+    const Array small_x = x.sliced(0, 3, 43), small = empty_in(Layout::channels_last, small_x.shape());
+    const Array mean = random_array({channels}, 2), variance = filled(Array::empty({channels}), [] { return 0.7; });
+    table.batch_norm.evaluate(x, {}, {}, {.activation = Relu{}}, mean, variance, {.array = y});
+    table.batch_norm.evaluate(small_x, {}, {}, {.activation = Relu{}}, mean, variance, {.array = small});
+    const Array part = y.sliced(0, 3, 43);
+    for_each_index(small.shape(), [&](const Shape& i) { ASSERT_EQ(at(part, i), at(small, i)) << i.text(); });
   }
 }
 

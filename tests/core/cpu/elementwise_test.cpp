@@ -1,8 +1,8 @@
 // fill, copy, unary and binary kernels: layouts, broadcasting, accumulation, conversion. Values of the functions:
 // simd_test.
-#include <joist/tests/core/cpu/arrays.h>
-
 #include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/tiles.h>
+#include <joist/tests/core/cpu/arrays.h>
 
 namespace joist::testing {
 namespace {
@@ -50,6 +50,35 @@ TEST(Elementwise, GapsAreNotTouched) {
       all, [](const Shape& i) { return i[1] < 2 || i[1] >= 8    ? 7
                                        : i[1] == 3 || i[1] == 4 ? 2
                                                                 : 1; }, 0, 0);
+}
+
+// Outputs of more than 32 MB are written past the caches where their rows allow: the numbers are those of small ones.
+TEST(Elementwise, LargeOutputsAreLikeSmallOnes) {
+  constexpr std::int64_t rows = 1 << 18, part = 1000;
+  ASSERT_TRUE(outgrows_caches(rows * 40));
+  for (const auto& [columns, first] : {std::pair<std::int64_t, std::int64_t>{32, 0}, {32, 16}, {40, 0}, {37, 3}}) {
+    const Array x = random_array({part, 64}, 1).strided({rows, columns}, {0, 1});
+    const Array whole = Array::empty({rows, 64});
+    const Array y = whole.sliced(1, first, first + columns);
+    const Array small_x = x.sliced(0, 0, part), small = Array::empty({part, columns});
+    const auto check = [&](const char* what) {
+      const Array last = y.sliced(0, rows - part, rows);
+      for_each_index(small.shape(),
+                     [&](const Shape& i) { ASSERT_EQ(at(last, i), at(small, i)) << what << " " << i.text(); });
+      kernels_under_test.fill(nan, whole);
+    };
+    for_each_instruction_set([&] {
+      kernels_under_test.unary(Silu{}, x, {y});
+      kernels_under_test.unary(Silu{}, small_x, {small});
+      check("unary");
+      kernels_under_test.binary(Multiply{}, x, x, {y});
+      kernels_under_test.binary(Multiply{}, small_x, small_x, {small});
+      check("binary");
+      kernels_under_test.copy(x, {y});
+      kernels_under_test.copy(small_x, {small});
+      check("copy");
+    });
+  }
 }
 
 TEST(Elementwise, BinaryBroadcastsAndSumsItsGradients) {
