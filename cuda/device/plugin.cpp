@@ -90,8 +90,8 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
 __attribute__((visibility("default"))) const char* joist_cuda_libraries() {
   static std::string missing;
   missing.clear();
-  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library,
-                          joist::cuda::load_graph_library, joist::cuda::load_recurrent_library}) {
+  for (const auto load :
+       {joist::cuda::load_product_library, joist::cuda::load_collective_library, joist::cuda::load_cudnn}) {
     try {
       load();
     } catch (const std::exception& error) {
