@@ -18,7 +18,7 @@ MAX_COLUMNS = 120
 # What it may include of ours is a list of path prefixes; the prefix "core/*" means the files directly in core/.
 VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.",
                                              "text.", "half.", "special.", "transfer.",
-                                             "plugin.", "segment_allocator.")]
+                                             "plugin.", "registry.", "segment_allocator.")]
 KERNEL_SIDE = VALUE_TYPES + ["core/kernels", "core/elementwise"]
 FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml", "yaml"}
 ROOMS = {
