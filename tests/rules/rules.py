@@ -33,7 +33,7 @@ ROOMS = {
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/", "core/formats/sha256.", "core/formats/system_error."], set()),
     "core/parallel/mpi/": (VALUE_TYPES + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
-    "cuda/": (KERNEL_SIDE + ["core/capture.", "core/reflect.", "core/upload.", "cuda/", "core/parallel/"], {"cuda"}),
+    "cuda/": (KERNEL_SIDE + ["core/capture.", "core/picture_change.", "core/reflect.", "core/upload.", "cuda/", "core/parallel/"], {"cuda"}),
     "layers/": (["core/*", "layers/"], set()),
     "optim/": (["core/*", "core/parallel/", "optim/"], set()),
     "data/": (["core/*", "core/formats/", "core/parallel/", "data/"], FILE_LIBRARIES | {"images", "ffmpeg", "fmt"}),
