@@ -1,29 +1,22 @@
 #include <joist/core/capture.h>
-#include <joist/core/plugin.h>
-
-#include <array>
-#include <atomic>
+#include <joist/core/registry.h>
 
 namespace joist {
 namespace {
 
 using Make = std::unique_ptr<StepCapture> (*)();
 
-std::atomic<Make>& entry(Device::Kind kind) {
-  static std::array<std::atomic<Make>, Device::kinds> entries{};
-  return entries[static_cast<std::size_t>(kind)];
-}
+constinit Registry<Make> registry;
 
 }  // namespace
 
-void register_step_capture(Device::Kind kind, Make make) { entry(kind) = make; }
+void register_step_capture(Device::Kind kind, Make make) { registry.set(kind, make); }
 
 std::unique_ptr<StepCapture> make_step_capture(Device device) {
   if (device.on_host())
     throw UnsupportedError(
         {.where = "capture of a step", .what = "unsupported: the host does its work at once", .expected = "a GPU"});
-  if (entry(device.kind) == nullptr) require_backend(device);
-  return entry(device.kind).load()();
+  return registry.get(device)();
 }
 
 }  // namespace joist

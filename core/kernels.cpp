@@ -1,18 +1,12 @@
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/kernels.h>
 #include <joist/core/plain/plain.h>
-#include <joist/core/plugin.h>
-
-#include <array>
-#include <atomic>
+#include <joist/core/registry.h>
 
 namespace joist {
 namespace {
 
-std::array<std::atomic<const Kernels*>, Device::kinds>& tables() {
-  static std::array<std::atomic<const Kernels*>, Device::kinds> tables{};
-  return tables;
-}
+constinit Registry<const Kernels*> registry;
 
 }  // namespace
 
@@ -20,20 +14,14 @@ const Kernels& kernels(Device device, Dtype dtype) {
   if (device.on_host() && !is_floating(dtype)) return integer_kernels();
   if (device.kind == Device::Kind::cpu && dtype != Dtype::float32)
     return dtype == Dtype::float64 ? double_kernels() : half_kernels();
-  auto& entry = tables()[static_cast<std::size_t>(device.kind)];
-  if (const Kernels* table = entry.load(std::memory_order_acquire)) return *table;
-  if (device.on_host()) {
-    const Kernels& own = device.kind == Device::Kind::cpu ? cpu_kernels() : plain_kernels();
-    entry.store(&own, std::memory_order_release);
-    return own;
-  }
-  require_backend(device);
-  return *entry.load(std::memory_order_acquire);
+  if (const Kernels* table = registry.find(device.kind)) return *table;
+  if (!device.on_host()) return *registry.get(device);
+  const Kernels& own = device.kind == Device::Kind::cpu ? cpu_kernels() : plain_kernels();
+  registry.set(device.kind, &own);
+  return own;
 }
 
-void register_kernels(Device::Kind kind, const Kernels& table) {
-  tables()[static_cast<std::size_t>(kind)].store(&table, std::memory_order_release);
-}
+void register_kernels(Device::Kind kind, const Kernels& table) { registry.set(kind, &table); }
 
 #define JOIST_FAMILY(Family, member)                             \
   template <>                                                    \

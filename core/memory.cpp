@@ -1,9 +1,7 @@
 #include <joist/core/error.h>
 #include <joist/core/memory.h>
-#include <joist/core/plugin.h>
+#include <joist/core/registry.h>
 #include <joist/core/segment_allocator.h>
-
-#include <array>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -52,10 +50,7 @@ HostAllocator& host() {
   return *allocator;
 }
 
-std::array<std::atomic<Allocator*>, Device::kinds>& registry() {
-  static auto* allocators = new std::array<std::atomic<Allocator*>, Device::kinds>{};
-  return *allocators;
-}
+constinit Registry<Allocator*> registry;
 
 }  // namespace
 
@@ -66,15 +61,10 @@ Allocator& allocator(Device device) {
                             .what = "unsupported: another GPU than the first one that this process sees",
                             .expected = "cuda:0",
                             .remedy = "CUDA_VISIBLE_DEVICES=" + std::to_string(device.index) + " makes it the first"});
-  const auto& entry = registry()[static_cast<std::size_t>(device.kind)];
-  if (Allocator* found = entry.load(std::memory_order_acquire)) return *found;
-  require_backend(device);
-  return *entry.load(std::memory_order_acquire);
+  return *registry.get(device);
 }
 
-void register_allocator(Device::Kind kind, Allocator& allocator) {
-  registry()[static_cast<std::size_t>(kind)].store(&allocator, std::memory_order_release);
-}
+void register_allocator(Device::Kind kind, Allocator& allocator) { registry.set(kind, &allocator); }
 
 Storage::Storage(std::size_t bytes, Device device)
     : data_(nullptr), bytes_(bytes), device_(device), allocator_(&allocator(device)) {

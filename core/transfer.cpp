@@ -1,35 +1,21 @@
 #include <joist/core/error.h>
-#include <joist/core/plugin.h>
+#include <joist/core/registry.h>
 #include <joist/core/transfer.h>
 
-#include <array>
-#include <atomic>
 #include <cstring>
 
 namespace joist {
 namespace {
 
-std::array<std::atomic<const Transfers*>, Device::kinds>& registry() {
-  static std::array<std::atomic<const Transfers*>, Device::kinds> transfers{};
-  return transfers;
-}
-
-const Transfers& transfers_of(Device device) {
-  const auto& entry = registry()[static_cast<std::size_t>(device.kind)];
-  if (const Transfers* found = entry.load(std::memory_order_acquire)) return *found;
-  require_backend(device);
-  return *entry.load(std::memory_order_acquire);
-}
+constinit Registry<const Transfers*> registry;
 
 }  // namespace
 
-void register_transfers(Device::Kind kind, const Transfers& transfers) {
-  registry()[static_cast<std::size_t>(kind)].store(new Transfers(transfers), std::memory_order_release);
-}
+void register_transfers(Device::Kind kind, const Transfers& transfers) { registry.set(kind, new Transfers(transfers)); }
 
 std::size_t free_bytes(Device device) {
   if (device.on_host()) return 0;
-  const auto ask = transfers_of(device).free_bytes;
+  const auto ask = registry.get(device)->free_bytes;
   return ask ? ask() : 0;
 }
 
@@ -38,9 +24,9 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
   if (to_device.on_host() && from_device.on_host()) {
     std::memcpy(to, from, bytes);
   } else if (to_device.on_host()) {
-    transfers_of(from_device).to_host(to, from, bytes);
+    registry.get(from_device)->to_host(to, from, bytes);
   } else if (from_device.on_host()) {
-    transfers_of(to_device).to_device(to, from, bytes);
+    registry.get(to_device)->to_device(to, from, bytes);
   } else {
     throw UnsupportedError({.where = "copy from " + from_device.text() + " to " + to_device.text(),
                             .what = "no way from one GPU to another",

@@ -27,8 +27,8 @@ struct Channels {
 struct Train {
   Channels<2> channels;
   Floats x;
-  PerChannel gamma, beta;
-  PerChannel running_mean, running_variance, mean, inverse;
+  VectorOrNumber gamma, beta;
+  VectorOrNumber running_mean, running_variance, mean, inverse;
   Result y;
   float epsilon, momentum;
   Activation activation;
@@ -109,8 +109,8 @@ void train(const Array& x, const Array& gamma, const Array& beta, const BatchNor
   }
   const Channels<2> channels({&x, writes ? &plain : &x});
   launch("batch_norm", channels.grid(),
-         Train{channels, Floats(x), PerChannel(gamma, 1), PerChannel(beta, 0), PerChannel(running_mean, 0),
-               PerChannel(running_variance, 0), PerChannel(mean, 0), PerChannel(inverse_deviation, 0),
+         Train{channels, Floats(x), VectorOrNumber(gamma, 1), VectorOrNumber(beta, 0), VectorOrNumber(running_mean, 0),
+               VectorOrNumber(running_variance, 0), VectorOrNumber(mean, 0), VectorOrNumber(inverse_deviation, 0),
                activation ? Result(y) : Result(Out{plain}), static_cast<float>(options.epsilon),
                static_cast<float>(options.momentum), activation.value_or(Activation{})});
   if (!activation && writes) cuda_kernels().elementwise.unary(options.activation, plain, y);
@@ -128,7 +128,7 @@ void evaluate(const Array& x, const Array& gamma, const Array& beta, const Batch
 struct Backward {
   Channels<3> channels;  // x, dy, dx
   Floats x, dy;
-  PerChannel gamma, beta, mean, inverse;
+  VectorOrNumber gamma, beta, mean, inverse;
   Result dx, dgamma, dbeta;
   std::int64_t dgamma_step, dbeta_step;
   Activation activation;
@@ -182,9 +182,9 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
   const auto step = [](const Out& out) { return out.array.defined() ? out.array.strides()[0] : 0; };
   const Channels<3> channels({&x, &slopes, dx.array.defined() ? &dx.array : &x});
   launch("batch_norm_backward", channels.grid(),
-         Backward{channels, Floats(x), Floats(slopes), PerChannel(gamma, 1), PerChannel(beta, 0), PerChannel(mean, 0),
-                  PerChannel(inverse_deviation, 0), Result(dx), Result(dgamma), Result(dbeta), step(dgamma),
-                  step(dbeta), *activation, fixed_statistics});
+         Backward{channels, Floats(x), Floats(slopes), VectorOrNumber(gamma, 1), VectorOrNumber(beta, 0),
+                  VectorOrNumber(mean, 0), VectorOrNumber(inverse_deviation, 0), Result(dx), Result(dgamma),
+                  Result(dbeta), step(dgamma), step(dbeta), *activation, fixed_statistics});
 }
 
 }  // namespace

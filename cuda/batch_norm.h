@@ -54,17 +54,6 @@ struct Activation {
   }
 };
 
-/// A number per channel; `otherwise` for all where there is no array.
-struct PerChannel {
-  Floats vector{};
-  std::int64_t step = 0;
-  float otherwise = 0;
-  PerChannel(const Array& array, float value)
-      : vector(array), step(array.defined() ? array.strides()[0] : 0), otherwise(value) {}
-  JOIST_DEVICE float operator[](std::int64_t c) const { return vector.defined() ? vector[c * step] : otherwise; }
-  JOIST_DEVICE void set(std::int64_t c, float value) const { vector.set(c * step, value); }
-};
-
 /// x with the channels as its last axis, so that elements are counted as they lie.
 inline Array channels_behind(const Array& x) {
   Shape shape = x.shape().without(1), strides = x.strides().without(1);

@@ -71,7 +71,7 @@ struct SlopeSums {
   Shares shares;
   Walk<2> walk;  // x, dy
   Floats x, dy;
-  PerChannel gamma, beta, mean, inverse;
+  VectorOrNumber gamma, beta, mean, inverse;
   Typed<float> sums, products;
   Activation activation;
   JOIST_DEVICE void operator()(Block& block) const {
@@ -109,7 +109,7 @@ void batch_statistics_inside(const Array& x, const BatchNormOptions& options, co
   launch("batch_norm", shares.grid(),
          Moments{shares, Walk<1>(x.shape().with(1, 1), {&x}), Floats(x), Typed<float>(means), Typed<float>(squares)});
   const Typed<float> part_means(means), part_squares(squares);
-  const PerChannel running(running_mean, 0), running_square(running_variance, 0), center(mean, 0),
+  const VectorOrNumber running(running_mean, 0), running_square(running_variance, 0), center(mean, 0),
       inverse(inverse_deviation, 0);
   const auto epsilon = static_cast<float>(options.epsilon), momentum = static_cast<float>(options.momentum);
   // Chan, Golub & LeVeque 1979: the parts' distances, and those of their means.
@@ -144,7 +144,7 @@ void batch_norm_backward_inside(const Array& x, const Array& dy, const Array& ga
   const Shares shares(x);
   const Array sums = parts_of(shares, x), products = parts_of(shares, x);
   const Array totals = Array::empty({2, shares.channels}, Dtype::float32, x.device());
-  const PerChannel factors(gamma, 1), shifts(beta, 0), centers(mean, 0), scales(inverse_deviation, 0);
+  const VectorOrNumber factors(gamma, 1), shifts(beta, 0), centers(mean, 0), scales(inverse_deviation, 0);
   launch("batch_norm_backward", shares.grid(),
          SlopeSums{shares, Walk<2>(x.shape().with(1, 1), {&x, &dy}), Floats(x), Floats(dy), factors, shifts, centers,
                    scales, Typed<float>(sums), Typed<float>(products), activation});

@@ -91,6 +91,17 @@ class Floats {
   Dtype dtype_ = Dtype::float32;
 };
 
+/// A vector of floating numbers; without an array the same number everywhere.
+struct VectorOrNumber {
+  Floats vector{};
+  std::int64_t step = 0;
+  float otherwise = 0;
+  VectorOrNumber(const Array& array, float value)
+      : vector(array), step(array.defined() ? array.strides()[0] : 0), otherwise(value) {}
+  JOIST_DEVICE float operator[](std::int64_t i) const { return vector.defined() ? vector[i * step] : otherwise; }
+  JOIST_DEVICE void set(std::int64_t i, float value) const { vector.set(i * step, value); }
+};
+
 /// Elements of one type.
 template <class T>
 class Typed {

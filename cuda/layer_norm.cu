@@ -4,22 +4,12 @@
 namespace joist::cuda {
 namespace {
 
-/// gamma or beta at a column, or a number for all when the array is undefined.
-struct Column {
-  Floats vector{};
-  std::int64_t step = 0;
-  float otherwise = 0;
-  Column(const Array& array, float value)
-      : vector(array), step(array.defined() ? array.strides()[0] : 0), otherwise(value) {}
-  JOIST_DEVICE float operator[](std::int64_t j) const { return vector.defined() ? vector[j * step] : otherwise; }
-};
-
 // A block per row; the variance is that of differences from the mean, in a second pass.
 struct LayerNormRows {
   Walk<2> rows;
   std::int64_t length, x_step, y_step, mean_step, inverse_step;
   Floats x;
-  Column gamma, beta;
+  VectorOrNumber gamma, beta;
   Result y;
   Floats mean, inverse;
   float epsilon;
@@ -60,8 +50,9 @@ void forward(const Array& x, const Array& gamma, const Array& beta, const LayerN
   launch("layer_norm", grid_of(rows, length),
          LayerNormRows{Walk<2>({rows, 1}, {&x, &y.array}), length, x.strides()[1], y.array.strides()[1],
                        options.root ? 0 : mean.strides()[0], inverse_deviation.strides()[0], Floats(x),
-                       Column(gamma, 1), Column(beta, 0), Result(y), options.root ? Floats() : Floats(mean),
-                       Floats(inverse_deviation), static_cast<float>(options.epsilon)});
+                       VectorOrNumber(gamma, 1), VectorOrNumber(beta, 0), Result(y),
+                       options.root ? Floats() : Floats(mean), Floats(inverse_deviation),
+                       static_cast<float>(options.epsilon)});
 }
 
 // dx = (γ dy - mean(γ dy) - x̂ mean(γ dy x̂)) / deviation
@@ -69,7 +60,7 @@ struct LayerNormBackwardRows {
   Walk<3> rows;
   std::int64_t length, x_step, dy_step, dx_step, mean_step, inverse_step;
   Floats x, dy;
-  Column gamma;
+  VectorOrNumber gamma;
   Floats mean, inverse;
   Result dx;
   JOIST_DEVICE void operator()(Block& block) const {
@@ -121,11 +112,11 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
                    {out.array.inserted(0), out.accumulate});
   }
   if (!dx.array.defined()) return;
-  launch(
-      "layer_norm_backward", grid_of(rows, length),
-      LayerNormBackwardRows{Walk<3>({rows, 1}, {&x, &dy, &dx.array}), length, x.strides()[1], dy.strides()[1],
-                            dx.array.strides()[1], options.root ? 0 : mean.strides()[0], inverse_deviation.strides()[0],
-                            Floats(x), Floats(dy), Column(gamma, 1), center, Floats(inverse_deviation), Result(dx)});
+  launch("layer_norm_backward", grid_of(rows, length),
+         LayerNormBackwardRows{Walk<3>({rows, 1}, {&x, &dy, &dx.array}), length, x.strides()[1], dy.strides()[1],
+                               dx.array.strides()[1], options.root ? 0 : mean.strides()[0],
+                               inverse_deviation.strides()[0], Floats(x), Floats(dy), VectorOrNumber(gamma, 1), center,
+                               Floats(inverse_deviation), Result(dx)});
 }
 
 }  // namespace

@@ -51,8 +51,9 @@ class ExamplePool {
 /// Makes examples; one for each thread, since it reuses its memory.
 class Augmenter {
  public:
-  /// Pictures of size × size pixels. Throws UsageError as check() does.
-  Augmenter(const AugmentOptions& options, int size);
+  /// Pictures of size × size pixels. `leaves_pixels`: Example::left says what the steps would do to them. Throws
+  /// UsageError as check() does.
+  Augmenter(const AugmentOptions& options, int size, bool leaves_pixels = false);
   /// Valid until the next call. Throws what `pool` throws.
   const Example& operator()(const ExamplePool& pool, std::uint64_t seed, std::uint32_t epoch, std::size_t sample);
 
@@ -61,12 +62,13 @@ class Augmenter {
 
   AugmentOptions options_;
   int size_;
+  bool leaves_pixels_;
   Example example_{};
   std::vector<LabelledBox> source_boxes_{};
 };
 
-/// One change of an example in place. It takes its random numbers from `random` alone and decides by them whether it
-/// happens.
+/// One change of an example in place, which may be left to Example::left. It takes its random numbers from `random`
+/// alone and decides by them whether it happens.
 struct AugmentStep {
   const char* name;
   std::uint32_t

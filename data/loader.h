@@ -40,7 +40,8 @@ void check(const Augmentation& augmentation);
 /// Pictures with boxes. The loader writes into the memory of `pictures` again after the next next(): copy what is kept
 /// longer (a tape that still needs it finds its version changed).
 struct DetectionBatch {
-  Array pictures{};                               ///< [n, 3, size, size], channels-last
+  Array pictures{};  ///< [n, 3, size, size], channels-last
+  Array changes{};   ///< [n, 5] for change_pictures(), which makes float32 of `pictures`; LoaderOptions::leaves_pixels
   std::vector<std::vector<LabelledBox>> boxes{};  ///< one list per picture, in its pixels; crowds are left out
   std::vector<Letterbox> letterboxes{};           ///< one per picture, to map boxes back; none when augmented
   std::vector<std::size_t> samples{};             ///< index into Dataset::samples, one per picture

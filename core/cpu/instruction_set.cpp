@@ -1,4 +1,5 @@
 #include <joist/core/cpu/instruction_set.h>
+#include <joist/core/cpu/onednn.h>
 #include <joist/core/error.h>
 
 #include <algorithm>
@@ -38,6 +39,11 @@ const char* instruction_set() {
   limit_instruction_set();
   const std::int64_t sets = hwy::SupportedTargets();
   return sets & HWY_AVX3 ? "AVX-512" : sets & HWY_AVX2 ? "AVX2" : "SSE4.2";
+}
+
+bool multiplies_bfloat16() {
+  limit_instruction_set();
+  return onednn::has_bfloat16();
 }
 
 }  // namespace joist

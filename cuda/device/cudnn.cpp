@@ -1,40 +1,12 @@
+#include <joist/core/error.h>
 #include <joist/cuda/device/cudnn.h>
-#include <joist/cuda/device/library.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <mutex>
 
-namespace joist::cuda {
-
-void load_graph_library() { static_cast<void>(cudnn::Functions::instance()); }
-
-namespace cudnn {
-
-Functions::Functions() {
-  const Library library("cuDNN", {"libcudnn.so.9"}, "install cuDNN 9 (`pip install nvidia-cudnn-cu13`)");
-#define JOIST_LOAD(function) library.load(function, #function);
-  JOIST_CUDNN_GRAPH(JOIST_LOAD)
-#undef JOIST_LOAD
-}
-const Functions& Functions::instance() {
-  static const Functions one;
-  return one;
-}
-std::string Functions::text(cudnnStatus_t status) const {
-  std::array<char, 1024> more{};
-  cudnnGetLastErrorString(more.data(), more.size());
-  return std::string(cudnnGetErrorString(status)) + (more[0] ? std::string(" (") + more.data() + ")" : "");
-}
-void Functions::check(cudnnStatus_t status, const char* what) const {
-  if (status == CUDNN_STATUS_SUCCESS) return;
-  throw EnvironmentError({.where = "cuDNN",
-                          .what = std::string(what) + ": " + text(status),
-                          .remedy = "a driver and a cuDNN that belong to each other (`joist doctor`); "
-                                    "JOIST_CUDNN=0 does without"});
-}
-
+namespace joist::cuda::cudnn {
 namespace {
 void require(cudnnStatus_t status, const char* what) {
   if (status != CUDNN_STATUS_SUCCESS) throw Refused(std::string(what) + ": " + Functions::instance().text(status));
@@ -219,5 +191,4 @@ void GraphPlan::run(const char* name, std::span<const std::int64_t> ids, std::sp
   }
 }
 
-}  // namespace cudnn
-}  // namespace joist::cuda
+}  // namespace joist::cuda::cudnn

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <joist/core/dtype.h>
-#include <joist/core/error.h>
+#include <joist/cuda/device/cudnn_functions.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -15,29 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <cudnn.h>
-#include <cudnn_graph.h>
-
 namespace joist::cuda::cudnn {
-
-#define JOIST_CUDNN_GRAPH(f)                                                                                      \
-  f(cudnnBackendCreateDescriptor) f(cudnnBackendDestroyDescriptor) f(cudnnBackendExecute) f(cudnnBackendFinalize) \
-      f(cudnnBackendGetAttribute) f(cudnnBackendSetAttribute) f(cudnnCreate) f(cudnnGetErrorString)               \
-          f(cudnnGetLastErrorString) f(cudnnSetStream)
-
-struct Functions {
-#define JOIST_MEMBER(name) decltype(&::name) name = nullptr;
-  JOIST_CUDNN_GRAPH(JOIST_MEMBER)
-#undef JOIST_MEMBER
-
-  Functions();
-  /// Throws EnvironmentError where cuDNN is missing.
-  static const Functions& instance();
-  /// What a status means, with cuDNN's own words of what went wrong.
-  std::string text(cudnnStatus_t status) const;
-  /// Throws EnvironmentError.
-  void check(cudnnStatus_t status, const char* what) const;
-};
 
 /// cuDNN does not take a description; why in what(). Caught where plans are made.
 struct Refused : std::runtime_error {

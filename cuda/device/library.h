@@ -15,8 +15,7 @@ namespace joist::cuda {
 /// missing.
 void load_product_library();
 void load_collective_library();
-void load_graph_library();
-void load_recurrent_library();
+void load_cudnn();
 
 class Library {
  public:

@@ -3,6 +3,7 @@
 #include <joist/core/kernels.h>
 #include <joist/core/parallel/gpu_communicator.h>
 #include <joist/core/parallel/launch.h>
+#include <joist/core/picture_change.h>
 #include <joist/core/transfer.h>
 #include <joist/cuda/capture.h>
 #include <joist/cuda/communicator.h>
@@ -10,6 +11,7 @@
 #include <joist/cuda/device/library.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/layers.h>
+#include <joist/cuda/pictures.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 #include <joist/cuda/upload.h>
@@ -78,6 +80,7 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
     register_kernels(joist::Device::Kind::cuda, cuda::cuda_kernels());
     register_step_capture(joist::Device::Kind::cuda, cuda::make_step_capture);
     register_uploader(joist::Device::Kind::cuda, cuda::make_uploader);
+    register_picture_changes(joist::Device::Kind::cuda, cuda::change_pictures);
     joist::parallel::register_gpu_communicator(cuda::gpu_communicator);
     register_layer_library(joist::Device::Kind::cuda, cuda::layer_library());
   } catch (const std::exception& error) {
@@ -90,8 +93,8 @@ __attribute__((visibility("default"))) const char* joist_cuda_start() {
 __attribute__((visibility("default"))) const char* joist_cuda_libraries() {
   static std::string missing;
   missing.clear();
-  for (const auto load : {joist::cuda::load_product_library, joist::cuda::load_collective_library,
-                          joist::cuda::load_graph_library, joist::cuda::load_recurrent_library}) {
+  for (const auto load :
+       {joist::cuda::load_product_library, joist::cuda::load_collective_library, joist::cuda::load_cudnn}) {
     try {
       load();
     } catch (const std::exception& error) {

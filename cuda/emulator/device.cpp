@@ -1,5 +1,6 @@
 #include <joist/core/memory.h>
 #include <joist/core/parallel/gpu_communicator.h>
+#include <joist/core/picture_change.h>
 #include <joist/core/transfer.h>
 #include <joist/cuda/capture.h>
 #include <joist/cuda/communicator.h>
@@ -7,6 +8,7 @@
 #include <joist/cuda/emulator/memory.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/layers.h>
+#include <joist/cuda/pictures.h>
 #include <joist/cuda/runtime.h>
 #include <joist/cuda/transfer.h>
 #include <joist/cuda/upload.h>
@@ -26,6 +28,7 @@ Device use_emulated_gpu() {
   register_kernels(Device::Kind::cuda, cuda_kernels());
   register_step_capture(Device::Kind::cuda, make_step_capture);
   register_uploader(Device::Kind::cuda, make_uploader);
+  register_picture_changes(Device::Kind::cuda, change_pictures);
   parallel::register_gpu_communicator(gpu_communicator);
   register_layer_library(Device::Kind::cuda, layer_library());
   return {Device::Kind::cuda, 0};

@@ -77,7 +77,8 @@ void carry_boxes(const std::vector<LabelledBox>& boxes, const Placed& place, con
 
 std::vector<ObjectShape> ExamplePool::shapes(std::size_t) const { return {}; }
 
-Augmenter::Augmenter(const AugmentOptions& options, int size) : options_(options), size_(size) {
+Augmenter::Augmenter(const AugmentOptions& options, int size, bool leaves_pixels)
+    : options_(options), size_(size), leaves_pixels_(leaves_pixels) {
   check(options);
   if (size < 1) {
     throw UsageError({.where = "augmentation", .what = "size " + std::to_string(size), .expected = "at least 1 pixel"});
@@ -91,6 +92,7 @@ const Example& Augmenter::operator()(const ExamplePool& pool, std::uint64_t seed
   };
   Random composing = random(compose_call);
   compose(pool, sample, composing);
+  if (leaves_pixels_) example_.left.emplace();
   for (const AugmentStep& step : augment_steps()) {
     Random numbers = random(step.call);
     step.apply(example_, options_, numbers);

@@ -1,8 +1,10 @@
 // What augmentation works on: a picture with its boxes, both changed together.
 #pragma once
 
+#include <joist/core/picture_change.h>
 #include <joist/data/picture.h>
 
+#include <optional>
 #include <vector>
 
 namespace joist {
@@ -47,6 +49,9 @@ struct Example {
   Picture picture{};
   std::vector<LabelledBox> boxes{};
   std::vector<ObjectShape> shapes{};  ///< one per box, or none at all where the data has boxes only
+  /// Where there is one, colours and mirror images are noted here and not done to the picture: change_pictures() does
+  /// it. Nothing else may follow them.
+  std::optional<PictureChange> left{};
 };
 
 }  // namespace joist

@@ -27,10 +27,13 @@ void move_points(Example& example, const Move& move) {
 
 void mirror_rows(Example& example) {
   Picture& picture = example.picture;
-  for (int y = 0; y < picture.height / 2; ++y) {
-    std::uint8_t* row = picture.at(0, y);
-    std::swap_ranges(row, row + picture.width * 3, picture.at(0, picture.height - 1 - y));
-  }
+  if (example.left)
+    example.left->upside_down = 1 - example.left->upside_down;
+  else
+    for (int y = 0; y < picture.height / 2; ++y) {
+      std::uint8_t* row = picture.at(0, y);
+      std::swap_ranges(row, row + picture.width * 3, picture.at(0, picture.height - 1 - y));
+    }
   const auto height = static_cast<float>(picture.height);
   for (LabelledBox& box : example.boxes) box.y1 = height - std::exchange(box.y2, height - box.y1);
   move_points(example, [height](Vertex p) { return Vertex{p.x, height - p.y}; });
@@ -38,8 +41,11 @@ void mirror_rows(Example& example) {
 
 void mirror_columns(Example& example) {
   Picture& picture = example.picture;
-  for (int y = 0; y < picture.height; ++y)
-    pixels::mirror_row(picture.at(0, y), static_cast<std::size_t>(picture.width));
+  if (example.left)
+    example.left->left_to_right = 1 - example.left->left_to_right;
+  else
+    for (int y = 0; y < picture.height; ++y)
+      pixels::mirror_row(picture.at(0, y), static_cast<std::size_t>(picture.width));
   const auto width = static_cast<float>(picture.width);
   for (LabelledBox& box : example.boxes) box.x1 = width - std::exchange(box.x2, width - box.x1);
   move_points(example, [width](Vertex p) { return Vertex{width - p.x, p.y}; });

@@ -51,7 +51,11 @@ void change_colour(Example& example, const AugmentOptions& options, Random& rand
   const float saturation = 1 + random.uniform(-options.saturation, options.saturation);
   const float value = 1 + random.uniform(-options.value, options.value);
   if (options.hue == 0 && options.saturation == 0 && options.value == 0) return;
-  shift_colour(example.picture, {.hue = hue, .saturation = saturation, .value = value});
+  const ColourShift shift{.hue = hue, .saturation = saturation, .value = value};
+  if (example.left)
+    note_colour(*example.left, shift);
+  else
+    shift_colour(example.picture, shift);
 }
 
 void flip_vertical(Example& example, const AugmentOptions& options, Random& random) {

@@ -94,10 +94,15 @@ void check(const Augmentation& augmentation) {
 struct DetectionLoader::Impl {
   // What one slot holds beside the pictures.
   struct Labels {
-    explicit Labels(std::size_t batch) : boxes(batch), letterboxes(batch), samples(batch) {}
+    explicit Labels(std::size_t batch)
+        : boxes(batch),
+          letterboxes(batch),
+          samples(batch),
+          changes(Array::empty({static_cast<std::int64_t>(batch), PictureChange::numbers})) {}
     std::vector<std::vector<LabelledBox>> boxes;
     std::vector<Letterbox> letterboxes;
     std::vector<std::size_t> samples;
+    Array changes;
   };
   struct Worker {
     std::variant<std::monostate, Augmenter, Pipeline> augmenter{};
@@ -113,7 +118,7 @@ struct DetectionLoader::Impl {
         pool(entries, cache, options.unreadable),
         ring(options, entries.size(), [this](const BatchRing::Item& item) { fill(item); }) {
     pictures = PictureSlots(ring.slots(), ring.batch(), 3, options.size, options.size, options.dtype);
-    labels.assign(static_cast<std::size_t>(ring.slots()), Labels(static_cast<std::size_t>(ring.batch())));
+    for (int slot = 0; slot < ring.slots(); ++slot) labels.emplace_back(static_cast<std::size_t>(ring.batch()));
     workers.resize(static_cast<std::size_t>(ring.workers()));
     if (augment) use(*augment);
   }
@@ -121,7 +126,7 @@ struct DetectionLoader::Impl {
   void use(const Augmentation& augment) {
     for (Worker& worker : workers) {
       if (const auto* fixed = std::get_if<AugmentOptions>(&augment)) {
-        worker.augmenter.emplace<Augmenter>(*fixed, options.size);
+        worker.augmenter.emplace<Augmenter>(*fixed, options.size, leaves_pixels());
       } else {
         worker.augmenter.emplace<Pipeline>(std::get<PipelineOptions>(augment), options.size);
       }
@@ -142,6 +147,7 @@ struct DetectionLoader::Impl {
     return cut(*whole, entry, options.size);
   }
 
+  bool leaves_pixels() const { return options.leaves_pixels && options.dtype == Dtype::uint8; }
   bool is_augmented() const { return workers[0].augmenter.index() > 0; }
 
   const Example* augmented(Worker& worker, const BatchRing::Item& item) {
@@ -161,6 +167,9 @@ struct DetectionLoader::Impl {
     if (const Example* example = augmented(worker, item)) {
       label.boxes[index].assign(example->boxes.begin(), example->boxes.end());
       picture = &example->picture;
+      if (example->left)
+        std::memcpy(label.changes.data<float>() + item.index * PictureChange::numbers, &*example->left,
+                    sizeof(PictureChange));
     } else {
       label.letterboxes[index] = letterbox(*cache.get(item.sample), options.size, worker.square);
       entries[item.sample].boxes_in(label.letterboxes[index], label.boxes[index]);
@@ -190,6 +199,9 @@ struct DetectionLoader::Impl {
     Labels& label = labels[static_cast<std::size_t>(ready.slot)];
     const auto count = static_cast<std::size_t>(ready.items);
     batch.pictures = pictures.take(ready.slot, ready.items);
+    batch.changes = leaves_pixels() && std::holds_alternative<Augmenter>(workers[0].augmenter)
+                        ? label.changes.sliced(0, 0, ready.items)
+                        : Array();
     batch.boxes.resize(count);  // lists change places, so that both sides keep their memory
     std::swap_ranges(batch.boxes.begin(), batch.boxes.end(), label.boxes.begin());
     batch.letterboxes.assign(label.letterboxes.begin(), label.letterboxes.begin() + (is_augmented() ? 0 : ready.items));

@@ -44,6 +44,8 @@ struct LoaderOptions {
   /// Which pictures of a batch are made here, where several processes share it: the order is that of all of it.
   BatchPart part{};
   Dtype dtype = Dtype::float32;  ///< pixels as float32 in 0..1, or uint8 in 0..255
+  /// With uint8 and AugmentOptions: pictures whose colours and mirror images are left to change_pictures().
+  bool leaves_pixels = false;
 };
 
 /// The same for validation: every sample once, in the order of the data set.

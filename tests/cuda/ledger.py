@@ -3,7 +3,7 @@
     python3 tests/cuda/ledger.py                     how many sources changed since, or were never verified
     python3 tests/cuda/ledger.py --record "NVIDIA H200, driver 580.65, case table"     on a machine whose GPU passed
 
-A source's hash covers the headers of cuda/ and core/elementwise that it includes.
+A source's hash covers the headers of cuda/ and the formulas of core/ that it includes.
 """
 import argparse
 import datetime
@@ -15,7 +15,7 @@ import re
 import sys
 
 SOURCE = pathlib.Path(os.environ.get("JOIST_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
-INCLUDE = re.compile(r"#include <joist/((?:cuda|core/elementwise)[^>]*)>")
+INCLUDE = re.compile(r"#include <joist/((?:cuda|core/elementwise|core/picture_change)[^>]*)>")
 
 
 def sources(root):

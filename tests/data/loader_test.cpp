@@ -1,6 +1,7 @@
 // Batches that depend on data, options, epoch and step, and on nothing else.
 #include <joist/core/error.h>
 #include <joist/core/memory.h>
+#include <joist/core/picture_change.h>
 #include <joist/data/encode.h>
 #include <joist/data/loader.h>
 #include <joist/tests/data/support.h>
@@ -175,6 +176,47 @@ TEST_F(Loader, GivesBytesToo) {
   const auto values = bytes.next()->pictures.to_vector<std::uint8_t>();
   ASSERT_EQ(values.size(), expected.size());
   for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(static_cast<float>(values[i]) / 255.0F, expected[i]);
+}
+
+// The pictures that come out of it are those of a loader that does everything, up to halves that are rounded.
+TEST_F(Loader, LeavesColoursAndMirrorImages) {
+  AugmentOptions options;
+  options.flip_vertical = 0.5F;
+  const LoaderOptions whole{.batch = 4, .size = side, .seed = 3};
+  LoaderOptions part = whole;
+  part.dtype = Dtype::uint8;
+  part.leaves_pixels = true;
+  DetectionLoader all(data, whole, options), rest(data, part, options);
+  all.start(2);
+  rest.start(2);
+  bool changes = false;
+  while (const DetectionBatch* expected = all.next()) {
+    const DetectionBatch* batch = rest.next();
+    ASSERT_EQ(batch->changes.shape(), (Shape{batch->size(), PictureChange::numbers}));
+    EXPECT_EQ(batch->boxes, expected->boxes);
+    EXPECT_EQ(batch->samples, expected->samples);
+    const std::vector<float> got = change_pictures(batch->pictures, batch->changes).to_vector<float>(),
+                             wanted = expected->pictures.to_vector<float>();
+    const std::vector<std::uint8_t> before = batch->pictures.to_vector<std::uint8_t>();
+    std::size_t apart = 0;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      ASSERT_NEAR(got[i], wanted[i], 1.001 / 255) << i;
+      apart += got[i] == wanted[i] ? 0U : 1U;
+      changes = changes || static_cast<float>(before[i]) / 255.0F != wanted[i];
+    }
+    EXPECT_LE(apart, wanted.size() / 1000);
+  }
+  EXPECT_TRUE(changes);
+  // Nothing is left by pictures as they are, by a list of operations, or where numbers are wanted.
+  rest.start(0, 0, PipelineOptions{.list = named_augment_list("light")});
+  EXPECT_FALSE(rest.next()->changes.defined());
+  part.dtype = Dtype::float32;
+  DetectionLoader letterboxed(data, part), numbers(data, part, options);
+  letterboxed.start(0);
+  numbers.start(2);
+  all.start(2);
+  EXPECT_FALSE(letterboxed.next()->changes.defined());
+  EXPECT_EQ(numbers.next()->pictures.to_vector<float>(), all.next()->pictures.to_vector<float>());
 }
 
 TEST_F(Loader, NamesThePictureThatCannotBeRead) {

@@ -15,7 +15,7 @@ import sys
 
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
-TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test"]
+TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -55,6 +55,7 @@ NUMBERS = [
     ("cuda/elementwise.cu", "to.put(places.at[2], gradient[places.at[1]] * scalar::slope(f, from[places.at[0]]));", "to.put(places.at[2], gradient[places.at[1]] * scalar::value(f, from[places.at[0]]));"),
     ("cuda/elements.h", "elements_.set(i, accumulate_ ? elements_[i] + value : value);", "elements_.set(i, value);"),
     ("cuda/windows.cu", "case PadMode::reflect: return s < 0 ? -s : 2 * (length - 1) - s;", "case PadMode::reflect: return s < 0 ? -s : 2 * length - 1 - s;"),
+    ("cuda/pictures.cu", "change.left_to_right != 0 ? width - 1 - x : x", "change.left_to_right != 0 ? width - x : x"),
     ("cuda/random.cu", "const std::int64_t pair = i / 2 * 2;", "const std::int64_t pair = i;"),
     ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(rule, p, g, s));"),
     ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),

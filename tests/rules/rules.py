@@ -18,7 +18,7 @@ MAX_COLUMNS = 120
 # What it may include of ours is a list of path prefixes; the prefix "core/*" means the files directly in core/.
 VALUE_TYPES = ["core/" + name for name in ("shape.", "dtype.", "device.", "error.", "array.", "memory.", "random.",
                                              "text.", "half.", "special.", "transfer.",
-                                             "plugin.", "segment_allocator.")]
+                                             "plugin.", "registry.", "segment_allocator.")]
 KERNEL_SIDE = VALUE_TYPES + ["core/kernels", "core/elementwise"]
 FILE_LIBRARIES = {"hdf5", "protobuf", "simdjson", "json", "zlib", "nettle", "pugixml", "yaml"}
 ROOMS = {
@@ -33,7 +33,7 @@ ROOMS = {
     "core/parallel/": (KERNEL_SIDE + ["core/parallel/", "core/formats/sha256.", "core/formats/system_error."], set()),
     "core/parallel/mpi/": (VALUE_TYPES + ["core/parallel/"], {"mpi"}),
     "core/formats/": (VALUE_TYPES + ["core/formats/"], FILE_LIBRARIES),
-    "cuda/": (KERNEL_SIDE + ["core/capture.", "core/reflect.", "core/upload.", "cuda/", "core/parallel/"], {"cuda"}),
+    "cuda/": (KERNEL_SIDE + ["core/capture.", "core/picture_change.", "core/reflect.", "core/upload.", "cuda/", "core/parallel/"], {"cuda"}),
     "layers/": (["core/*", "layers/"], set()),
     "optim/": (["core/*", "core/parallel/", "optim/"], set()),
     "data/": (["core/*", "core/formats/", "core/parallel/", "data/"], FILE_LIBRARIES | {"images", "ffmpeg", "fmt"}),

@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/core/formats/hdf5.h>
+#include <joist/core/instruction_set.h>
 #include <joist/core/parallel/launch.h>
 #include <joist/core/plugin.h>
 #include <joist/core/threads.h>
@@ -69,7 +70,11 @@ std::int64_t memory_kilobytes(const std::string& key) {
 Line cpu_line() {
   const auto [name, flags] = processor();
   const bool avx2 = flags.contains("avx2"), avx512 = flags.contains("avx512f");
-  Line line{"processor", name + (avx512 ? ", AVX-512" : avx2 ? ", AVX2" : "")};
+  Line line{"processor", name +
+                             (avx512 ? ", AVX-512"
+                              : avx2 ? ", AVX2"
+                                     : "") +
+                             (multiplies_bfloat16() ? ", bfloat16 products" : "")};
   if (!avx2) line.problem = "no AVX2: training is several times slower", line.fix = "a newer processor";
   return line;
 }

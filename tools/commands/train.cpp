@@ -56,6 +56,7 @@ std::string models_text(const ModelRegistry& registry) {
 /// What the command line said, before the configuration file is read.
 struct Given {
   std::map<std::string, std::string> texts{};
+  std::map<std::string, std::string> flags{};  ///< "true", "false" or, where one was not given, ""
   std::string config{};
   std::string deterministic{};
   std::string profile{};
@@ -76,6 +77,11 @@ void read_text(const std::string& text, const char* name, std::int64_t& value) {
   read_number(text, name, value, "a whole number");
 }
 void read_text(const std::string& text, const char* name, double& value) { read_number(text, name, value, "a number"); }
+void read_text(const std::string& text, const char* name, bool& value) {
+  if (text != "true" && text != "false")
+    throw UsageError({.where = fmt::format("--{}", name), .what = "\"" + text + "\"", .expected = "true or false"});
+  value = text == "true";
+}
 void read_text(const std::string& text, const char* name, Duration& value) {
   value = Duration::parse(text, fmt::format("--{}", name));
 }
@@ -112,9 +118,10 @@ TrainOptions options_from(const Given& given) {
     options.time = {};
   }
   visit_options(options, [&given, &options]<class Member>(const OptionInfo& info, Member& value) {
-    if constexpr (is_listed<Member>) {
-      const auto found = given.texts.find(info.name);
-      if (found == given.texts.end()) return;
+    if constexpr (is_listed<Member> || std::is_same_v<Member, bool>) {
+      const auto& said = std::is_same_v<Member, bool> ? given.flags : given.texts;
+      const auto found = said.find(info.name);
+      if (found == said.end() || (std::is_same_v<Member, bool> && found->second.empty())) return;
       read_text(found->second, info.name, value);
       options.given.insert(info.name);
     }
@@ -151,6 +158,8 @@ void add_train(CLI::App& app, Context& context) {
       command->add_flag("--resume", given->resume, info.help)->group(info.group);
     } else if (name == "deterministic") {
       command->add_flag("--deterministic{true}", given->deterministic, info.help)->group(info.group);
+    } else if constexpr (std::is_same_v<Member, bool>) {
+      command->add_flag("--" + name, given->flags[name], info.help)->group(info.group)->take_last();
     } else if constexpr (is_listed<Member>) {
       command
           ->add_option_function<std::string>(

@@ -36,9 +36,9 @@ template <class Batch>  // PictureBatch or DetectionBatch
 class BatchFeed {
  public:
   using Next = std::function<const Batch*()>;
-  using Numbers = std::function<Array(const Array& pixels)>;
+  using Numbers = std::function<Array(const Batch& batch)>;
 
-  /// `next` gives the batch after the last one, again and again; `numbers` makes of pixels what the model takes.
+  /// `next` gives the batch after the last one, again and again; `numbers` makes of its bytes what the model takes.
   BatchFeed(Next next, Numbers numbers) : next_(std::move(next)), numbers_(std::move(numbers)) {}
 
   /// The next batch, good until the next call.
@@ -48,15 +48,18 @@ class BatchFeed {
       const Batch* const batch = next_();
       if (batch->pictures.dtype() != Dtype::uint8) return batch;
       own_ = *batch;
-      own_.pictures = numbers_(own_.pictures);
+      own_.pictures = numbers_(own_);
       return &own_;
     }
     if (!coming_) begin(device);
     own_ = std::move(*coming_);
     coming_.reset();
     std::vector<Array> there = uploader_->take();
-    own_.pictures = there[0].dtype() == Dtype::uint8 ? numbers_(there[0]) : there[0];
+    own_.pictures = there[0];
     if constexpr (requires { own_.labels; }) own_.labels = there[1];
+    if constexpr (requires { own_.changes; })
+      if (own_.changes.defined()) own_.changes = there[1];
+    if (own_.pictures.dtype() == Dtype::uint8) own_.pictures = numbers_(own_);
     return &own_;
   }
 
@@ -78,6 +81,8 @@ class BatchFeed {
     if (!uploader_) uploader_ = make_uploader(device);
     std::vector<Array> arrays{batch.pictures};
     if constexpr (requires { batch.labels; }) arrays.push_back(batch.labels);
+    if constexpr (requires { batch.changes; })
+      if (batch.changes.defined()) arrays.push_back(batch.changes);
     uploader_->begin(arrays);
     coming_ = batch;
   }

@@ -133,9 +133,11 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
 
   const ModelOptions made{.classes = classes, .size = batch.size(), .random_drops = options.random_drops};
   const std::int64_t kept = entry.task == TaskKind::sequence ? 2 : 1;  // AdamW and SGD
+  std::optional<Autocast> foreseeing(std::in_place, options.bfloat16);
   MemoryWatch watch(entry, made, kept, batch.batch(), options.device);
   TrainBenchmark result{.batch = batch.batch(), .size = batch.size()};
   if (options.predict_memory) result.predicted_peak_bytes = step_memory(entry, made, kept).of(batch.batch());
+  foreseeing.reset();
   manual_seed(0);
   const std::unique_ptr<Model> model = entry.make(made);
   const std::vector<Field> fields = model->fields();

@@ -163,7 +163,7 @@ class ClassificationTask final : public TrainingTask {
   ModelDescription description_{};
   AsNumbers numbers_{};
   BatchFeed<PictureBatch> feed_{[this] { return next_loaded(); },
-                                [this](const Array& pixels) { return numbers_(pixels); }};
+                                [this](const PictureBatch& batch) { return numbers_(batch.pictures); }};
   const PictureBatch* batch_ = nullptr;
   Array pictures_{}, labels_{};  // of place()
   std::int64_t epoch_ = 0;       // of the loader

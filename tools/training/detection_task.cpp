@@ -1,5 +1,6 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
+#include <joist/core/picture_change.h>
 #include <joist/data/decode.h>
 #include <joist/tools/report/detection_report.h>
 #include <joist/tools/report/draw.h>
@@ -204,6 +205,7 @@ class DetectionTask final : public TrainingTask {
   // The sample of the data set that a sample of the loader belongs to.
   std::size_t picture_of(std::size_t sample) const { return tile_pictures_.empty() ? sample : tile_pictures_[sample]; }
   LoaderOptions loader_options(const Dataset& shown) const {
+    const bool in_bytes = options_.device == "cuda" && options_.multi_scale == 0;  // numbers on the GPU
     return {.batch = static_cast<int>(options_.batch),
             .size = static_cast<int>(options_.size),
             .seed = static_cast<std::uint64_t>(options_.seed),
@@ -212,7 +214,8 @@ class DetectionTask final : public TrainingTask {
             .unreadable = options_.unreadable == "skip" ? Unreadable::skip : Unreadable::fail,
             .weights = repeat_factors(shown, options_.balance),
             .part = part_,
-            .dtype = options_.device == "cuda" && options_.multi_scale == 0 ? Dtype::uint8 : Dtype::float32};
+            .dtype = in_bytes ? Dtype::uint8 : Dtype::float32,
+            .leaves_pixels = in_bytes};
   }
   Augmentation augment(bool closing) const {
     if (!options_.augment.is_default()) return pipeline_options(options_, closing);
@@ -228,7 +231,10 @@ class DetectionTask final : public TrainingTask {
   DetectionLoader loader_;
   AsNumbers numbers_{};
   BatchFeed<DetectionBatch> feed_{[this] { return next_loaded(); },
-                                  [this](const Array& pixels) { return numbers_(pixels); }};
+                                  [this](const DetectionBatch& batch) {
+                                    return batch.changes.defined() ? change_pictures(batch.pictures, batch.changes)
+                                                                   : numbers_(batch.pictures);
+                                  }};
   ModelDescription description_{};
   DetectionLossOptions loss_{};
   const DetectionBatch* batch_ = nullptr;

@@ -67,6 +67,7 @@ struct TrainOptions {
   std::string device = "auto";
   std::int64_t threads = 0;
   std::int64_t loader_threads = 0;
+  bool bf16 = false;  ///< steps under Autocast
   std::string deterministic{};
   std::int64_t micro_shards = 8;
   std::string batch_norm = "sync";
@@ -227,6 +228,11 @@ void visit_options(Options& o, Visit&& visit) {
                    machine, false},
         o.device);
   visit(OptionInfo{"threads", "N", "threads of the computation; 0: one per core", machine, true}, o.threads);
+  visit(OptionInfo{"bf16", "",
+                   "multiply in bfloat16 while training, sums in float32: faster where processor or GPU have such "
+                   "products; weights, gradients and evaluations stay float32",
+                   machine, true},
+        o.bf16);
   visit(OptionInfo{"loader-threads", "N", "threads that prepare pictures; 0: chosen; the result does not depend on it",
                    machine, false},
         o.loader_threads);

@@ -1,6 +1,7 @@
 #include <joist/core/formats/checkpoint_file.h>
 #include <joist/core/formats/hdf5.h>
 #include <joist/core/formats/store.h>
+#include <joist/core/instruction_set.h>
 #include <joist/core/mode.h>
 #include <joist/core/parallel/launch.h>
 #include <joist/tools/training/classification_task.h>
@@ -61,6 +62,7 @@ void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t c
     options.batch = 8;
   if (options.batch > 0) return;
   options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
+    const Autocast autocast(options.bf16);  // what a step keeps for its backward
     return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures),
                          choose_device(options.device).device, team.size());
   }));
@@ -164,6 +166,7 @@ std::unique_ptr<MemoryWatch> memory_watch(const TrainOptions& options, TrainingT
   const ModelDescription& description = task.description();
 
   const std::int64_t kept = std::ssize(trainer.kept_arrays());  // numbers per weight
+  const Autocast autocast(options.bf16);                        // as steps run
   auto watch = std::make_unique<MemoryWatch>(
       registry.find(description.model),
       ModelOptions{.classes = static_cast<std::int64_t>(description.classes.size()), .size = description.size}, kept,
@@ -179,10 +182,15 @@ void say_what_runs(const TrainOptions& options, TrainingTask& task, Console& con
   std::int64_t parameters = 0;
   for (const Field& field : task.model().fields()) parameters += field.trainable ? field.tensor.value().elements() : 0;
   if (task.description().task != TaskKind::sequence)
-    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {}", options.model,
+    console.line(fmt::format("model: {}, {} parameters, input {}×{}; {} with lr {}; batch {}; {}{}", options.model,
                              parameters, options.size, options.size, options.optimizer, options.lr, options.batch,
                              task.model().device().on_host() ? fmt::format("{} threads", options.threads)
-                                                             : "on " + task.model().device().text()));
+                                                             : "on " + task.model().device().text(),
+                             options.bf16 ? ", products in bfloat16" : ""));
+  if (options.bf16 && task.model().device().on_host() && !multiplies_bfloat16())
+    console.line(
+        "--bf16: this processor has no bfloat16 products, so that steps take longer than without; the losses are those "
+        "of processors that have them, up to rounding");
   if (options.model.ends_with(".onnx"))
     for (const std::string& note :
          onnx_training_notes(options.model, static_cast<std::int64_t>(task.description().class_ids.size())))

@@ -187,6 +187,7 @@ std::string Trainer::why_no_capture() const {
 }
 
 bool Trainer::accumulate_gradients() {
+  const Autocast autocast(options_.bf16);
   if (parallel_) return accumulate_with_others();
   for (std::int64_t i = 0; i < accumulated_; ++i) {
     set_random_step(static_cast<std::uint32_t>(state_.step), static_cast<std::uint32_t>(i));

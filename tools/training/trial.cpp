@@ -42,6 +42,7 @@ int find_learning_rate(const TrainOptions& options, TrainingTask& task, Console&
   ensure_folder(folder);
   Learner learner(task.model().fields(), options);
   learner.keep_buffers();
+  const Autocast autocast(options.bf16);
   task.seek(0, false);
   std::vector<RatePoint> points;
   double mean = 0, least = std::numeric_limits<double>::max();
@@ -125,6 +126,7 @@ int overfit_one_batch(const TrainOptions& options, TrainingTask& task, Console& 
   ensure_folder(folder);
   Learner learner(task.model().fields(), options);
   learner.keep_buffers();
+  const Autocast autocast(options.bf16);
   Progress progress{.detects = task.description().task == TaskKind::detect};
   int step = 0;
   for (; step < overfit_steps; ++step) {

@@ -1,6 +1,6 @@
 # ctest: TIMEOUT 300 RUN_SERIAL ON
-"""Several processes train one model: with --deterministic=world-size 1, 2, 3 and 4 give the same bits, for the detector (batch norm) and a
-small transformer and a language model; what some saved after SIGTERM on one of them, any other number goes on with; only rank 0 writes and speaks."""
+"""Several processes train one model: with --deterministic=world-size 1, 2, 3 and 4 give the same bits, for the detector (batch norm), a
+small transformer (in bfloat16) and a language model; what some saved after SIGTERM on one of them, any other number goes on with; only rank 0 writes and speaks."""
 import os
 import pathlib
 import random
@@ -20,7 +20,7 @@ QUIET = {"OMP_WAIT_POLICY": "passive", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLO
 
 
 LANGUAGE = pathlib.Path(os.environ["JOIST_SOURCE_DIR"]) / "tests/fixtures/language/lora"
-SHAPES = {"detector": ["--size", "64", "--batch", "7"], "transformer": ["--model", "vit_tiny", "--size", "32", "--batch", "9"],
+SHAPES = {"detector": ["--size", "64", "--batch", "7"], "transformer": ["--model", "vit_tiny", "--size", "32", "--batch", "9", "--bf16"],
           "language": ["--model", str(LANGUAGE / "base"), "--size", "64", "--batch", "9", "--lora", "r=4"]}
 
 

@@ -2,6 +2,7 @@
 // The training loop: resuming from every step, stopping, schedules, numbers that are not finite, budgets, refusing
 // disks.
 #include <joist/core/formats/store.h>
+#include <joist/core/half.h>
 #include <joist/tests/tools/training/tiny_task.h>
 #include <joist/tools/training/interrupt.h>
 #include <joist/tools/training/trainer.h>
@@ -86,11 +87,13 @@ Result uninterrupted(const TrainOptions& options, std::int64_t batches_per_epoch
   return result_of(folder / "run");
 }
 
-class Resume : public ::testing::TestWithParam<std::tuple<const char*, std::int64_t>> {};
+// Optimizer, nominal batch, and whether steps multiply in bfloat16.
+class Resume : public ::testing::TestWithParam<std::tuple<const char*, std::int64_t, bool>> {};
 
 TEST_P(Resume, FromEveryStepIsTheSameRun) {
   TrainOptions options = options_for(std::get<0>(GetParam()), std::get<1>(GetParam()));
   options.epochs = 2;  // of six batches
+  options.bf16 = std::get<2>(GetParam());
   const Result expected = uninterrupted(options, 6);
   const TemporaryFolder folder;
   for (std::int64_t stop = 0; stop < 12; ++stop) {
@@ -109,13 +112,41 @@ TEST_P(Resume, FromEveryStepIsTheSameRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Recipes, Resume,
-                         ::testing::Values(std::tuple("adamw", 0), std::tuple("sgd", 0), std::tuple("adamw", 8),
-                                           std::tuple("schedule_free_adamw", 0), std::tuple("lookahead:nadam", 0)),
+                         ::testing::Values(std::tuple("adamw", 0, false), std::tuple("sgd", 0, false),
+                                           std::tuple("adamw", 8, false), std::tuple("adamw", 0, true),
+                                           std::tuple("schedule_free_adamw", 0, false),
+                                           std::tuple("lookahead:nadam", 0, false)),
                          [](const auto& one) {
                            std::string name = std::get<0>(one.param);
                            std::replace(name.begin(), name.end(), ':', '_');
-                           return name + (std::get<1>(one.param) > 0 ? "_accumulating" : "");
+                           return name + (std::get<1>(one.param) > 0 ? "_accumulating" : "") +
+                                  (std::get<2>(one.param) ? "_bfloat16" : "");
                          });
+
+// Whether it learns as well: bfloat16_test.py, with real models.
+TEST(Trainer, StepsInBfloat16KeepEverythingInFloat32) {
+  TrainOptions options = options_for("adamw");
+  const Result exact = uninterrupted(options);
+  options.bf16 = true;
+  const TemporaryFolder folder;
+  TinyTask task;
+  task.before_batch = [](std::int64_t) { EXPECT_TRUE(Autocast::active()); };
+  task.interrupts_evaluation = [] {
+    EXPECT_FALSE(Autocast::active()) << "an evaluation is in float32";
+    return false;
+  };
+  ASSERT_EQ(train_in(folder / "run", options, task), 0);
+  EXPECT_NE(result_of(folder / "run"), exact) << "nothing was rounded";
+  const Checkpoint last = read_checkpoint(folder / "run/last.h5");
+  EXPECT_TRUE(last.training->options.bf16);
+  for (const auto* arrays : {&last.model, &last.average, &last.training->optimizer.arrays})
+    for (const NamedState& state : *arrays) {
+      EXPECT_FALSE(is_half(state.array.dtype())) << state.name;
+      if (state.name != "fc.weight" || arrays == &last.training->optimizer.arrays) continue;
+      const std::vector<float> values = state.array.to_vector<float>();
+      EXPECT_FALSE(std::ranges::all_of(values, [](float x) { return static_cast<float>(BFloat16(x)) == x; }));
+    }
+}
 
 TEST(Trainer, ASignalInsideAnEvaluationLosesNothing) {
   const TrainOptions options = options_for("adamw");
