@@ -11,10 +11,9 @@ namespace joist::split_convolution {
 /// kernel_height, kernel_width].
 bool pays(const Shape& x, const Shape& w, const Shape& y, Dtype dtype, const ConvolutionOptions& options);
 
-/// x, y, dy, dx are dense with the channels innermost; w, bias and dw dense row-major, bias possibly undefined; all
+/// x, y, dy, dx are dense with the channels innermost; w and bias dense row-major, bias possibly undefined; all
 /// float32, and pays() holds.
 void forward(const Array& x, const Array& w, const Array& bias, const ConvolutionOptions& options, const Out& y);
 void backward_input(const Array& dy, const Array& w, const ConvolutionOptions& options, const Out& dx);
-void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw);
 
 }  // namespace joist::split_convolution
