@@ -18,6 +18,9 @@ inline constexpr std::int64_t rows = 16, depth = 32, numbers = rows * depth;
 inline constexpr std::int64_t panel_columns = 2 * rows, block_rows = 2 * rows;
 inline constexpr std::int64_t near_steps = 16;  // tiles along k, of 32 rows: they stay in the first-level cache
 
+/// How many of `size` hold `count`.
+inline constexpr std::int64_t over(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
+
 /// Whether this processor and operating system have them, and joist may use them.
 bool exist();
 

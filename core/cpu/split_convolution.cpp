@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t sums_of_block = tiles::block_rows * tiles::panel_columns;
 
-std::int64_t over(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
+using tiles::over;
 
 // A point of a window and the point of the kernel that it meets.
 struct Tap {
@@ -111,7 +111,7 @@ class Convolution {
         width_(y.array.shape(3)),
         accumulate_(y.accumulate) {}
 
-  // One row of strips' planes per thread, for all passes.
+  // Each thread splits a strip once for all passes.
   template <class MakePasses>
   void run(const MakePasses& make_passes) const {
     const std::int64_t panels = over(channels_, tiles::panel_columns);

@@ -3,12 +3,6 @@
 #include <cstddef>
 
 namespace joist::tiles {
-namespace {
-
-std::int64_t over(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
-
-}  // namespace
-
 std::int64_t split_numbers(std::int64_t length, std::int64_t columns) {
   return over(columns, panel_columns) * over(length, depth) * split_step;
 }

@@ -5,7 +5,7 @@
 namespace joist::split_convolution {
 namespace {
 
-std::int64_t over(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
+using tiles::over;
 
 // Lines of pixels for each remainder of their row divided by the step.
 std::int64_t lines_of(const Grid& grid, std::int64_t rows) { return rows - 1 + over(grid.reach_down, grid.step); }

@@ -31,8 +31,8 @@ __attribute__((target("avx512f"))) inline void write(const float* sums, const Su
   const std::uint32_t all = to.columns >= panel_columns ? 0xFFFFFFFFU : (1U << to.columns) - 1U;
   const auto left = static_cast<__mmask16>(all), right = static_cast<__mmask16>(all >> 16);
   for (std::int64_t i = first; i < std::min(last, to.height); ++i) {
-    float* const y = to.y_rows ? to.y_rows[i] + to.y_column : to.y + i * to.y_row;
     if (to.y_rows && !to.y_rows[i]) continue;
+    float* const y = to.y_rows ? to.y_rows[i] + to.y_column : to.y + i * to.y_row;
     __m512 a = _mm512_load_ps(sums + i * panel_columns), b = _mm512_load_ps(sums + i * panel_columns + rows);
     if (to.start) {
       const float* const start = to.start + i * to.start_row;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t block_bytes = 3 * std::int64_t{1 << 19};  // of packed b: the larger part of a second-level cache
 
-std::int64_t over(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
+using tiles::over;
 
 // A matrix with its lines (rows of a, columns of b) and k.
 template <class T>

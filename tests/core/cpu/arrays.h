@@ -61,6 +61,13 @@ inline double at(const Array& array, const Shape& index) {
   return static_cast<double>(array.data<float>()[offset_of(index, array.strides())]);
 }
 
+/// The same numbers in float64, row-major.
+inline Array doubled(const Array& x) {
+  const Array wide = Array::empty(x.shape(), Dtype::float64);
+  for_each_index(x.shape(), [&](const Shape& i) { wide.data<double>()[offset_of(i, wide.strides())] = at(x, i); });
+  return wide;
+}
+
 /// Every element of `array` is expected(index), to within absolute + relative * |expected|.
 inline void expect_close(const Array& array, const std::function<double(const Shape&)>& expected, double relative,
                          double absolute) {

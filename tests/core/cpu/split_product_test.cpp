@@ -17,6 +17,7 @@
 namespace joist {
 namespace {
 
+using testing::doubled;
 using testing::Layout;
 
 class Split : public ::testing::Test {
@@ -28,13 +29,6 @@ class Split : public ::testing::Test {
 
 Array noise(const Shape& shape, std::uint32_t seed, Layout layout = Layout::row_major) {
   return testing::random_array(shape, seed, layout);
-}
-
-Array doubled(const Array& x) {
-  const Array wide = Array::empty(x.shape(), Dtype::float64);
-  for_each_index(x.shape(),
-                 [&](const Shape& i) { wide.data<double>()[offset_of(i, wide.strides())] = testing::at(x, i); });
-  return wide;
 }
 
 // Root of the mean square of the differences; infinite where one is NaN.

@@ -15,6 +15,7 @@
 namespace joist {
 namespace {
 
+using testing::doubled;
 using testing::Layout;
 
 struct Case {
@@ -34,13 +35,6 @@ const Case cases[] = {{2, 32, 32, 8, 8},           {2, 64, 48, 9, 13},        {3
 
 Array noise(const Shape& shape, std::uint32_t seed, Layout layout = Layout::channels_last) {
   return testing::random_array(shape, seed, layout);
-}
-
-Array doubled(const Array& x) {
-  const Array wide = Array::empty(x.shape(), Dtype::float64);
-  for_each_index(x.shape(),
-                 [&](const Shape& i) { wide.data<double>()[offset_of(i, wide.strides())] = testing::at(x, i); });
-  return wide;
 }
 
 double largest_error(const Array& value, const Array& wanted) {
