@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <system_error>
 #include <vector>
 
@@ -98,17 +99,19 @@ fs::path find_hdf5_helper() {
                             .what = "the environment variable JOIST_HDF5_READER names no program",
                             .remedy = "unset the variable"});
   }
-  std::string tried;
+  std::set<std::string> tried;
   for (const fs::path& folder : own_folders()) {
     for (const char* below : {".", "../libexec/joist", "../../libexec/joist", "../bin"}) {
       fs::path path = (folder / below / helper_name).lexically_normal();
       if (::access(path.c_str(), X_OK) == 0) return path;
-      tried += (tried.empty() ? "" : ", ") + path.string();
+      tried.insert(path.string());
     }
   }
+  std::string places;
+  for (const std::string& place : tried) places += (places.empty() ? "" : ", ") + place;
   throw EnvironmentError({.where = helper_name,
                           .what = "this part of joist, which writes and reads HDF5 files, is missing",
-                          .expected = "one of " + tried,
+                          .expected = "one of " + places,
                           .remedy = "install joist again, or set JOIST_HDF5_READER to the path of the program"});
 }
 

@@ -1,9 +1,7 @@
 // Reading annotations in every format, sound and broken.
 #include <joist/data/dataset.h>
-#include <joist/data/encode.h>
-#include <joist/data/formats/json_chunks.h>
 #include <joist/data/write.h>
-#include <joist/tests/data/support.h>
+#include <joist/tests/data/annotation_texts.h>
 
 #include <algorithm>
 #include <random>
@@ -12,82 +10,9 @@
 namespace joist::test {
 namespace {
 
-TEST(JsonChunks, AreTheWholeFileAndRefuseWhatIsNone) {
-  const std::string text = R"( {"a" : [1,{"x":"],\"}"},[2,3], 4 ],"b":{"c":[1]},"d":[ ],"e":"[","f":[5]} )";
-  const auto chunks = divided(text, 1);
-  ASSERT_TRUE(chunks);
-  EXPECT_EQ(chunks->rest, R"( {"a" : [],"b":{"c":[1]},"d":[],"e":"[","f":[]} )");
-  const JsonChunks::List& a = chunks->lists.at("a");
-  EXPECT_EQ(a.count, 4U);
-  std::string joined;
-  for (const auto& [from, to] : a.pieces) joined += text.substr(from, to - from) + "|";
-  EXPECT_EQ(joined, R"(1|{"x":"],\"}"}|[2,3]| 4 |)");
-  EXPECT_EQ(chunks->lists.at("d").count, 0U);
-  EXPECT_EQ(chunks->lists.at("f").pieces.size(), 1U);
-  EXPECT_EQ(divided(text, 1000)->lists.at("a").pieces.size(), 1U);
-  for (std::size_t end = 0; end + 2 < text.size(); ++end) EXPECT_FALSE(divided(text.substr(0, end), 1)) << end;
-  for (const char* other : {"[1]", "{}", R"({"a":[1}})", R"({"a":[1,]})", R"({"a":[1],"a":[2]})", R"({"a":1]})"})
-    EXPECT_FALSE(divided(other, 1)) << other;
-}
-
-TEST(JsonChunks, LargeFilesReadLikeSmallOnes) {
-  const TemporaryFolder folder;
-  const std::string image = R"({"id":ID,"file_name":"ID.jpg","width":64,"height":48})";
-  const auto numbered = [](std::string record, int id) {
-    for (std::size_t at = 0; (at = record.find("ID", at)) != std::string::npos;)
-      record.replace(at, 2, std::to_string(id));
-    return record;
-  };
-  std::string images, annotations;
-  const std::string padding(2000, ' ');
-  constexpr int count = 9000;  // 18 MB: divided
-  for (int i = 1; i <= count; ++i) {
-    images += (i == 1 ? "" : ",") + numbered(image, i);
-    annotations +=
-        (i == 1 ? "" : ",") + numbered(R"({"id":ID,"image_id":ID,"category_id":1,"bbox":[1,2,3,4]})" + padding, i);
-  }
-  const auto file = [&](const std::string& end) {
-    return folder.write("large.json", R"({"categories":[{"id":1,"name":"a"}],"images":[)" + images +
-                                          R"(],"annotations":[)" + annotations + end);
-  };
-  const Dataset data = read_dataset(file("]}"), {.require_pictures = false});
-  ASSERT_EQ(data.samples.size(), static_cast<std::size_t>(count));
-  EXPECT_EQ(data.samples.back().annotations.at(0).id, count);
-  EXPECT_HAS(data.samples.back().annotations.at(0).where, "#annotations[8999]");
-  EXPECT_HAS(data_error([&] {
-               read_dataset(file(R"(,{"id":1,"image_id":1,"bbox":[1,2,3,4]}]})"), {.require_pictures = false});
-             }),
-             "annotations[9000]");
-  EXPECT_HAS(data_error([&] { read_dataset(file(R"(,{"id":tru}]})"), {.require_pictures = false}); }),
-             "not JSON at byte");
-  EXPECT_HAS(data_error([&] { read_dataset(file(",{"), {.require_pictures = false}); }), "ends too early");
-}
-
 using namespace std::string_literals;
 
-const std::string header = "filename,width,height,class,xmin,ymin,xmax,ymax\n";
 const std::string helmet_gbk = "\xB0\xB2\xC8\xAB\xC3\xB1";  // 安全帽
-
-void draw(const TemporaryFolder& folder, const std::string& name) {
-  const auto bytes = encode_png(gradient(100, 80));
-  folder.write(name, {bytes.begin(), bytes.end()});
-}
-
-std::string coco(const std::string& annotations,
-                 const std::string& images = R"({"id":7,"file_name":"a.png","width":100,"height":80})") {
-  return R"({"images":[)" + images + R"(],"annotations":[)" + annotations +
-         R"(],"categories":[{"id":9,"name":"person"},{"id":2,"name":"helmet"}]})";
-}
-
-std::string voc(const std::string& objects, const std::string& name = "a.png") {
-  return "<annotation>\n<filename>" + name + "</filename>\n<size><width>100</width><height>80</height></size>\n" +
-         objects + "</annotation>\n";
-}
-
-std::string voc_object(const std::string& name, const std::string& xmin = "10") {
-  return "<object>\n<name>" + name + "</name>\n<difficult>1</difficult>\n<bndbox><xmin>" + xmin +
-         "</xmin><ymin>20</ymin><xmax>40</xmax><ymax>60.5</ymax></bndbox>\n</object>\n";
-}
 
 /// Boxes by picture name and class name, whatever the order of anything.
 std::vector<std::tuple<std::string, std::string, double, double, double, double>> content(const Dataset& data) {
@@ -245,7 +170,7 @@ TEST(Csv, ReadsTheUsualColumnsInAnyOrder) {
 TEST(Csv, ARowWithoutABoxIsABackgroundPicture) {
   const TemporaryFolder folder;
   draw(folder, "a.png");
-  const Dataset data = read_dataset(folder.write("boxes.csv", header + "a.png,100,80,,,,,\n"));
+  const Dataset data = read_dataset(folder.write("boxes.csv", csv_header + "a.png,100,80,,,,,\n"));
   ASSERT_EQ(data.samples.size(), 1U);
   EXPECT_TRUE(data.samples[0].annotations.empty());
   EXPECT_EQ(data.samples[0].height, 80);
@@ -257,12 +182,13 @@ TEST(Csv, ReadsChineseFilesOfEveryEncoding) {
   const std::string utf8_row = "图片/一号.png,100,80,安全帽,1,2,3,4\n";
   const std::string gbk_row = "\xCD\xBC\xC6\xAC/\xD2\xBB\xBA\xC5.png,100,80," + helmet_gbk + ",1,2,3,4\n";
   std::string utf16 = "\xFF\xFE";
-  for (const char c : header) utf16 += std::string(1, c) + '\0';
+  for (const char c : csv_header) utf16 += std::string(1, c) + '\0';
   for (const char16_t c : std::u16string(u"图片/一号.png,100,80,安全帽,1,2,3,4\r\n")) {
     utf16 += static_cast<char>(c & 0xFF);
     utf16 += static_cast<char>(c >> 8);
   }
-  for (const std::string& csv : {header + utf8_row, "\xEF\xBB\xBF" + header + utf8_row, header + gbk_row, utf16}) {
+  for (const std::string& csv :
+       {csv_header + utf8_row, "\xEF\xBB\xBF" + csv_header + utf8_row, csv_header + gbk_row, utf16}) {
     const Dataset data = read_dataset(folder.write("工地/标注.csv", csv));
     EXPECT_EQ(data.categories, std::vector<std::string>{"安全帽"});
     EXPECT_EQ(data.samples.at(0).path, folder / "工地/图片/一号.png");
@@ -293,127 +219,22 @@ TEST(Csv, NamesLineAndColumn) {
   const std::vector<std::pair<std::string, std::string>> faults = {
       {"", "boxes.csv: the file is empty"},
       {"file,w,h,c\n", "boxes.csv:1: the header \"file,w,h,c\" lacks filename, class, xmin, ymin, xmax, ymax"},
-      {header + "a.png,100,80,person,1,2,three,4\n", "boxes.csv:2: column 7 (xmax) is \"three\""},
-      {header + "a.png,100,80,person,1,2,3,4\na.png,100,80,person,1,2,nan,4\n",
+      {csv_header + "a.png,100,80,person,1,2,three,4\n", "boxes.csv:2: column 7 (xmax) is \"three\""},
+      {csv_header + "a.png,100,80,person,1,2,3,4\na.png,100,80,person,1,2,nan,4\n",
        "boxes.csv:3: column 7 (xmax) is \"nan\""},
-      {header + "a.png,100,80,person,1,,3,4\n", "column 6 (ymin) is \"\""},
-      {header + "a.png,100,80,person,1,2,3,1e999\n", "column 8 (ymax)"},
-      {header + "a.png,100.5,80,person,1,2,3,4\n", "column 2 (width) is \"100.5\""},
-      {header + "a.png,100,80,,1,2,3,4\n", "box without a class"},
-      {header + ",100,80,person,1,2,3,4\n", "row without a file name"},
-      {header + "a.png,100,80,person,1,2,3\n", "boxes.csv:2: 7 columns"},
-      {header + "a.png,100,80,person,1,2,3,4\n\na.png,100,90,person,1,2,3,4\n",
+      {csv_header + "a.png,100,80,person,1,,3,4\n", "column 6 (ymin) is \"\""},
+      {csv_header + "a.png,100,80,person,1,2,3,1e999\n", "column 8 (ymax)"},
+      {csv_header + "a.png,100.5,80,person,1,2,3,4\n", "column 2 (width) is \"100.5\""},
+      {csv_header + "a.png,100,80,,1,2,3,4\n", "box without a class"},
+      {csv_header + ",100,80,person,1,2,3,4\n", "row without a file name"},
+      {csv_header + "a.png,100,80,person,1,2,3\n", "boxes.csv:2: 7 columns"},
+      {csv_header + "a.png,100,80,person,1,2,3,4\n\na.png,100,90,person,1,2,3,4\n",
        "boxes.csv:4: a.png is 100×90 here but 100×80"},
-      {header + "\"a.png,100,80,person,1,2,3,4\n", "boxes.csv:2: a quoted field is not closed"},
-      {header + "\"a\"b.png,100,80,person,1,2,3,4\n", "boxes.csv:2: text after the closing quote"}};
+      {csv_header + "\"a.png,100,80,person,1,2,3,4\n", "boxes.csv:2: a quoted field is not closed"},
+      {csv_header + "\"a\"b.png,100,80,person,1,2,3,4\n", "boxes.csv:2: text after the closing quote"}};
   for (const auto& [csv, expected] : faults) {
     EXPECT_HAS(data_error([&] { read_dataset(folder.write("boxes.csv", csv)); }), expected);
   }
-}
-
-TEST(Detection, FindsTheOnlyAnnotationsInAFolder) {
-  const TemporaryFolder folder;
-  draw(folder, "images/a.png");
-  folder.write("settings.json", R"({"epochs": 3})");
-  folder.write("prices.csv", "what,price\nhelmet,9\n");
-  const auto path = folder.write("annotations/instances_val.json", coco(""));
-  EXPECT_EQ(read_dataset(folder.path()).source, path);
-}
-
-TEST(Detection, LooksOneFolderFurther) {
-  const TemporaryFolder folder;
-  draw(folder, "train/a.png");
-  folder.write("train/_annotations.coco.json", coco(""));
-  EXPECT_EQ(read_dataset(folder.path()).samples.size(), 1U);
-  folder.write("valid/_annotations.coco.json", coco(""));
-  const std::string message = data_error([&] { read_dataset(folder.path()); });
-  EXPECT_HAS(message, "several annotations");
-  EXPECT_HAS(message, folder / "train/_annotations.coco.json");
-  EXPECT_HAS(message, folder / "valid/_annotations.coco.json");
-}
-
-TEST(Detection, NamesTheCandidates) {
-  const TemporaryFolder folder;
-  folder.write("train.csv", header);
-  folder.write("train.json", coco(""));
-  folder.write("a.xml", voc(""));
-  const std::string message = data_error([&] { read_dataset(folder.path()); });
-  EXPECT_HAS(message, "train.csv (CSV)");
-  EXPECT_HAS(message, "train.json (COCO JSON)");
-  EXPECT_HAS(message, folder.path() + " (Pascal VOC XML)");
-  EXPECT_HAS(message, "give one of them");
-}
-
-TEST(Detection, SaysWhatIsMissing) {
-  const TemporaryFolder folder;
-  EXPECT_HAS(data_error([&] { read_dataset(folder.path()); }), "no annotations in this folder");
-  EXPECT_HAS(data_error([&] { read_dataset(folder / "none.json"); }), "no such file");
-  EXPECT_HAS(data_error([&] { read_dataset(folder.write("a.txt", "x")); }), "not a kind of annotations");
-  folder.write("cut.json", coco("").substr(0, 40));
-  EXPECT_HAS(data_error([&] { read_dataset(folder.path()); }), "ends too early") << "a broken file is better than none";
-}
-
-TEST(Pictures, AreFoundInTheUsualPlaces) {
-  for (const std::string place :
-       {"annotations/a.png", "annotations/images/a.png", "a.png", "images/a.png", "JPEGImages/a.png", "val2017/a.png",
-        "images/val2017/a.png", "images/A.PNG", "somewhere/else/a.png"}) {
-    const TemporaryFolder folder;
-    draw(folder, place);
-    const auto path = folder.write("annotations/instances_val2017.json", coco(""));
-    EXPECT_EQ(std::filesystem::canonical(read_dataset(path).samples.at(0).path),
-              std::filesystem::canonical(folder / place))
-        << place;
-  }
-}
-
-TEST(Pictures, AreFoundUnderTheNamesPeopleWrite) {
-  const TemporaryFolder folder;
-  draw(folder, "images/cam1/a.png");
-  for (const std::string name :
-       {"cam1/a.png", R"(cam1\\a.png)", "images/cam1/a.png", "./images/../images/cam1/a.png", "cam1/a"}) {
-    const auto path = folder.write("a.json", coco("", R"({"id":1,"file_name":")" + name + "\"}"));
-    EXPECT_EQ(read_dataset(path).samples.at(0).path, folder / "images/cam1/a.png") << name;
-  }
-  const auto absolute =
-      folder.write("b.json", coco("", R"({"id":1,"file_name":")" + (folder / "images/cam1/a.png") + "\"}"));
-  EXPECT_EQ(read_dataset(absolute).samples.at(0).path, folder / "images/cam1/a.png");
-}
-
-TEST(Pictures, MayLieInAGivenFolder) {
-  const TemporaryFolder folder;
-  const TemporaryFolder other;
-  draw(folder, "a.png");
-  draw(other, "deep/a.png");
-  const auto path = folder.write("a.json", coco(""));
-  EXPECT_EQ(read_dataset(path, {.images = other.path()}).samples.at(0).path, other / "deep/a.png");
-  EXPECT_HAS(data_error([&] { read_dataset(path, {.images = other / "none"}); }), "no such folder");
-}
-
-TEST(Pictures, MissingOnesAreListed) {
-  const TemporaryFolder folder;
-  std::string csv = header;
-  for (int i = 0; i < 8; ++i) csv += "p" + std::to_string(i) + ".png,100,80,person,1,2,3,4\n";
-  draw(folder, "p2.png");
-  const auto path = folder.write("boxes.csv", csv);
-  const std::string message = data_error([&] { read_dataset(path); });
-  EXPECT_HAS(message, "7 pictures are missing");
-  EXPECT_HAS(message, "p0.png (" + path + ":2)");
-  EXPECT_HAS(message, "and 2 more");
-  EXPECT_HAS(message, folder.path() + "/");
-  const Dataset data = read_dataset(path, {.require_pictures = false});
-  EXPECT_EQ(data.samples.at(0).path, folder / "p0.png");
-}
-
-TEST(Pictures, LabelsNeverLandOnAnotherPictureOfTheSameName) {
-  const TemporaryFolder folder;
-  draw(folder, "cam1/a.png");
-  const auto path =
-      folder.write("boxes.csv", header + "cam1/a.png,100,80,person,1,2,3,4\ncam2/a.png,100,80,person,5,6,7,8\n");
-  EXPECT_HAS(data_error([&] { read_dataset(path); }), "cam2/a.png");
-  const TemporaryFolder doubled;  // the same name in two folders: neither is meant
-  draw(doubled, "x/a.png");
-  draw(doubled, "y/a.png");
-  EXPECT_HAS(data_error([&] { read_dataset(doubled.write("a.json", coco(""))); }), "1 picture is missing");
 }
 
 TEST(Readers, SurviveAnyChangedBytes) {
@@ -422,7 +243,7 @@ TEST(Readers, SurviveAnyChangedBytes) {
   const std::vector<std::pair<std::string, std::string>> files = {
       {"a.json", coco(R"({"id":3,"image_id":7,"category_id":2,"bbox":[1,2,3,4],"area":12,"iscrowd":0})")},
       {"a.xml", voc(voc_object("person") + voc_object("安全帽"))},
-      {"a.csv", header + "a.png,100,80,person,1,2,3,4\n\"a.png\",100,80,\"安全帽\",1,2,3,4\n"}};
+      {"a.csv", csv_header + "a.png,100,80,person,1,2,3,4\n\"a.png\",100,80,\"安全帽\",1,2,3,4\n"}};
   std::mt19937 random(3);
   std::size_t refused = 0;
   for (int round = 0; round < 1500; ++round) {
