@@ -135,27 +135,36 @@ Totals Loop::sums(SumFunction function, const void* activation, const Parameters
   }
   const std::int64_t per_part = blocks(blocks(rows_, most_parts), block_rows) * block_rows,
                      parts = blocks(rows_, per_part);
-  std::vector<double> partial(static_cast<std::size_t>(2 * parts * columns_));
+  // [part, sum, channel]: each part adds up its columns of a channel by itself, since what follows is one thread's
+  // work.
+  std::vector<double> partial(static_cast<std::size_t>(2 * parts * channels_));
   parallel_for(parts, elements_per_thread / (per_part * columns_), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t part = begin; part < end; ++part)
+    std::vector<double> columns(static_cast<std::size_t>(2 * columns_));
+    for (std::int64_t part = begin; part < end; ++part) {
+      std::fill(columns.begin(), columns.end(), 0.0);
       for (std::int64_t top = part * per_part; top < std::min(rows_, (part + 1) * per_part); top += block_rows)
         for (std::int64_t column = 0; column < columns_; column += most_columns) {
           Matrices tile = at(0, top, column);
           tile.rows = std::min(block_rows, rows_ - top);
           for (std::size_t which = 0; which < parameter_count; ++which)
             tile.parameter[which] = numbers.data() + static_cast<std::int64_t>(which) * columns_ + column;
-          double* first = partial.data() + 2 * part * columns_ + column;
-          function(activation, tile, first, first + columns_);
+          function(activation, tile, columns.data() + column, columns.data() + columns_ + column);
         }
-  });
-  for (std::int64_t part = 0; part < parts; ++part)
-    for (std::int64_t k = 0; k < fold_; ++k) {
-      const double* first = partial.data() + 2 * part * columns_ + k * channels_;
-      for (std::int64_t channel = 0; channel < channels_; ++channel) {
-        totals.first[static_cast<std::size_t>(channel)] += first[channel];
-        totals.second[static_cast<std::size_t>(channel)] += first[columns_ + channel];
-      }
+      double* const sums = partial.data() + 2 * part * channels_;
+      for (std::int64_t sum = 0; sum < 2; ++sum)
+        for (std::int64_t k = 0; k < fold_; ++k)
+          for (std::int64_t channel = 0; channel < channels_; ++channel)
+            sums[sum * channels_ + channel] +=
+                columns[static_cast<std::size_t>(sum * columns_ + k * channels_ + channel)];
     }
+  });
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const double* sums = partial.data() + 2 * part * channels_;
+    for (std::int64_t channel = 0; channel < channels_; ++channel) {
+      totals.first[static_cast<std::size_t>(channel)] += sums[channel];
+      totals.second[static_cast<std::size_t>(channel)] += sums[channels_ + channel];
+    }
+  }
   return totals;
 }
 
@@ -184,8 +193,7 @@ void Loop::write(WriteFunction function, const void* activation, const Parameter
       }
     });
   } else {
-    parallel_for(rows_, elements_per_thread / columns_, [&](std::int64_t begin, std::int64_t end) {
-      // Backwards: what the sums read last is still in the cache.
+    const auto backwards = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t bottom = end; bottom > begin; bottom -= block_rows)
         for (std::int64_t column = 0; column < columns_; column += most_columns) {
           const std::int64_t top = std::max(begin, bottom - block_rows);
@@ -195,7 +203,9 @@ void Loop::write(WriteFunction function, const void* activation, const Parameter
             tile.parameter[which] = numbers.data() + static_cast<std::int64_t>(which) * columns_ + column;
           function(activation, tile);
         }
-    });
+    };
+    // What the sums read last is still in the cache.
+    parallel_for(rows_, elements_per_thread / columns_, backwards, Sweep::downwards);
   }
   if (copy_to_.defined()) copy_array(out_.array, {.array = copy_to_, .accumulate = accumulate_});
 }

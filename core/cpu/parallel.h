@@ -1,11 +1,12 @@
-// Loops over the machine's cores. One team (OpenMP's, which oneDNN shares), fixed contiguous parts: a result depends on
-// the count and the number of threads, never on timing.
+// Loops over the machine's cores. One team (OpenMP's, which oneDNN shares), fixed contiguous pieces: a result depends
+// on the count and the number of threads, never on timing.
 #pragma once
+
+#include <joist/core/threads.h>
 
 #include <cstdint>
 #include <memory>
 #include <type_traits>
-#include <joist/core/threads.h>
 
 namespace joist {
 
@@ -38,8 +39,20 @@ int parts_of(std::int64_t count, std::int64_t grain);
 void parallel_parts(std::int64_t count, std::int64_t grain,
                     FunctionRef<void(int part, std::int64_t begin, std::int64_t end)> body);
 
-/// The same for bodies that do not care which part they are.
-void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t begin, std::int64_t end)> body);
+/// In which order a thread takes the pieces of its part.
+enum class Sweep { upwards, downwards };
+
+/// For bodies that do not care which part they are: each part is cut into pieces of at least about `grain` items, and a
+/// thread that is done with its own takes those that others have not begun. The pieces depend on the count and the
+/// number of threads only, who does which one does not.
+void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t begin, std::int64_t end)> body,
+                  Sweep sweep = Sweep::upwards);
+
+/// The same for bodies that need memory to work in: `worker` is below parts_of(count, grain) and no two calls with the
+/// same one run at once.
+void parallel_workers(std::int64_t count, std::int64_t grain,
+                      FunctionRef<void(int worker, std::int64_t begin, std::int64_t end)> body,
+                      Sweep sweep = Sweep::upwards);
 
 /// Before a call of oneDNN, which goes by OpenMP's setting for the calling thread: makes that equal to threads(), or to
 /// 1 inside a parallel loop. Returns it.

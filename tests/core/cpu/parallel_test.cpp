@@ -1,8 +1,11 @@
 #include <joist/core/cpu/parallel.h>
 #include <joist/core/error.h>
 
+#include <atomic>
+#include <chrono>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -77,6 +80,64 @@ TEST_F(Parallel, RethrowsTheLowestPartsException) {
   }
   EXPECT_GE(std::accumulate(ran.begin(), ran.end(), 0), 1);
   EXPECT_EQ(parts(8, 8), (std::vector<Part>{{0, 8}})) << "loops work after an exception";
+}
+
+TEST_F(Parallel, PiecesOfALoopDependOnCountAndThreadsOnly) {
+  const auto pieces = [](std::int64_t count, std::int64_t grain, Sweep sweep) {
+    std::vector<std::int64_t> ends(static_cast<std::size_t>(count), -1);  // by begin
+    parallel_for(
+        count, grain,
+        [&](std::int64_t begin, std::int64_t end) {
+          EXPECT_EQ(ends[static_cast<std::size_t>(begin)], -1) << "twice";
+          ends[static_cast<std::size_t>(begin)] = end;
+        },
+        sweep);
+    std::int64_t at = 0;
+    while (at < count && ends[static_cast<std::size_t>(at)] > at) {
+      EXPECT_TRUE(ends[static_cast<std::size_t>(at)] - at >= std::min(grain, count / 2));
+      at = ends[static_cast<std::size_t>(at)];
+    }
+    EXPECT_EQ(at, count);
+    return ends;
+  };
+  for (const int count : {1, 2, 3, 8}) {
+    set_threads(count);
+    for (const std::int64_t items : {1, 2, 7, 100, 1001}) {
+      for (const std::int64_t grain : {1, 10}) {
+        const auto once = pieces(items, grain, Sweep::upwards);
+        for (int again = 0; again < 20; ++again) EXPECT_EQ(pieces(items, grain, Sweep::downwards), once);
+      }
+    }
+  }
+}
+
+TEST_F(Parallel, APieceThatTakesLongDoesNotHoldUpTheOthers) {
+  set_threads(2);
+  if (threads() < 2) GTEST_SKIP() << "no threads in this build";
+  constexpr std::int64_t items = 16;
+  std::atomic<int> done{0};
+  std::atomic<bool> waited{false};
+  parallel_for(items, 1, [&](std::int64_t begin, std::int64_t end) {
+    // The first piece waits until all other ones have been done by somebody else.
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (begin == 0 && done < items - end && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+    if (begin == 0) waited = done == items - end;
+    done += static_cast<int>(end - begin);
+  });
+  EXPECT_EQ(done, items);
+  EXPECT_TRUE(waited);
+}
+
+TEST_F(Parallel, ALoopRethrowsTheLowestPiecesException) {
+  set_threads(2);
+  for (int again = 0; again < 20; ++again) {
+    try {
+      parallel_for(100, 1, [&](std::int64_t begin, std::int64_t) { throw std::runtime_error(std::to_string(begin)); });
+      FAIL() << "no exception";
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "0");
+    }
+  }
 }
 
 TEST_F(Parallel, RefusesLessThanOneThread) {
