@@ -33,14 +33,8 @@ HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
   const bool whole = last == width;
   Lanes sums[rows][registers];
 #pragma GCC unroll 12
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0; r < rows; ++r)
     for (int v = 0; v < registers; ++v) sums[r][v] = Lanes(0.0F);
-    if (!t.accumulate) continue;
-    const float* y = t.y + r * t.y_row;
-    for (int v = 0; v + 1 < registers; ++v) sums[r][v] = load(y + v * width);
-    const float* end = y + (registers - 1) * width;
-    sums[r][registers - 1] = whole ? load(end) : load_first(end, last);
-  }
   const float* b = t.panel;
   // Every fourth row has a pointer; one for each would be more than there are registers. They are separate variables
   // behind a barrier, else the compiler adds to two of them at once, in memory.
@@ -65,11 +59,16 @@ HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
     middle += t.a_step;
     bottom += t.a_step;
   }
+  // What is there is added last: sums of sums lose less than one long sum.
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r) {
     float* y = t.y + r * t.y_row;
-    for (int v = 0; v + 1 < registers; ++v) store(sums[r][v], y + v * width);
     float* end = y + (registers - 1) * width;
+    if (t.accumulate) {
+      for (int v = 0; v + 1 < registers; ++v) sums[r][v] = load(y + v * width) + sums[r][v];
+      sums[r][registers - 1] = (whole ? load(end) : load_first(end, last)) + sums[r][registers - 1];
+    }
+    for (int v = 0; v + 1 < registers; ++v) store(sums[r][v], y + v * width);
     whole ? store(sums[r][registers - 1], end) : store_first(sums[r][registers - 1], end, last);
   }
 }

@@ -7,11 +7,15 @@
 
 namespace joist::winograd {
 
-/// The pictures that are read, and the tiles of 2x2 pixels of those that come of them.
+/// Places of a transformed tile of which results x results come.
+inline constexpr std::int64_t places_of(int results) { return std::int64_t{results + 2} * (results + 2); }
+
+/// The pictures that are read, and the tiles of results x results pixels (2 or 4) of those that come of them.
 struct Grid {
   std::int64_t height, width, out_height, out_width;
   std::int64_t top, left;     // padding
   std::int64_t down, across;  // tiles
+  int results;
 };
 
 struct WeightTransform {
@@ -21,6 +25,7 @@ struct WeightTransform {
   std::int64_t depth, columns;
   std::int64_t down, across;  // floats from row to row, column to column of w
   bool turned;
+  int results;
 };
 
 struct Convolution {
@@ -46,11 +51,12 @@ struct WeightGradientSums {
   std::int64_t parts, part, apart, in, out;
   float* dw;  // [out, in, 3, 3]
   bool accumulate;
+  int results;
 };
 
 /// Rows of panels first … last - 1, counted through all panels.
 void transform_weights(const WeightTransform& transform, std::int64_t first, std::int64_t last);
-/// `scratch` has room for 16 matrices of x and of y.
+/// `scratch` has room for as many matrices of x and of y as there are places.
 void convolve_tiles(const Convolution& convolution, std::int64_t first, std::int64_t last, float* scratch);
 void add_weight_gradient(const WeightGradient& gradient, std::int64_t first, std::int64_t last, float* scratch,
                          float* sums, bool accumulate);

@@ -29,9 +29,19 @@ struct Case {
   std::string name() const { return x().text() + " * " + w().text() + " padding " + padding.text(); }
 };
 
-const Case cases[] = {{2, 32, 32, 8, 8},           {2, 64, 48, 9, 13},        {3, 33, 67, 7, 10},
-                      {3, 40, 32, 12, 11, {0, 0}}, {2, 32, 40, 6, 9, {2, 2}}, {2, 35, 35, 10, 12, {0, 2}},
-                      {3, 96, 96, 15, 15},         {8, 64, 160, 7, 7},        {2, 64, 64, 14, 14}};
+const Case cases[] = {{2, 32, 32, 8, 8},
+                      {2, 64, 48, 9, 13},
+                      {3, 33, 67, 7, 10},
+                      {3, 40, 32, 12, 11, {0, 0}},
+                      {2, 32, 40, 6, 9, {2, 2}},
+                      {2, 35, 35, 10, 12, {0, 2}},
+                      {3, 96, 96, 15, 15},
+                      {8, 64, 160, 7, 7},
+                      {2, 64, 64, 14, 14},
+                      // large enough for tiles of 4x4 results
+                      {4, 33, 40, 30, 31},
+                      {16, 64, 48, 14, 17},
+                      {5, 128, 64, 20, 20, {2, 0}}};
 
 Array noise(const Shape& shape, std::uint32_t seed, Layout layout = Layout::channels_last) {
   return testing::random_array(shape, seed, layout);
@@ -94,8 +104,11 @@ TEST(Winograd, ErrorIsWithinFourTimesThatOfDirectSums) {
   }
 }
 
-TEST(Winograd, AddsToWhatIsThere) {
-  const Case c{2, 32, 48, 9, 10};
+class WinogradSize : public ::testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Winograd, WinogradSize, ::testing::Values(Case{2, 32, 48, 9, 10}, Case{4, 33, 48, 30, 31}));
+
+TEST_P(WinogradSize, AddsToWhatIsThere) {
+  const Case& c = GetParam();
   const ConvolutionOptions options = c.options();
   const Array x = noise(c.x(), 1), w = noise(c.w(), 2, Layout::row_major), dy = noise(c.y(), 3);
   testing::for_each_instruction_set([&] {
@@ -113,8 +126,8 @@ TEST(Winograd, AddsToWhatIsThere) {
   });
 }
 
-TEST(Winograd, PicturesDoNotDependOnTheNumberOfThreads) {
-  const Case c{3, 32, 32, 13, 12};
+TEST_P(WinogradSize, PicturesDoNotDependOnTheNumberOfThreads) {
+  const Case& c = GetParam();
   const Array x = noise(c.x(), 1), w = noise(c.w(), 2, Layout::row_major);
   const int before = threads();
   std::vector<float> wanted;
