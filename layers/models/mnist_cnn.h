@@ -24,8 +24,9 @@ struct MnistCnn {
                         .what = "input of shape " + x.shape().text(),
                         .expected = "[batch, 1, 28, 28]",
                         .remedy = "interpolate(x, 28, 28)"});
-    const Tensor half = max_pool2d(relu(conv1(x)), {});        // [batch, 32, 14, 14]
-    const Tensor quarter = max_pool2d(relu(conv2(half)), {});  // [batch, 64, 7, 7]
+    // The largest first: the same numbers and gradients, a quarter of the passes over memory.
+    const Tensor half = relu(max_pool2d(conv1(x), {}));        // [batch, 32, 14, 14]
+    const Tensor quarter = relu(max_pool2d(conv2(half), {}));  // [batch, 64, 7, 7]
     return fc2(relu(fc1(flatten(quarter))));
   }
   auto fields() { return joist::fields("conv1", conv1, "conv2", conv2, "fc1", fc1, "fc2", fc2); }
