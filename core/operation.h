@@ -14,16 +14,17 @@ namespace joist {
 #define JOIST_OPERATIONS(X)                                                                                           \
   X(unary)                                                                                                            \
   X(binary)                                                                                                           \
-  X(compare) X(where) X(cast) X(copy) X(matmul) X(linear) X(convolution) X(convolution_transposed) X(batch_norm)      \
-      X(layer_norm) X(max_pool) X(average_pool) X(adaptive_average_pool) X(adaptive_max_pool) X(max_unpool) X(sum)    \
-          X(maximum_of_axis) X(product) X(norm) X(logsumexp) X(cumulative_sum) X(cumulative_product)                  \
-              X(log_cumulative_sum_exp) X(cumulative_extreme) X(sort) X(reshape) X(permute) X(slice) X(concat)        \
-                  X(expand) X(view) X(pad) X(flip) X(roll) X(unfold) X(fold) X(take_rows) X(gather) X(scatter)        \
-                      X(index_put) X(softmax) X(log_softmax) X(sparsemax) X(cross_entropy) X(distribution_focal) \
-                          X(complete_iou) \
-                          X(ctc_loss) X(dropout) X(resize_nearest) X(resample) X(grid_sample) X(roi_align)            \
-                              X(recurrent) X(attention) X(cholesky) X(qr) X(svd) X(eigh) X(solve) X(triangular_solve) \
-                                  X(determinant) X(inverse) X(fft) X(checkpointed) X(hooks) X(custom)
+  X(compare)                                                                                                          \
+  X(where) X(cast) X(copy) X(matmul) X(linear) X(convolution) X(convolution_transposed) X(batch_norm)                 \
+      X(normalized_convolution) X(layer_norm) X(max_pool) X(average_pool) X(adaptive_average_pool)                    \
+          X(adaptive_max_pool) X(max_unpool) X(sum) X(maximum_of_axis) X(product) X(norm) X(logsumexp)                \
+              X(cumulative_sum) X(cumulative_product) X(log_cumulative_sum_exp) X(cumulative_extreme) X(sort)         \
+                  X(reshape) X(permute) X(slice) X(concat) X(expand) X(view) X(pad) X(flip) X(roll) X(unfold) X(fold) \
+                      X(take_rows) X(gather) X(scatter) X(index_put) X(softmax) X(log_softmax) X(sparsemax)           \
+                          X(cross_entropy) X(distribution_focal) X(complete_iou) X(ctc_loss) X(dropout)               \
+                              X(resize_nearest) X(resample) X(grid_sample) X(roi_align) X(recurrent) X(attention)     \
+                                  X(cholesky) X(qr) X(svd) X(eigh) X(solve) X(triangular_solve) X(determinant)        \
+                                      X(inverse) X(fft) X(checkpointed) X(hooks) X(custom)
 
 /// One entry per recorded operation; its file in core/ops tells what it computes.
 enum class Op : std::uint8_t {

@@ -49,8 +49,17 @@ struct ConvNormUnit {
         bn({.channels = o.out, .epsilon = o.epsilon, .momentum = o.momentum, .activation = o.activation}) {
     conv.weight = init::he_normal_fan_out(conv.weight.shape());
   }
-  Tensor operator()(const Tensor& x) const {
-    return bn(conv(same_stride > 0 ? pad_same(x, conv.weight.shape(-1), same_stride) : x));
+  Tensor operator()(const Tensor& x) const { return bn(convolved(x)); }
+  /// What is normalized.
+  Tensor convolved(const Tensor& x) const {
+    return conv(same_stride > 0 ? pad_same(x, conv.weight.shape(-1), same_stride) : x);
+  }
+  /// convolved(before.bn(x)) in one operation, where the device has it.
+  Tensor convolved_after(const ConvNormUnit& before, const Tensor& x) const {
+    if (same_stride > 0) return convolved(before.bn(x));
+    const auto now = before.bn.step(x);
+    return normalized_conv2d(x, before.bn.weight, before.bn.bias, before.bn.running_mean, before.bn.running_var,
+                             now.options, now.batch_statistics, conv.weight, conv.options);
   }
   auto fields() { return joist::fields("0", conv, "1", bn); }
   std::int64_t same_stride;  ///< 0: the convolution pads

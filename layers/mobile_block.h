@@ -77,8 +77,12 @@ struct MobileBlock {
     if (o.squeezed != 0) weigh.emplace(middle(o), o.squeezed, o.squeezed_activation, o.gate);
   }
   Tensor operator()(const Tensor& x) const {
-    const Tensor y = filter(expand ? (*expand)(x) : x), z = project(weigh ? (*weigh)(y) : y);
-    return shortcut ? stochastic_depth(z) + x : z;
+    // Each normalization is left to the convolution behind it: at these widths memory is what a step waits for.
+    const Tensor filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
+    const Tensor projected =
+        weigh ? project.convolved((*weigh)(filter.bn(filtered))) : project.convolved_after(filter, filtered);
+    const Tensor y = project.bn(projected);
+    return shortcut ? stochastic_depth(y) + x : y;
   }
   /// torchvision numbers the parts that there are.
   auto fields() {

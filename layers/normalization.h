@@ -47,6 +47,15 @@ struct BatchNorm {
   }
 
   Tensor operator()(const Tensor& x) const {
+    const Step now = step(x);
+    return batch_norm(x, weight, bias, running_mean, running_var, now.options, now.batch_statistics);
+  }
+  /// How x is normalized now. To be asked for once per input: the count of batches goes on.
+  struct Step {
+    BatchNormOptions options;
+    bool batch_statistics;
+  };
+  Step step(const Tensor& x) const {
     if (x.rank() != space + 2 && !(space == 1 && x.rank() == 2))
       throw ShapeError({.where = name(),
                         .what = "input of shape " + x.shape().text(),
@@ -64,7 +73,7 @@ struct BatchNorm {
       now.momentum = 1 / static_cast<double>(count);
       num_batches_tracked.value().bump_version();
     }
-    return batch_norm(x, weight, bias, running_mean, running_var, now, batch_statistics);
+    return {now, batch_statistics};
   }
   auto fields() {
     return joist::fields("weight", weight, "bias", bias, "running_mean", running_mean, "running_var", running_var,

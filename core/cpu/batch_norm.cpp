@@ -1,4 +1,4 @@
-#include <joist/core/cpu/batch_norm_layout.h>
+#include <joist/core/cpu/batch_norm_parameters.h>
 #include <joist/core/cpu/functions.h>
 #include <joist/core/cpu/kernels.h>
 
@@ -10,27 +10,9 @@ namespace {
 using batch_norm::Fused;
 using batch_norm::Loop;
 using batch_norm::Parameters;
+using batch_norm::set_normalization;
 using batch_norm::Totals;
-
-// A vector [channels], or one number for all when the array is undefined.
-class Vector {
- public:
-  Vector(const Array& array, float otherwise) : otherwise_(otherwise) {
-    if (!array.defined()) return;
-    data_ = array.data<float>();
-    stride_ = array.strides()[0];
-  }
-  float& operator[](std::int64_t channel) { return data_ ? data_[channel * stride_] : otherwise_; }
-  double at(std::int64_t channel) const { return static_cast<double>(data_ ? data_[channel * stride_] : otherwise_); }
-  void put(std::int64_t channel, double value, bool accumulate) {
-    if (data_) data_[channel * stride_] = static_cast<float>(accumulate ? at(channel) + value : value);
-  }
-
- private:
-  float* data_ = nullptr;
-  std::int64_t stride_ = 0;
-  float otherwise_;
-};
+using batch_norm::Vector;
 
 // Writes the normalized values with their activation.
 void normalize(const Array& x, const Unary& activation, const Parameters& parameters, const Out& y) {
@@ -41,17 +23,6 @@ void normalize(const Array& x, const Unary& activation, const Parameters& parame
   Loop(x, {}, {.array = z}).write(batch_norm::fused_with(identity).normalize, &identity, parameters);
   const BoundFunction bound = unary_value(activation);
   for_each_tile(bound.function, bound.parameters, {&z}, y);
-}
-
-// z = (x - mean) * scale + shift. The float nearest to the mean is subtracted first, which is exact near the mean; what
-// it lacks goes into the shift.
-void set_normalization(Parameters& parameters, std::int64_t channel, double mean, double inverse, double gamma,
-                       double beta) {
-  const auto nearest = static_cast<float>(mean);
-  const double factor = gamma * inverse;
-  parameters(batch_norm::mean, channel) = nearest;
-  parameters(batch_norm::scale, channel) = static_cast<float>(factor);
-  parameters(batch_norm::shift, channel) = static_cast<float>(beta - (mean - static_cast<double>(nearest)) * factor);
 }
 
 void train(const Array& x, const Array& gamma_array, const Array& beta_array, const BatchNormOptions& options,
@@ -103,10 +74,8 @@ void evaluate(const Array& x, const Array& gamma_array, const Array& beta_array,
 void backward(const Array& x, const Array& dy, const Array& gamma_array, const Array& beta_array,
               const Array& mean_array, const Array& inverse_array, const BatchNormOptions& options,
               bool fixed_statistics, const Out& dx, const Out& dgamma_out, const Out& dbeta_out) {
-  const Vector gamma(gamma_array, 1), beta(beta_array, 0), mean(mean_array, 0), inverse(inverse_array, 1);
   Parameters parameters(x.shape(1));
-  for (std::int64_t i = 0; i < parameters.channels(); ++i)
-    set_normalization(parameters, i, mean.at(i), inverse.at(i), gamma.at(i), beta.at(i));
+  set_normalization(parameters, mean_array, inverse_array, gamma_array, beta_array);
   Array dz = dy;
   Unary activation = options.activation;
   if (!batch_norm::fused_with(activation).gradient) {
@@ -121,18 +90,8 @@ void backward(const Array& x, const Array& dy, const Array& gamma_array, const A
   if (dgamma_out.array.defined() || dbeta_out.array.defined() || (dx.array.defined() && !fixed_statistics)) {
     const Loop loop(x, dz, {});
     const Totals totals = loop.sums(fused.gradient_sums, fused.activation, parameters);
-    Vector dgamma(dgamma_out.array, 0), dbeta(dbeta_out.array, 0);
-    for (std::int64_t i = 0; i < parameters.channels(); ++i) {
-      const double sum = totals.first[static_cast<std::size_t>(i)],
-                   product = totals.second[static_cast<std::size_t>(i)];
-      const double r = inverse.at(i), factor = gamma.at(i) * r;
-      dgamma.put(i, r * product, dgamma_out.accumulate);
-      dbeta.put(i, sum, dbeta_out.accumulate);  // after gamma's, which may be the same array
-      if (fixed_statistics) continue;
-      const auto count = static_cast<double>(loop.count());
-      parameters(batch_norm::constant, i) = static_cast<float>(factor * sum / count);
-      parameters(batch_norm::linear, i) = static_cast<float>(factor * r * r * product / count);
-    }
+    batch_norm::finish_gradient(parameters, totals, loop.count(), gamma_array, inverse_array, fixed_statistics,
+                                dgamma_out, dbeta_out);
   }
   if (dx.array.defined()) Loop(x, dz, dx).write(fused.gradient, fused.activation, parameters);
 }

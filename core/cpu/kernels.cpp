@@ -15,6 +15,7 @@ const Kernels& cpu_kernels() {
           fill_pool,        fill_adaptive_pool, fill_resize,      fill_resample, fill_softmax,    fill_attention,
           fill_recurrent,   fill_loss,          fill_ctc,         fill_indexing, fill_random,     fill_optimizer})
       fill(filled);
+    register_convolutions();
     return filled;
   }();
   return table;

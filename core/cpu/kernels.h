@@ -40,6 +40,9 @@ void fill_indexing(Kernels& table);
 void fill_random(Kernels& table);
 void fill_optimizer(Kernels& table);
 
+/// core/kernels/normalized_convolution.h's for host memory.
+void register_convolutions();
+
 /// Over the float32 table: what integers compute otherwise.
 void fill_integers(Kernels& table);
 

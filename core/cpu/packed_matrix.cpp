@@ -51,18 +51,21 @@ PackedMatrix::PackedMatrix(const Array& b) : depth_(b.shape(0)), columns_(b.shap
   });
 }
 
+void multiply_packed(const PanelProduct& whole, std::int64_t rows, std::int64_t first, std::int64_t last) {
+  HWY_DYNAMIC_DISPATCH(multiply_all)(whole, rows, first, last);
+}
+
 void PackedMatrix::multiply(const float* a, std::int64_t a_row, std::int64_t rows, float* y, std::int64_t y_row,
                             std::int64_t first, std::int64_t last, bool accumulate) const {
-  HWY_DYNAMIC_DISPATCH(multiply_all)
-  ({.a = a,
-    .panel = packed_.data<float>(),
-    .y = y,
-    .a_row = a_row,
-    .y_row = y_row,
-    .depth = depth_,
-    .columns = columns_,
-    .accumulate = accumulate},
-   rows, first, last);
+  multiply_packed({.a = a,
+                   .panel = packed_.data<float>(),
+                   .y = y,
+                   .a_row = a_row,
+                   .y_row = y_row,
+                   .depth = depth_,
+                   .columns = columns_,
+                   .accumulate = accumulate},
+                  rows, first, last);
 }
 
 }  // namespace joist

@@ -16,6 +16,10 @@ struct PanelProduct {
   bool accumulate = false;
 };
 
+/// Panels first … last - 1 of y [rows, whole.columns] = a · b, of which whole.panel holds all panels one after the
+/// other, each [depth, panel_columns()]. Runs in the calling thread.
+void multiply_packed(const PanelProduct& whole, std::int64_t rows, std::int64_t first, std::int64_t last);
+
 class PackedMatrix {
  public:
   PackedMatrix() = default;

@@ -3,6 +3,7 @@
 
 #include <joist/core/gradient.h>
 #include <joist/core/kernels/convolution.h>
+#include <joist/core/kernels/normalization.h>
 
 #include <span>
 #include <vector>
@@ -16,6 +17,13 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, co
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvolutionOptions& options = {});
 /// x [batch, in, depth, height, width], weight [out, in/groups, kernel_depth, kernel_height, kernel_width].
 Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvolutionOptions& options = {});
+
+/// conv2d(batch_norm(x, gamma, beta, running_mean, running_variance, normalization, training), weight, {}, options), as
+/// one operation in training where the device has it: the normalized values are not stored, which saves passes over
+/// memory where products are few (1x1 and depthwise convolutions on the CPU). Listeners see the two.
+Tensor normalized_conv2d(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                         const Tensor& running_variance, const BatchNormOptions& normalization, bool training,
+                         const Tensor& weight, const ConvolutionOptions& options = {});
 
 /// PyTorch's padding="valid" and "same"; `same` keeps the lengths, with the odd element after, and wants stride 1.
 enum class Padding : std::uint8_t { valid, same };

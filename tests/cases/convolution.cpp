@@ -11,6 +11,57 @@ Case large(Case one) {
   one.large = true;
   return one;
 }
+// x, gamma, beta, running mean and variance, weight -> y and the running statistics.
+Case normalized(const std::string& name, const Input& x, const Input& weight, const Unary& activation,
+                const ConvolutionOptions& options = {}) {
+  const Shape channels{x.shape[1]};
+  return {"normalized_" + name,
+          {x, uniform(channels, 0.5, 1.5), uniform(channels, -1, 1), constant(uniform(channels, -1, 1)),
+           constant(uniform(channels, 0.5, 2)), weight},
+          [options, activation](auto t) {
+            const BatchNormOptions normalization{.activation = activation};
+            return std::vector{normalized_conv2d(t[0], t[1], t[2], t[3], t[4], normalization, true, t[5], options),
+                               t[3], t[4]};
+          }};
+}
+Case frozen(Case one, std::size_t input) {
+  one.inputs[input].gradient = false;
+  one.name += "_frozen_" + std::to_string(input);
+  return one;
+}
+void add_normalized(std::vector<Case>& cases) {
+  const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
+  const auto depthwise = [&](const std::string& name, const Shape& x, const Shape& kernel, const Shape& stride,
+                             const Shape& padding, const Unary& activation) {
+    return normalized("depthwise_" + name, last(x), uniform({x[1], 1, kernel[0], kernel[1]}), activation,
+                      {.stride = stride, .padding = padding, .groups = x[1]});
+  };
+  const std::vector<Case> small{
+      normalized("pointwise", last({2, 5, 4, 3}), uniform({3, 5, 1, 1}), Clamp{0, 6}),
+      normalized("pointwise_identity", last({2, 5, 4, 3}), uniform({3, 5, 1, 1}), Identity{}),
+      normalized("row_major", uniform({2, 5, 4, 3}), uniform({3, 5, 1, 1}), Silu{}),
+      normalized("channel_slice", in(Layout::channel_slice, uniform({2, 5, 4, 3})), uniform({3, 5, 1, 1}), Silu{}),
+      normalized("three", last({2, 3, 5, 4}), uniform({4, 3, 3, 3}), Silu{}, {.padding = {1, 1}}),
+      normalized("gelu", last({2, 5, 4, 3}), uniform({3, 5, 1, 1}), Gelu{}),
+      depthwise("3", {2, 5, 6, 5}, {3, 3}, {1, 1}, {1, 1}, Silu{}),
+      depthwise("3_stride", {2, 5, 7, 6}, {3, 3}, {2, 2}, {1, 1}, Clamp{0, 6}),
+      depthwise("3_stride_even", {3, 4, 6, 8}, {3, 3}, {2, 2}, {1, 1}, HardSwish{}),
+      depthwise("5", {2, 3, 6, 7}, {5, 5}, {1, 1}, {2, 2}, Relu{}),
+      depthwise("5_stride", {1, 3, 9, 8}, {5, 5}, {2, 2}, {2, 2}, Silu{}),
+      depthwise("unpadded", {2, 3, 5, 6}, {3, 2}, {1, 2}, {0, 0}, Silu{}),
+      depthwise("padded_wide", {2, 3, 4, 3}, {2, 3}, {1, 3}, {3, 4}, Silu{}),
+      depthwise("stride_beyond_kernel", {2, 3, 7, 8}, {1, 2}, {3, 4}, {0, 0}, LeakyRelu{0.1F}),
+      depthwise("beyond_picture", {2, 3, 1, 2}, {3, 3}, {1, 1}, {1, 1}, Silu{})};
+  cases.insert(cases.end(), small.begin(), small.end());
+  for (std::size_t input : {0, 1, 2, 5}) {
+    cases.push_back(frozen(small[0], input));
+    cases.push_back(frozen(small[6], input));
+  }
+  cases.push_back(large(normalized("pointwise_large", last({3, 70, 13, 17}), uniform({37, 70, 1, 1}), Silu{})));
+  cases.push_back(large(normalized("pointwise_wide", last({2, 33, 9, 11}), uniform({130, 33, 1, 1}), Clamp{0, 6})));
+  cases.push_back(large(depthwise("large", {3, 70, 13, 17}, {3, 3}, {1, 1}, {1, 1}, Silu{})));
+  cases.push_back(large(depthwise("large_stride", {18, 20, 9, 11}, {5, 5}, {2, 2}, {2, 2}, Relu{})));
+}
 
 }  // namespace
 
@@ -87,6 +138,7 @@ Family convolution_cases() {
   family.cases.push_back({"depthwise_shared_weight",
                           {last({2, 8, 6, 5}), uniform({8, 1, 5, 5}), last({2, 8, 4, 4})},
                           [five](auto t) { return sum(conv2d(t[0], t[1], {}, five)) * conv2d(t[2], t[1], {}, five); }});
+  add_normalized(family.cases);
   return family;
 }
 

@@ -1,0 +1,36 @@
+#include <joist/core/cpu/batch_norm_parameters.h>
+
+namespace joist::batch_norm {
+
+void set_normalization(Parameters& parameters, std::int64_t channel, double mean, double inverse, double gamma,
+                       double beta) {
+  const auto nearest = static_cast<float>(mean);
+  const double factor = gamma * inverse;
+  parameters(batch_norm::mean, channel) = nearest;
+  parameters(scale, channel) = static_cast<float>(factor);
+  parameters(shift, channel) = static_cast<float>(beta - (mean - static_cast<double>(nearest)) * factor);
+}
+
+void set_normalization(Parameters& parameters, const Array& mean_array, const Array& inverse_array,
+                       const Array& gamma_array, const Array& beta_array) {
+  const Vector mean(mean_array, 0), inverse(inverse_array, 1), gamma(gamma_array, 1), beta(beta_array, 0);
+  for (std::int64_t i = 0; i < parameters.channels(); ++i)
+    set_normalization(parameters, i, mean.at(i), inverse.at(i), gamma.at(i), beta.at(i));
+}
+
+void finish_gradient(Parameters& parameters, const Totals& totals, std::int64_t count, const Array& gamma_array,
+                     const Array& inverse_array, bool fixed_statistics, const Out& dgamma_out, const Out& dbeta_out) {
+  const Vector gamma(gamma_array, 1), inverse(inverse_array, 1);
+  Vector dgamma(dgamma_out.array, 0), dbeta(dbeta_out.array, 0);
+  for (std::int64_t i = 0; i < parameters.channels(); ++i) {
+    const double sum = totals.first[static_cast<std::size_t>(i)], product = totals.second[static_cast<std::size_t>(i)];
+    const double r = inverse.at(i), factor = gamma.at(i) * r;
+    dgamma.put(i, r * product, dgamma_out.accumulate);
+    dbeta.put(i, sum, dbeta_out.accumulate);  // after gamma's, which may be the same array
+    if (fixed_statistics) continue;
+    parameters(constant, i) = static_cast<float>(factor * sum / static_cast<double>(count));
+    parameters(linear, i) = static_cast<float>(factor * r * r * product / static_cast<double>(count));
+  }
+}
+
+}  // namespace joist::batch_norm

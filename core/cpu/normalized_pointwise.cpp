@@ -1,0 +1,137 @@
+// Blocks of pixels: their values are normalized into memory that stays in the second-level cache and multiplied there.
+#include <joist/core/cpu/kernels.h>
+#include <joist/core/cpu/normalized_convolution.h>
+#include <joist/core/cpu/packed_matrix.h>
+#include <joist/core/cpu/parallel.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace joist::normalized {
+namespace {
+
+using batch_norm::Matrices;
+using batch_norm::most_columns;
+
+std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1); }
+const float* pixel(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
+float* pixel_to(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
+Array matrix(const Array& w) { return w.strided({w.shape(0), w.shape(1)}, {w.shape(1), 1}); }
+
+// Pixels of a block: a multiple of what a product takes at once, and few enough for the cache.
+std::int64_t block_of(std::int64_t channels) {
+  constexpr std::int64_t cache = 1 << 16;  // floats
+  return std::clamp<std::int64_t>(cache / channels / 12 * 12, 48, 192);
+}
+
+// body(tile, first channel of it) for `rows` pixels from `first` on, in tiles of at most `width` channels.
+template <class Body>
+void for_tiles(const Input& input, std::int64_t first, std::int64_t rows, std::int64_t width, const Body& body) {
+  const std::int64_t channels = input.channels();
+  for (std::int64_t column = 0; column < channels; column += width)
+    body(input.tile(pixel(input.x, first), channels, rows, column, std::min(width, channels - column)), column);
+}
+
+void normalize(const Input& input, std::int64_t first, std::int64_t rows, float* to) {
+  for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
+    tile.out = to + column;
+    tile.out_row = input.channels();
+    input.fused.normalize(input.fused.activation, tile);
+  });
+}
+// The same into panels [panel, pixel, channel of the panel].
+void normalize_panels(const Input& input, std::int64_t first, std::int64_t rows, float* to) {
+  const std::int64_t width = PackedMatrix::panel_columns();
+  for_tiles(input, first, rows, width, [&](Matrices tile, std::int64_t column) {
+    tile.out = to + column * rows;
+    tile.out_row = width;
+    input.fused.normalize(input.fused.activation, tile);
+  });
+}
+
+}  // namespace
+
+void forward_pointwise(const Input& input, const Array& w, const Array& y) {
+  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), block = block_of(in);
+  const PackedMatrix weights(matrix(w).transposed());
+  const Array scratch = Array::empty({parts_of(pixels, block), block * in});
+  parallel_workers(pixels, block, [&](int worker, std::int64_t begin, std::int64_t end) {
+    float* const values = scratch.data<float>() + worker * block * in;
+    for (std::int64_t first = begin; first < end; first += block) {
+      const std::int64_t rows = std::min(block, end - first);
+      normalize(input, first, rows, values);
+      weights.multiply(values, in, rows, pixel_to(y, first), y.shape(1), 0, weights.panels(), false);
+    }
+  });
+}
+
+batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const Array& dy, const Array& values,
+                                      const Out& dw) {
+  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), out = dy.shape(1), block = block_of(in);
+  const std::int64_t width = PackedMatrix::panel_columns(), panels = (in + width - 1) / width;
+  const PackedMatrix weights(matrix(w));
+  const int parts = parts_of(pixels, block);
+  const std::int64_t each = block * (in + panels * width);
+  const Array scratch = Array::empty({parts, each}), sums = Array::empty({dw.array.defined() ? parts : 0, out, in});
+  std::vector<double> totals(static_cast<std::size_t>(parts * 2 * in));
+  parallel_parts(pixels, block, [&](int part, std::int64_t begin, std::int64_t end) {
+    float* const own = scratch.data<float>() + part * each;
+    double* const total = totals.data() + part * 2 * in;
+    for (std::int64_t first = begin; first < end; first += block) {
+      const std::int64_t rows = std::min(block, end - first);
+      float* const slopes = values.defined() ? pixel_to(values, first) : own;
+      weights.multiply(pixel(dy, first), out, rows, slopes, in, 0, weights.panels(), false);
+      for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
+        tile.dy = {slopes + column, in};
+        input.fused.gradient_sums(input.fused.activation, tile, total + column, total + in + column);
+      });
+      if (!dw.array.defined()) continue;
+      float* const normal = own + block * in;
+      normalize_panels(input, first, rows, normal);
+      multiply_packed({.a = pixel(dy, first),
+                       .panel = normal,
+                       .y = sums.data<float>() + part * out * in,
+                       .a_row = 1,
+                       .a_step = out,
+                       .y_row = in,
+                       .depth = rows,
+                       .columns = in,
+                       .accumulate = first > begin},
+                      out, 0, panels);
+    }
+  });
+  if (dw.array.defined()) joist::kernels(sums).reduction.sum(sums, 1.0, {matrix(dw.array).inserted(0), dw.accumulate});
+  batch_norm::Totals result{std::vector<double>(static_cast<std::size_t>(in)),
+                            std::vector<double>(static_cast<std::size_t>(in))};
+  for (int part = 0; part < parts; ++part)
+    for (std::int64_t i = 0; i < in; ++i) {
+      const double* const total = totals.data() + part * 2 * in + i;
+      result.first[static_cast<std::size_t>(i)] += total[0];
+      result.second[static_cast<std::size_t>(i)] += total[in];
+    }
+  return result;
+}
+
+void backward_pointwise_input(const Input& input, const Array& w, const Array& dy, const Out& dx) {
+  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), out = dy.shape(1), block = block_of(in);
+  const PackedMatrix weights(matrix(w));
+  const bool past_caches = outgrows_caches(input.x.elements()) && !dx.accumulate;
+  const Array scratch = Array::empty({parts_of(pixels, block), block * in});
+  parallel_workers(pixels, block, [&](int worker, std::int64_t begin, std::int64_t end) {
+    float* const slopes = scratch.data<float>() + worker * block * in;
+    for (std::int64_t first = begin; first < end; first += block) {
+      const std::int64_t rows = std::min(block, end - first);
+      weights.multiply(pixel(dy, first), out, rows, slopes, in, 0, weights.panels(), false);
+      for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
+        tile.dy = {slopes + column, in};
+        tile.out = pixel_to(dx.array, first) + column;
+        tile.out_row = in;
+        tile.accumulate = dx.accumulate;
+        tile.past_caches = past_caches && fills_lines(tile.out, in, tile.columns);
+        input.fused.gradient(input.fused.activation, tile);
+      });
+    }
+  });
+}
+
+}  // namespace joist::normalized
