@@ -25,8 +25,8 @@ class Vector {
   float otherwise_;
 };
 
-/// z = (x - mean) * scale + shift. The float nearest to the mean is subtracted first, which is exact near the mean; what
-/// it lacks goes into the shift.
+/// z = (x - mean) * scale + shift. The float nearest to the mean is subtracted first, which is exact near the mean;
+/// what it lacks goes into the shift.
 void set_normalization(Parameters& parameters, std::int64_t channel, double mean, double inverse, double gamma,
                        double beta);
 /// The same for all channels of vectors, which may be undefined.

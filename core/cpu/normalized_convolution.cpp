@@ -1,5 +1,5 @@
-// y = w ⋆ a(z), z = γ x̂ + β. Backwards: da = dy ⋆ flipped w, dz = da · a'(z), and with the sums over dz the gradient of
-// batch normalization. a(z) is never stored, da only where computing it once more costs more than that.
+// y = w ⋆ a(z), z = γ x̂ + β. Backwards: da = dy ⋆ flipped w, dz = da · a'(z), and with the sums over dz the gradient
+// of batch normalization. a(z) is never stored, da only where computing it once more costs more than that.
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/normalized_convolution.h>
