@@ -10,6 +10,7 @@
 #include <joist/layers/required.h>
 
 #include <cmath>
+#include <span>
 #include <string>
 
 namespace joist {
@@ -59,6 +60,11 @@ struct Convolution {
     if constexpr (axes == 1) return conv1d(x, weight, bias, Padding::same, options);
     if constexpr (axes == 2) return conv2d(x, weight, bias, Padding::same, options);
     if constexpr (axes == 3) return conv3d(x, weight, bias, Padding::same, options);
+  }
+  /// The same; `sums` of the result for the normalization behind it, where taking them costs nothing.
+  Tensor operator()(const Tensor& x, ChannelSums* sums) const requires(axes == 2) {
+    const bool plain = padding_mode == PadMode::constant && !same && training();
+    return plain ? conv2d(x, weight, bias, options, sums) : (*this)(x);
   }
   auto fields() { return joist::fields("weight", weight, "bias", bias); }
 
@@ -120,7 +126,19 @@ struct ConvNorm {
             .momentum = options.momentum,
             .activation = options.activation}) {}
 
-  Tensor operator()(const Tensor& x) const { return bn(conv(x)); }
+  Tensor operator()(const Tensor& x) const {
+    ChannelSums sums;
+    const Tensor y = conv(x, &sums);
+    return bn(y, &sums);
+  }
+  /// Of tensors side by side along the channels, which a 1x1 convolution need not bring together.
+  Tensor operator()(std::span<const Tensor> parts) const {
+    if (conv.weight.shape().elements(2, 4) != 1 || conv.options.stride != Shape{1, 1} || conv.options.groups != 1)
+      return (*this)(concat(parts, 1));
+    ChannelSums sums;
+    const Tensor y = conv2d_of_joined(parts, conv.weight, training() ? &sums : nullptr);
+    return bn(y, &sums);
+  }
   auto fields() { return joist::fields("conv", conv, "bn", bn); }
 
   Conv2d conv;

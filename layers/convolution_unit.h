@@ -49,17 +49,28 @@ struct ConvNormUnit {
         bn({.channels = o.out, .epsilon = o.epsilon, .momentum = o.momentum, .activation = o.activation}) {
     conv.weight = init::he_normal_fan_out(conv.weight.shape());
   }
-  Tensor operator()(const Tensor& x) const { return bn(convolved(x)); }
-  /// What is normalized.
-  Tensor convolved(const Tensor& x) const {
-    return conv(same_stride > 0 ? pad_same(x, conv.weight.shape(-1), same_stride) : x);
+  Tensor operator()(const Tensor& x) const { return normalized(convolved(x)); }
+
+  /// What is to be normalized, with its sums where they are known.
+  struct Convolved {
+    Tensor values{};
+    ChannelSums sums{};
+  };
+  Convolved convolved(const Tensor& x) const {
+    Convolved y;
+    y.values = conv(same_stride > 0 ? pad_same(x, conv.weight.shape(-1), same_stride) : x, &y.sums);
+    return y;
   }
-  /// convolved(before.bn(x)) in one operation, where the device has it.
-  Tensor convolved_after(const ConvNormUnit& before, const Tensor& x) const {
-    if (same_stride > 0) return convolved(before.bn(x));
-    const auto now = before.bn.step(x);
-    return normalized_conv2d(x, before.bn.weight, before.bn.bias, before.bn.running_mean, before.bn.running_var,
-                             now.options, now.batch_statistics, conv.weight, conv.options);
+  Tensor normalized(const Convolved& x) const { return bn(x.values, &x.sums); }
+  /// convolved(before.normalized(x)) in one operation, where the device has it.
+  Convolved convolved_after(const ConvNormUnit& before, const Convolved& x) const {
+    if (same_stride > 0) return convolved(before.normalized(x));
+    const auto now = before.bn.step(x.values);
+    Convolved y;
+    y.values =
+        normalized_conv2d(x.values, before.bn.weight, before.bn.bias, before.bn.running_mean, before.bn.running_var,
+                          now.options, now.batch_statistics, conv.weight, conv.options, &x.sums, &y.sums);
+    return y;
   }
   auto fields() { return joist::fields("0", conv, "1", bn); }
   std::int64_t same_stride;  ///< 0: the convolution pads

@@ -78,10 +78,10 @@ struct MobileBlock {
   }
   Tensor operator()(const Tensor& x) const {
     // Each normalization is left to the convolution behind it: at these widths memory is what a step waits for.
-    const Tensor filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
-    const Tensor projected =
-        weigh ? project.convolved((*weigh)(filter.bn(filtered))) : project.convolved_after(filter, filtered);
-    const Tensor y = project.bn(projected);
+    const auto filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
+    const auto projected =
+        weigh ? project.convolved((*weigh)(filter.normalized(filtered))) : project.convolved_after(filter, filtered);
+    const Tensor y = project.normalized(projected);
     return shortcut ? stochastic_depth(y) + x : y;
   }
   /// torchvision numbers the parts that there are.

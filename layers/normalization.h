@@ -46,9 +46,9 @@ struct BatchNorm {
     if (!given.momentum) num_batches_tracked = Buffer(Array::from(std::vector<std::int64_t>{0}, {}));
   }
 
-  Tensor operator()(const Tensor& x) const {
+  Tensor operator()(const Tensor& x, const ChannelSums* sums = nullptr) const {
     const Step now = step(x);
-    return batch_norm(x, weight, bias, running_mean, running_var, now.options, now.batch_statistics);
+    return batch_norm(x, weight, bias, running_mean, running_var, now.options, now.batch_statistics, sums);
   }
   /// How x is normalized now. To be asked for once per input: the count of batches goes on.
   struct Step {

@@ -9,21 +9,11 @@ namespace {
 
 using batch_norm::Fused;
 using batch_norm::Loop;
+using batch_norm::normalize;
 using batch_norm::Parameters;
 using batch_norm::set_normalization;
 using batch_norm::Totals;
 using batch_norm::Vector;
-
-// Writes the normalized values with their activation.
-void normalize(const Array& x, const Unary& activation, const Parameters& parameters, const Out& y) {
-  if (const Fused fused = batch_norm::fused_with(activation); fused.normalize)
-    return Loop(x, {}, y).write(fused.normalize, fused.activation, parameters);
-  const Unary identity = Identity{};
-  const Array z = y.accumulate ? Array::like(y.array) : y.array;
-  Loop(x, {}, {.array = z}).write(batch_norm::fused_with(identity).normalize, &identity, parameters);
-  const BoundFunction bound = unary_value(activation);
-  for_each_tile(bound.function, bound.parameters, {&z}, y);
-}
 
 void train(const Array& x, const Array& gamma_array, const Array& beta_array, const BatchNormOptions& options,
            const Array& running_mean_array, const Array& running_variance_array, const Out& y, const Array& mean_array,
@@ -32,29 +22,15 @@ void train(const Array& x, const Array& gamma_array, const Array& beta_array, co
   const std::int64_t channels = x.shape(1);
   Parameters parameters(channels);
   Totals totals;
-  double count = 0;
+  std::int64_t count = 0;
   {
     const Loop loop(x, {}, {});
-    count = static_cast<double>(loop.count());
+    count = loop.count();
     for (std::int64_t i = 0; i < channels; ++i) parameters(batch_norm::mean, i) = loop.sample(i);
     totals = loop.sums(batch_norm::moments(), nullptr, parameters);
   }
-  const Vector gamma(gamma_array, 1), beta(beta_array, 0);
-  Vector running_mean(running_mean_array, 0), running_variance(running_variance_array, 0);
-  Vector mean(mean_array, 0), inverse(inverse_array, 0);
-  for (std::int64_t i = 0; i < channels; ++i) {
-    const double offset = totals.first[static_cast<std::size_t>(i)] / count;
-    const double m = static_cast<double>(parameters(batch_norm::mean, i)) + offset;
-    const double difference = totals.second[static_cast<std::size_t>(i)] / count - offset * offset;
-    const double variance = difference < 0 ? 0 : difference;  // also keeps NaN
-    const double r = 1 / std::sqrt(variance + options.epsilon);
-    mean.put(i, m, false);
-    inverse.put(i, r, false);
-    const double keep = 1 - options.momentum, unbiased = variance * (count > 1 ? count / (count - 1) : 1);
-    running_mean.put(i, keep * running_mean.at(i) + options.momentum * m, false);
-    running_variance.put(i, keep * running_variance.at(i) + options.momentum * unbiased, false);
-    set_normalization(parameters, i, m, r, gamma.at(i), beta.at(i));
-  }
+  batch_norm::finish_statistics(parameters, totals, count, options, gamma_array, beta_array, running_mean_array,
+                                running_variance_array, mean_array, inverse_array);
   if (y.array.defined()) normalize(x, options.activation, parameters, y);  // else only the statistics are wanted
 }
 

@@ -33,10 +33,20 @@ void set_normalization(Parameters& parameters, std::int64_t channel, double mean
 void set_normalization(Parameters& parameters, const Array& mean, const Array& inverse, const Array& gamma,
                        const Array& beta);
 
+/// From the sums of x - origin and of its square over `count` values per channel: mean and inverse deviation, and the
+/// running statistics' step where those are defined. Sets mean, scale and shift. `origin`: parameter `mean`.
+void finish_statistics(Parameters& parameters, const Totals& totals, std::int64_t count,
+                       const BatchNormOptions& options, const Array& gamma, const Array& beta,
+                       const Array& running_mean, const Array& running_variance, const Array& mean,
+                       const Array& inverse);
+
 /// From the sums of dz and of dz (x - mean) over `count` values per channel: the gradients of gamma and beta where they
 /// are wanted and, unless the statistics are fixed, `constant` and `linear`.
 void finish_gradient(Parameters& parameters, const Totals& totals, std::int64_t count, const Array& gamma,
                      const Array& inverse, bool fixed_statistics, const Out& dgamma, const Out& dbeta);
+
+/// Writes the normalized values with their activation.
+void normalize(const Array& x, const Unary& activation, const Parameters& parameters, const Out& y);
 
 /// The parameters of `columns` channels from `first` on, for a tile of which each column is a channel.
 inline void point_at(const Parameters& parameters, std::int64_t first, Matrices& tile) {

@@ -40,7 +40,7 @@ void fill_indexing(Kernels& table);
 void fill_random(Kernels& table);
 void fill_optimizer(Kernels& table);
 
-/// core/kernels/normalized_convolution.h's for host memory.
+/// core/kernels/fused_convolution.h's for host memory.
 void register_convolutions();
 
 /// Over the float32 table: what integers compute otherwise.

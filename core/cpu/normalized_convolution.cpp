@@ -4,6 +4,7 @@
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/normalized_convolution.h>
 #include <joist/core/cpu/strided.h>
+#include <joist/core/cpu/tile_product.h>
 
 namespace joist {
 namespace {
@@ -13,9 +14,12 @@ using batch_norm::Loop;
 using batch_norm::Parameters;
 using batch_norm::Totals;
 using normalized::Input;
+using pointwise::Rows;
 
 // With more results than these, a product costs more than writing and reading its result.
 constexpr std::int64_t most_repeated = 64;
+// With more channels than these, oneDNN's product is faster by more than a pass over its results takes.
+constexpr std::int64_t most_plain = 256;
 
 bool is_pointwise(const Array& w, const ConvolutionOptions& options) {
   return options.groups == 1 && w.shape().elements(2, 4) == 1 && options.stride == Shape{1, 1} &&
@@ -31,13 +35,23 @@ Array channels_innermost(const Array& x) {
 }
 Array gapless(const Array& w) { return with_strides(w, row_major(w.shape())); }
 
+std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1); }
+Array channels_last_like(const Array& x) {
+  return Array::empty(x.shape(), x.dtype(), x.device(), Order::channels_last);
+}
+std::vector<Rows> all_rows(std::span<const Array> x) {
+  std::vector<Rows> rows;
+  for (const Array& part : x) rows.push_back(pointwise::rows_of(part));
+  return rows;
+}
+
 Parameters parameters_of(const NormalizedInput& input) {
   Parameters parameters(input.x.shape(1));
   batch_norm::set_normalization(parameters, input.mean, input.inverse_deviation, input.gamma, input.beta);
   return parameters;
 }
 
-class Convolutions final : public NormalizedConvolutions {
+class Convolutions final : public FusedConvolutions {
  public:
   bool take(const Array& x, const BatchNormOptions& normalization, const Array& w,
             const ConvolutionOptions& options) const override {
@@ -46,13 +60,13 @@ class Convolutions final : public NormalizedConvolutions {
            (is_pointwise(w, options) || is_depthwise(x, w, options));
   }
 
-  void forward(const NormalizedInput& given, const Array& w, const ConvolutionOptions& options,
-               const Array& y) const override {
+  void forward(const NormalizedInput& given, const Array& w, const ConvolutionOptions& options, const Array& y,
+               ChannelSums* sums) const override {
     const Array x = channels_innermost(given.x);
     const Parameters parameters = parameters_of(given);
     const Input input{x, parameters, batch_norm::fused_with(given.options.activation)};
-    if (is_pointwise(w, options)) return normalized::forward_pointwise(input, gapless(w), y);
-    normalized::forward_depthwise(input, gapless(w), options, y);
+    if (is_pointwise(w, options)) return normalized::forward_pointwise(input, gapless(w), y, sums);
+    normalized::forward_depthwise(input, gapless(w), options, y, sums);
   }
 
   void backward(const NormalizedInput& given, const Array& given_w, const Array& given_dy,
@@ -80,13 +94,53 @@ class Convolutions final : public NormalizedConvolutions {
     normalized::backward_pointwise_input(input, w, dy, {dense});
     copy_array(dense, dx);
   }
+
+  bool take_joined(std::span<const Array> x, const Array& w) const override {
+    if (w.dtype() != Dtype::float32 || w.rank() != 4 || w.shape().elements(2, 4) != 1 || x.empty()) return false;
+    for (const Array& part : x)
+      if (part.dtype() != Dtype::float32 || part.elements() == 0 || !pointwise::is_rows(part)) return false;
+    return x.size() > 1 ||
+           (w.shape(1) <= most_plain && !tile_product_pays(Dtype::float32, pixels_of(x[0]), w.shape(1), w.shape(0)));
+  }
+  void forward_joined(std::span<const Array> x, const Array& w, const Array& y, ChannelSums* sums) const override {
+    pointwise::forward(all_rows(x), gapless(w), pixels_of(y), pointwise::rows_of(y), sums);
+  }
+  void backward_joined(std::span<const Array> x, const Array& w, const Array& given_dy, std::span<const Out> given_dx,
+                       const Out& given_dw) const override {
+    const Array dy = pointwise::is_rows(given_dy) ? given_dy : channels_innermost(given_dy);
+    std::vector<Out> dx(given_dx.begin(), given_dx.end());
+    std::vector<Rows> rows;
+    std::vector<bool> add;
+    for (Out& one : dx) {
+      if (one.array.defined() && !pointwise::is_rows(one.array)) one = {channels_last_like(one.array), false};
+      rows.push_back(one.array.defined() ? pointwise::rows_of(one.array) : Rows{});
+      add.push_back(one.accumulate);
+    }
+    const bool direct = !given_dw.array.defined() || given_dw.array.is_row_major();
+    const Out dw = direct ? given_dw : Out{Array::empty(given_dw.array.shape())};
+    pointwise::backward(all_rows(x), gapless(w), pixels_of(dy), pointwise::rows_of(dy), rows, add, dw);
+    if (!direct) copy_array(dw.array, given_dw);
+    for (std::size_t i = 0; i < dx.size(); ++i)
+      if (dx[i].array.defined() && dx[i].array.raw() != given_dx[i].array.raw()) copy_array(dx[i].array, given_dx[i]);
+  }
+
+  void statistics(const ChannelSums& sums, std::int64_t count, const BatchNormOptions& options,
+                  const Array& running_mean, const Array& running_variance, const Array& mean,
+                  const Array& inverse_deviation) const override {
+    Parameters parameters(mean.shape(0));
+    batch_norm::finish_statistics(parameters, {sums.first, sums.second}, count, options, {}, {}, running_mean,
+                                  running_variance, mean, inverse_deviation);
+  }
+  void normalize(const NormalizedInput& given, const Out& y) const override {
+    batch_norm::normalize(given.x, given.options.activation, parameters_of(given), y);
+  }
 };
 
 }  // namespace
 
 void register_convolutions() {
   static const Convolutions convolutions;
-  register_normalized_convolutions(Device::Kind::cpu, convolutions);
+  register_fused_convolutions(Device::Kind::cpu, convolutions);
 }
 
 }  // namespace joist

@@ -1,9 +1,10 @@
-// Convolutions of values that are normalized as they are read (core/kernels/normalized_convolution.h): their two kinds.
+// Convolutions of values that are normalized as they are read (core/kernels/fused_convolution.h): their two kinds.
 // Arrays [batch, channel, height, width] are dense with the channels innermost here, weights dense row-major.
 #pragma once
 
 #include <joist/core/cpu/batch_norm_parameters.h>
-#include <joist/core/kernels/normalized_convolution.h>
+#include <joist/core/cpu/pointwise.h>
+#include <joist/core/kernels/fused_convolution.h>
 
 namespace joist::normalized {
 
@@ -27,7 +28,7 @@ struct Input {
 };
 
 /// 1x1 convolutions: w [out, in, 1, 1].
-void forward_pointwise(const Input& input, const Array& w, const Array& y);
+void forward_pointwise(const Input& input, const Array& w, const Array& y, ChannelSums* sums);
 /// The sums for batch_norm::finish_gradient(), and the weights' gradient where it is wanted. `values`: where the
 /// gradient of the normalized values is kept; undefined: nowhere.
 batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const Array& dy, const Array& values,
@@ -36,7 +37,8 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
 void backward_pointwise_input(const Input& input, const Array& w, const Array& dy, const Out& dx);
 
 /// Depthwise convolutions without dilation: w [channel, 1, kernel_height, kernel_width].
-void forward_depthwise(const Input& input, const Array& w, const ConvolutionOptions& options, const Array& y);
+void forward_depthwise(const Input& input, const Array& w, const ConvolutionOptions& options, const Array& y,
+                       ChannelSums* sums);
 batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const Array& dy,
                                       const ConvolutionOptions& options, const Array& values, const Out& dw);
 

@@ -18,6 +18,7 @@ using depthwise::Blocks;
 using depthwise::Ring;
 using depthwise::RingShape;
 using depthwise::Taps;
+using pointwise::PartialSums;
 
 std::int64_t floor_of(std::int64_t number, std::int64_t by) { return (number >= 0 ? number : number - by + 1) / by; }
 
@@ -93,34 +94,43 @@ class ValueGradient {
 
 }  // namespace
 
-void forward_depthwise(const Input& input, const Array& w, const ConvolutionOptions& options, const Array& y) {
+void forward_depthwise(const Input& input, const Array& w, const ConvolutionOptions& options, const Array& y,
+                       ChannelSums* sums) {
   const Taps taps(input.x.shape(), w.shape(), y.shape(), options);
   const Blocks blocks(input.channels());
   const RingShape shape = taps.ring(blocks.block);
   const Array weights = taps_first(w, taps, blocks);
-  const std::int64_t items = input.x.shape(0) * blocks.count, least = 1 + (1 << 15) / taps.work(blocks.block);
+  const std::int64_t pictures = input.x.shape(0), groups = std::min<std::int64_t>(pictures, 64);
+  PartialSums partial(sums ? groups : 0, blocks.channels);
+  const std::int64_t items = groups * blocks.count,
+                     least = 1 + (1 << 15) / (taps.work(blocks.block) * pictures / groups);
   const Array rings = Array::empty({parts_of(items, least), shape.floats()});
   parallel_workers(items, least, [&](int worker, std::int64_t begin, std::int64_t end) {
     std::vector<const float*> factors(static_cast<std::size_t>(taps.count()));
     for (std::int64_t item = begin; item < end; ++item) {
-      const std::int64_t picture = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
+      const std::int64_t group = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
       for (std::int64_t tap = 0; tap < taps.count(); ++tap)
         factors[static_cast<std::size_t>(tap)] = weights.data<float>() + tap * blocks.floats() + channel;
       Ring ring(shape, rings.data<float>() + worker * shape.floats(), normalizing(input, taps, blocks, block));
-      ring.begin(taps.picture(input.x, picture) + channel, taps.across.pixels * blocks.channels);
-      for (std::int64_t row = 0; row < taps.down.windows; ++row)
-        depthwise::multiply_row({.pixels = taps.pixels(ring, row, blocks.block).data(),
-                                 .weights = factors.data(),
-                                 .taps = taps.count(),
-                                 .windows = taps.across.windows,
-                                 .step = taps.across.stride * blocks.block,
-                                 .channels = blocks.channels_of(block),
-                                 .y = y.data<float>() +
-                                      (picture * taps.down.windows + row) * taps.across.windows * blocks.channels +
-                                      channel,
-                                 .y_step = blocks.channels});
+      for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
+        ring.begin(taps.picture(input.x, picture) + channel, taps.across.pixels * blocks.channels);
+        for (std::int64_t row = 0; row < taps.down.windows; ++row) {
+          float* const to =
+              y.data<float>() + (picture * taps.down.windows + row) * taps.across.windows * blocks.channels + channel;
+          depthwise::multiply_row({.pixels = taps.pixels(ring, row, blocks.block).data(),
+                                   .weights = factors.data(),
+                                   .taps = taps.count(),
+                                   .windows = taps.across.windows,
+                                   .step = taps.across.stride * blocks.block,
+                                   .channels = blocks.channels_of(block),
+                                   .y = to,
+                                   .y_step = blocks.channels});
+          if (sums) partial.add(group, to, blocks.channels, taps.across.windows, channel, blocks.channels_of(block));
+        }
+      }
     }
   });
+  if (sums) partial.write(*sums);
 }
 
 batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const Array& dy,
@@ -135,7 +145,7 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
   const std::int64_t pictures = input.x.shape(0), groups = std::min<std::int64_t>(pictures, 16);
   const Array sums = Array::empty({groups, taps.count(), blocks.floats()});
   fill_array(0, sums);
-  std::vector<double> totals(static_cast<std::size_t>(groups * 2 * channels));
+  PartialSums partial(groups, channels);
   const std::int64_t items = groups * blocks.count,
                      least = 1 + (1 << 15) / (2 * taps.work(blocks.block) * pictures / groups);
   const std::int64_t each = shape.floats() + dy_shape.floats();
@@ -152,7 +162,6 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
       Ring x_ring(shape, memory, normalizing(input, taps, blocks, block));
       Ring dy_ring(dy_shape, memory + shape.floats(), copy);
       ValueGradient gradient(taps, blocks, block, weights);
-      double* const total = totals.data() + group * 2 * channels + channel;
       for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
         const float* const slopes = dy.data<float>() + picture * down.windows * across.windows * channels + channel;
         x_ring.begin(taps.picture(input.x, picture) + channel, across.pixels * channels);
@@ -164,7 +173,8 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
           Matrices tile =
               input.tile(input.x.data<float>() + at, channels, across.pixels, channel, blocks.channels_of(block));
           tile.dy = {to, channels};
-          input.fused.gradient_sums(input.fused.activation, tile, total, total + channels);
+          input.fused.gradient_sums(input.fused.activation, tile, partial.first(group) + channel,
+                                    partial.second(group) + channel);
         };
         std::int64_t next = 0;
         for (std::int64_t row = 0; row < down.windows; ++row) {
@@ -186,15 +196,9 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
     }
   });
   if (dw.array.defined()) depthwise::write_sums(sums, dw);
-  batch_norm::Totals result{std::vector<double>(static_cast<std::size_t>(channels)),
-                            std::vector<double>(static_cast<std::size_t>(channels))};
-  for (std::int64_t group = 0; group < groups; ++group)
-    for (std::int64_t i = 0; i < channels; ++i) {
-      const double* const total = totals.data() + group * 2 * channels + i;
-      result.first[static_cast<std::size_t>(i)] += total[0];
-      result.second[static_cast<std::size_t>(i)] += total[channels];
-    }
-  return result;
+  batch_norm::Totals totals;
+  partial.write(totals);
+  return totals;
 }
 
 }  // namespace joist::normalized

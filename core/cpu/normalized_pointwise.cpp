@@ -5,24 +5,20 @@
 #include <joist/core/cpu/parallel.h>
 
 #include <algorithm>
-#include <vector>
 
 namespace joist::normalized {
 namespace {
 
 using batch_norm::Matrices;
 using batch_norm::most_columns;
+using pointwise::block_of;
+using pointwise::matrix;
+using pointwise::most_groups;
+using pointwise::PartialSums;
 
 std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1); }
 const float* pixel(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
 float* pixel_to(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
-Array matrix(const Array& w) { return w.strided({w.shape(0), w.shape(1)}, {w.shape(1), 1}); }
-
-// Pixels of a block: a multiple of what a product takes at once, and few enough for the cache.
-std::int64_t block_of(std::int64_t channels) {
-  constexpr std::int64_t cache = 1 << 16;  // floats
-  return std::clamp<std::int64_t>(cache / channels / 12 * 12, 48, 192);
-}
 
 // body(tile, first channel of it) for `rows` pixels from `first` on, in tiles of at most `width` channels.
 template <class Body>
@@ -51,18 +47,24 @@ void normalize_panels(const Input& input, std::int64_t first, std::int64_t rows,
 
 }  // namespace
 
-void forward_pointwise(const Input& input, const Array& w, const Array& y) {
-  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), block = block_of(in);
+void forward_pointwise(const Input& input, const Array& w, const Array& y, ChannelSums* sums) {
+  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), out = y.shape(1), block = block_of(in);
   const PackedMatrix weights(matrix(w).transposed());
-  const Array scratch = Array::empty({parts_of(pixels, block), block * in});
-  parallel_workers(pixels, block, [&](int worker, std::int64_t begin, std::int64_t end) {
-    float* const values = scratch.data<float>() + worker * block * in;
-    for (std::int64_t first = begin; first < end; first += block) {
-      const std::int64_t rows = std::min(block, end - first);
-      normalize(input, first, rows, values);
-      weights.multiply(values, in, rows, pixel_to(y, first), y.shape(1), 0, weights.panels(), false);
-    }
+  // How many sums there are does not depend on the number of threads, so neither does a result.
+  const std::int64_t groups = std::min<std::int64_t>(most_groups, (pixels + block - 1) / block);
+  PartialSums partial(sums ? groups : 0, out);
+  const Array scratch = Array::empty({parts_of(groups, 1), block * in});
+  parallel_workers(groups, 1, [&](int worker, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t group = begin; group < end; ++group)
+      for (std::int64_t first = pixels * group / groups; first < pixels * (group + 1) / groups; first += block) {
+        const std::int64_t rows = std::min(block, pixels * (group + 1) / groups - first);
+        float* const values = scratch.data<float>() + worker * block * in;
+        normalize(input, first, rows, values);
+        weights.multiply(values, in, rows, pixel_to(y, first), out, 0, weights.panels(), false);
+        if (sums) partial.add(group, pixel(y, first), out, rows, 0, out);
+      }
   });
+  if (sums) partial.write(*sums);
 }
 
 batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const Array& dy, const Array& values,
@@ -73,17 +75,17 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
   const int parts = parts_of(pixels, block);
   const std::int64_t each = block * (in + panels * width);
   const Array scratch = Array::empty({parts, each}), sums = Array::empty({dw.array.defined() ? parts : 0, out, in});
-  std::vector<double> totals(static_cast<std::size_t>(parts * 2 * in));
+  PartialSums partial(parts, in);
   parallel_parts(pixels, block, [&](int part, std::int64_t begin, std::int64_t end) {
     float* const own = scratch.data<float>() + part * each;
-    double* const total = totals.data() + part * 2 * in;
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
       float* const slopes = values.defined() ? pixel_to(values, first) : own;
       weights.multiply(pixel(dy, first), out, rows, slopes, in, 0, weights.panels(), false);
       for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
         tile.dy = {slopes + column, in};
-        input.fused.gradient_sums(input.fused.activation, tile, total + column, total + in + column);
+        input.fused.gradient_sums(input.fused.activation, tile, partial.first(part) + column,
+                                  partial.second(part) + column);
       });
       if (!dw.array.defined()) continue;
       float* const normal = own + block * in;
@@ -101,15 +103,9 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
     }
   });
   if (dw.array.defined()) joist::kernels(sums).reduction.sum(sums, 1.0, {matrix(dw.array).inserted(0), dw.accumulate});
-  batch_norm::Totals result{std::vector<double>(static_cast<std::size_t>(in)),
-                            std::vector<double>(static_cast<std::size_t>(in))};
-  for (int part = 0; part < parts; ++part)
-    for (std::int64_t i = 0; i < in; ++i) {
-      const double* const total = totals.data() + part * 2 * in + i;
-      result.first[static_cast<std::size_t>(i)] += total[0];
-      result.second[static_cast<std::size_t>(i)] += total[in];
-    }
-  return result;
+  batch_norm::Totals totals;
+  partial.write(totals);
+  return totals;
 }
 
 void backward_pointwise_input(const Input& input, const Array& w, const Array& dy, const Out& dx) {

@@ -1,6 +1,6 @@
 // y = x ⋆ w + bias      dx = dy ⋆ flipped w      dw = x ⋆ dy      dbias = sum of dy over batch and space
 // One spatial axis is computed as two, the first of length 1.
-#include <joist/core/kernels/convolution.h>
+#include <joist/core/kernels/fused_convolution.h>
 #include <joist/core/kernels/reduction.h>
 #include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
@@ -72,15 +72,24 @@ void add_up(const Array& dy, const Out& db) {
   kernels_of<ReductionKernels>(dy).sum(dy, 1.0, {spread, db.accumulate});
 }
 
+bool is_product(const ConvolutionOptions& options) {  // where the kernel is 1x1
+  return options.groups == 1 && options.stride == Shape{1, 1} && options.padding == Shape{0, 0};
+}
+
 // Two or three spatial axes, checked.
 Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options,
-                const Shape& shape) {
+                const Shape& shape, ChannelSums* sums = nullptr) {
   // In groups there are too few products per number read for bfloat16 to pay, and the conversions cost more.
   const bool half = options.groups == 1 && wants_autocast({x, weight, bias});
   const Array input = operand_of(x.value(), half), kernel = operand_of(weight.value(), half);
   const auto& table = kernels_of<ConvolutionKernels>(input);
   Array y = Array::like(x.value(), shape);
-  table.forward(input, kernel, bias.defined() ? bias.value() : Array(), options, {y, false});
+  const FusedConvolutions* const device =
+      sums && !bias.defined() && is_product(options) ? fused_convolutions(x.device()) : nullptr;
+  if (device && y.is_channels_last() && device->take_joined({&input, 1}, kernel))
+    device->forward_joined({&input, 1}, kernel, y, sums);
+  else
+    table.forward(input, kernel, bias.defined() ? bias.value() : Array(), options, {y, false});
   return record({Op::convolution, options}, {x, weight, bias}, std::move(y),
                 [x = saved(input), w = saved(kernel).when(x), options, half, &table](const Array& dy, Node& node) {
                   const Array factor = operand_of(dy, half);
@@ -94,10 +103,10 @@ Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const
 }
 
 Tensor convolution(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                   const ConvolutionOptions& given, int spatial) {
+                   const ConvolutionOptions& given, int spatial, ChannelSums* sums = nullptr) {
   const ConvolutionOptions options = per_axis(op, given, spatial);
   const Shape shape = convolved(op, x, weight, bias, options, spatial);
-  if (spatial > 1) return convolve(x, weight, bias, options, shape);
+  if (spatial > 1) return convolve(x, weight, bias, options, shape, sums);
   const ConvolutionOptions flat{.stride = options.stride.inserted(0, 1),
                                 .padding = options.padding.inserted(0, 0),
                                 .dilation = options.dilation.inserted(0, 1),
@@ -139,6 +148,10 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
 }
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options) {
   return convolution("conv2d", x, weight, bias, options, 2);
+}
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options,
+              ChannelSums* sums) {
+  return convolution("conv2d", x, weight, bias, options, 2, sums);
 }
 Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionOptions& options) {
   return convolution("conv3d", x, weight, bias, options, 3);

@@ -11,7 +11,8 @@
 namespace joist {
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormOptions& options, bool training) {
+                  const Tensor& running_variance, const BatchNormOptions& options, bool training,
+                  const ChannelSums* sums) {
   if (x.rank() < 2)
     throw ShapeError({.where = "batch_norm",
                       .what = "input of shape " + x.shape().text(),
@@ -58,8 +59,14 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
     // Computed again in a checkpoint's backward, the running statistics are not moved a second time.
     const bool moves = running_mean.defined() && !recomputing();
-    table.train(x.value(), scale, shift, options, moves ? running_mean.value() : Array(),
-                moves ? running_variance.value() : Array(), {y, false}, mean, inverse_deviation);
+    const Array moved_mean = moves ? running_mean.value() : Array(),
+                moved_variance = moves ? running_variance.value() : Array();
+    if (const auto* device = sums && sums->defined() ? fused_convolutions(x.device()) : nullptr) {
+      device->statistics(*sums, values, options, moved_mean, moved_variance, mean, inverse_deviation);
+      device->normalize({x.value(), scale, shift, mean, inverse_deviation, options}, {y, false});
+    } else {
+      table.train(x.value(), scale, shift, options, moved_mean, moved_variance, {y, false}, mean, inverse_deviation);
+    }
     if (moves)
       for (const Tensor* written : {&running_mean, &running_variance}) written->value().bump_version();
   } else {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <joist/core/gradient.h>
-#include <joist/core/kernels/normalization.h>
+#include <joist/core/kernels/fused_convolution.h>
 
 #include <span>
 #include <vector>
@@ -11,9 +11,10 @@ namespace joist {
 
 /// Over all axes but axis 1, with the activation in options. In training the batch's statistics normalize and update
 /// the running ones (undefined: none are kept); otherwise the running ones normalize. gamma and beta undefined: 1 and
-/// 0.
+/// 0. `sums`: what the convolution that made x found (convolution.h).
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormOptions& options, bool training);
+                  const Tensor& running_variance, const BatchNormOptions& options, bool training,
+                  const ChannelSums* sums = nullptr);
 
 /// Over the last axes, which have the lengths `shape`: (x - mean) / √(variance + epsilon) · weight + bias, weight and
 /// bias [shape] or undefined (Ba et al. 2016).

@@ -1,6 +1,6 @@
 // y = w ⋆ activation(γ x̂ + β): conv2d of batch_norm, whose formulas are in convolution.cpp and normalization.cpp. Only
 // x is kept for backward.
-#include <joist/core/kernels/normalized_convolution.h>
+#include <joist/core/kernels/fused_convolution.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops/convolution.h>
 #include <joist/core/ops/dtype.h>
@@ -28,8 +28,8 @@ bool result_shape(const Shape& x, const Shape& w, const ConvolutionOptions& opti
 }
 
 // What a device computes in one. Everything else, what is wrong too, is left to the two operations, which say what.
-const NormalizedConvolutions* device_for(const Operands& o, const BatchNormOptions& normalization, bool training,
-                                         const ConvolutionOptions& options, Shape& y) {
+const FusedConvolutions* device_for(const Operands& o, const BatchNormOptions& normalization, bool training,
+                                    const ConvolutionOptions& options, Shape& y) {
   if (!training || listening() || SyncBatchNorm::active()) return nullptr;
   if (o.x.rank() != 4 || o.weight.rank() != 4 || !(normalization.epsilon >= 0)) return nullptr;
   const std::int64_t channels = o.x.shape(1);
@@ -44,7 +44,7 @@ const NormalizedConvolutions* device_for(const Operands& o, const BatchNormOptio
   if (o.weight.device() != o.x.device() || (options.groups == 1 && wants_autocast({o.x, o.weight}))) return nullptr;
   if (!result_shape(o.x.shape(), o.weight.shape(), options, y)) return nullptr;
   static_cast<void>(kernels_of<BatchNormKernels>(o.x.value()));  // loads the device's backend
-  const NormalizedConvolutions* const found = normalized_convolutions(o.x.device());
+  const FusedConvolutions* const found = fused_convolutions(o.x.device());
   return found && found->take(o.x.value(), normalization, o.weight.value(), options) ? found : nullptr;
 }
 
@@ -52,26 +52,31 @@ const NormalizedConvolutions* device_for(const Operands& o, const BatchNormOptio
 
 Tensor normalized_conv2d(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                          const Tensor& running_variance, const BatchNormOptions& normalization, bool training,
-                         const Tensor& weight, const ConvolutionOptions& options) {
+                         const Tensor& weight, const ConvolutionOptions& options, const ChannelSums* of_x,
+                         ChannelSums* of_y) {
   Shape shape;
-  const NormalizedConvolutions* const device =
+  const FusedConvolutions* const device =
       device_for({x, gamma, beta, running_mean, running_variance, weight}, normalization, training, options, shape);
   if (!device)
-    return conv2d(batch_norm(x, gamma, beta, running_mean, running_variance, normalization, training), weight, {},
-                  options);
-  const auto& table = kernels_of<BatchNormKernels>(x.value());
+    return conv2d(batch_norm(x, gamma, beta, running_mean, running_variance, normalization, training, of_x), weight, {},
+                  options, of_y);
   const auto value_of = [](const Tensor& vector) { return vector.defined() ? vector.value() : Array(); };
   const std::int64_t channels = x.shape(1);
   NormalizedInput input{
       x.value(), value_of(gamma), value_of(beta), Array::empty({channels}), Array::empty({channels}), normalization};
   // Computed again in a checkpoint's backward, the running statistics are not moved a second time.
   const bool moves = running_mean.defined() && !recomputing();
-  table.train(input.x, input.gamma, input.beta, normalization, moves ? running_mean.value() : Array(),
-              moves ? running_variance.value() : Array(), {}, input.mean, input.inverse_deviation);
+  const Array mean = moves ? running_mean.value() : Array(), variance = moves ? running_variance.value() : Array();
+  if (of_x && of_x->defined())
+    device->statistics(*of_x, input.x.elements() / channels, normalization, mean, variance, input.mean,
+                       input.inverse_deviation);
+  else
+    kernels_of<BatchNormKernels>(x.value()).train(input.x, input.gamma, input.beta, normalization, mean, variance, {},
+                                                  input.mean, input.inverse_deviation);
   if (moves)
     for (const Tensor* written : {&running_mean, &running_variance}) written->value().bump_version();
   Array y = Array::like(x.value(), shape);
-  device->forward(input, weight.value(), options, y);
+  device->forward(input, weight.value(), options, y, of_y);
   return record({Op::normalized_convolution, options}, {x, gamma, beta, running_mean, running_variance, weight},
                 std::move(y),
                 [x = saved(input.x), gamma = saved(input.gamma), beta = saved(input.beta), mean = saved(input.mean),

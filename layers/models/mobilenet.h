@@ -27,8 +27,8 @@ struct InvertedResidual {
     if (expansion != 1) expand.emplace(ConvNormUnit::Options{.in = in, .out = in * expansion, .kernel = 1});
   }
   Tensor operator()(const Tensor& x) const {
-    const Tensor filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
-    const Tensor y = project.bn(project.convolved_after(filter, filtered));
+    const auto filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
+    const Tensor y = project.normalized(project.convolved_after(filter, filtered));
     return shortcut ? x + y : y;
   }
   /// torchvision numbers the units of the sequence "conv"; the projection's two layers are numbered by themselves.

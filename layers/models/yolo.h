@@ -7,7 +7,9 @@
 #include <joist/layers/detection/head.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,16 +42,21 @@ struct CrossStage {
         cv2({.in = (2 + options.repeats) * (options.out / 2), .out = options.out, .kernel = 1}) {
     for (std::int64_t i = 0; i < options.repeats; ++i) m.emplace_back(options.out / 2, options.shortcut);
   }
-  Tensor operator()(const Tensor& x) const {
-    std::vector<Tensor> parts = chunk(cv1(x), 2, 1);
-    for (const Bottleneck& bottleneck : m) parts.push_back(bottleneck(parts.back()));
-    return cv2(concat(parts, 1));
-  }
+  Tensor operator()(const Tensor& x) const { return behind(cv1(x)); }
+  /// Of tensors side by side.
+  Tensor operator()(std::span<const Tensor> parts) const { return behind(cv1(parts)); }
   auto fields() { return joist::fields("cv1", cv1, "cv2", cv2, "m", m); }
   ConvNorm cv1, cv2;
   std::vector<Bottleneck> m{};
 
  private:
+  Tensor behind(const Tensor& x) const {
+    const std::int64_t half = x.shape(1) / 2;
+    std::vector<Tensor> parts{x};  // both halves
+    Tensor link = narrow(x, 1, half, half);
+    for (const Bottleneck& bottleneck : m) parts.push_back(link = bottleneck(link));
+    return cv2(parts);
+  }
   static const Options& checked(const Options& options) {
     if (options.out < 2 || options.out % 2 != 0 || options.repeats < 0)
       throw UsageError({.where = "CrossStage",
@@ -68,7 +75,7 @@ struct PyramidPool {
     const PoolOptions pool{.kernel = {5, 5}, .stride = {1, 1}, .padding = {2, 2}};
     std::vector<Tensor> parts{cv1(x)};
     for (int i = 0; i < 3; ++i) parts.push_back(max_pool2d(parts.back(), pool));
-    return cv2(concat(parts, 1));
+    return cv2(parts);
   }
   auto fields() { return joist::fields("cv1", cv1, "cv2", cv2); }
   ConvNorm cv1, cv2;
@@ -134,10 +141,10 @@ struct Yolo {
     const Tensor c4 = stage4(down4(c3));                      // stride 16
     const Tensor c5 = pool(stage5(down5(c4)));                // stride 32
     const auto doubled = [](const Tensor& t) { return interpolate(t, t.shape(2) * 2, t.shape(3) * 2); };
-    const Tensor t4 = top_down4(concat({doubled(c5), c4}, 1));
-    const Tensor p3 = top_down3(concat({doubled(t4), c3}, 1));
-    const Tensor p4 = bottom_up4(concat({neck_down4(p3), t4}, 1));
-    const Tensor p5 = bottom_up5(concat({neck_down5(p4), c5}, 1));
+    const Tensor t4 = top_down4(std::array{doubled(c5), c4});
+    const Tensor p3 = top_down3(std::array{doubled(t4), c3});
+    const Tensor p4 = bottom_up4(std::array{neck_down4(p3), t4});
+    const Tensor p5 = bottom_up5(std::array{neck_down5(p4), c5});
     return head({p3, p4, p5});
   }
   auto fields() {

@@ -29,6 +29,58 @@ Case frozen(Case one, std::size_t input) {
   one.name += "_frozen_" + std::to_string(input);
   return one;
 }
+// Each convolution hands the sums of its results on to the normalization behind it: x, two 1x1 weights with a depthwise
+// one between, vectors -> y and the running statistics.
+Case chain(const std::string& name, const Input& x, std::int64_t middle, std::int64_t out) {
+  const Shape inner{middle}, last{out};
+  return {"normalized_chain_" + name,
+          {x, uniform({middle, x.shape[1], 1, 1}), uniform({middle, 1, 3, 3}), uniform({out, middle, 1, 1}),
+           uniform(inner, 0.5, 1.5), uniform(inner, -1, 1), uniform(last, 0.5, 1.5), constant(uniform(last, -1, 1)),
+           constant(uniform(last, 0.5, 2)), constant(uniform(inner, -1, 1)), constant(uniform(inner, 0.5, 2))},
+          [middle](auto t) {
+            const BatchNormOptions smooth{.activation = Silu{}};
+            ChannelSums first, second, third;
+            const Tensor a = conv2d(t[0], t[1], {}, {}, &first);
+            const Tensor b = normalized_conv2d(a, t[4], t[5], t[9], t[10], smooth, true, t[2],
+                                               {.padding = {1, 1}, .groups = middle}, &first, &second);
+            const Tensor c = normalized_conv2d(b, t[5], t[4], {}, {}, smooth, true, t[3], {}, &second, &third);
+            return std::vector{batch_norm(c, t[6], {}, t[7], t[8], {}, true, &third), t[7], t[8], t[9], t[10]};
+          }};
+}
+// x and others side by side, and weights of as many channels -> y. `halves`: x is two slices of channels.
+Case joined(const std::string& name, const Input& x, const std::vector<Input>& others, std::int64_t out,
+            bool halves = false) {
+  std::vector<Input> inputs{x};
+  std::int64_t channels = x.shape[1];
+  for (const Input& other : others) {
+    inputs.push_back(other);
+    channels += other.shape[1];
+  }
+  inputs.push_back(uniform({out, channels, 1, 1}));
+  return {"joined_" + name, inputs, [halves](auto t) {
+            std::vector<Tensor> parts = halves ? chunk(t[0], 2, 1) : std::vector<Tensor>{t[0]};
+            for (std::size_t i = 1; i + 1 < t.size(); ++i) parts.push_back(t[i]);
+            return conv2d_of_joined(parts, t[t.size() - 1]);
+          }};
+}
+void add_joined(std::vector<Case>& cases) {
+  const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
+  const std::vector<Case> small{
+      joined("two", last({2, 3, 4, 5}), {last({2, 5, 4, 5})}, 4),
+      joined("halves", last({2, 6, 4, 5}), {last({2, 5, 4, 5})}, 4, true),
+      joined("one_pixel", last({2, 3, 1, 1}), {last({2, 5, 1, 1})}, 4),
+      joined("one_picture", last({1, 3, 1, 4}), {last({1, 5, 1, 4})}, 4),
+      joined("row_major", uniform({2, 3, 4, 5}), {uniform({2, 5, 4, 5})}, 4),
+      joined("mixed", last({2, 3, 4, 5}), {uniform({2, 5, 4, 5}), last({2, 1, 4, 5})}, 4),
+      joined("spaced", last({2, 3, 4, 5}), {in(Layout::channel_slice, uniform({2, 5, 4, 5}))}, 4),
+      joined("one", last({2, 3, 4, 5}), {}, 4)};
+  cases.insert(cases.end(), small.begin(), small.end());
+  for (std::size_t input : {0, 1, 2}) cases.push_back(frozen(small[0], input));
+  cases.push_back({"joined_twice", {last({2, 3, 4, 5}), uniform({4, 6, 1, 1})}, [](auto t) {
+                     return conv2d_of_joined(std::vector{t[0], t[0]}, t[1]);
+                   }});
+  cases.push_back(large(joined("large", last({3, 40, 13, 17}), {last({3, 33, 13, 17})}, 70, true)));
+}
 void add_normalized(std::vector<Case>& cases) {
   const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
   const auto depthwise = [&](const std::string& name, const Shape& x, const Shape& kernel, const Shape& stride,
@@ -57,6 +109,9 @@ void add_normalized(std::vector<Case>& cases) {
     cases.push_back(frozen(small[0], input));
     cases.push_back(frozen(small[6], input));
   }
+  cases.push_back(chain("small", last({3, 4, 5, 4}), 6, 5));
+  cases.push_back(chain("row_major", uniform({3, 4, 5, 4}), 6, 5));
+  cases.push_back(large(chain("large", last({5, 19, 17, 13}), 70, 35)));
   cases.push_back(large(normalized("pointwise_large", last({3, 70, 13, 17}), uniform({37, 70, 1, 1}), Silu{})));
   cases.push_back(large(normalized("pointwise_wide", last({2, 33, 9, 11}), uniform({130, 33, 1, 1}), Clamp{0, 6})));
   cases.push_back(large(depthwise("large", {3, 70, 13, 17}, {3, 3}, {1, 1}, {1, 1}, Silu{})));
@@ -139,6 +194,7 @@ Family convolution_cases() {
                           {last({2, 8, 6, 5}), uniform({8, 1, 5, 5}), last({2, 8, 4, 4})},
                           [five](auto t) { return sum(conv2d(t[0], t[1], {}, five)) * conv2d(t[2], t[1], {}, five); }});
   add_normalized(family.cases);
+  add_joined(family.cases);
   return family;
 }
 

@@ -1,0 +1,69 @@
+// Convolutions together with what stands before or behind them: where products are few, passes over memory are what a
+// network's step costs. A backend that has them registers them when it is loaded; elsewhere core/ops does one after the
+// other.
+#pragma once
+
+#include <joist/core/kernels/convolution.h>
+#include <joist/core/kernels/normalization.h>
+
+#include <span>
+#include <vector>
+
+namespace joist {
+
+/// Per channel the sums over a batch of the values and of their squares, taken while a convolution writes them: of
+/// these come the statistics that the next normalization needs.
+struct ChannelSums {
+  std::vector<double> first{}, second{};
+  bool defined() const { return !first.empty(); }
+};
+
+/// activation(gamma · (x - mean) · inverse_deviation + beta) with the statistics of x's own batch; x [batch, channel,
+/// height, width], vectors [channel], gamma and beta may be undefined.
+struct NormalizedInput {
+  Array x{}, gamma{}, beta{}, mean{}, inverse_deviation{};
+  BatchNormOptions options{};
+};
+
+class FusedConvolutions {
+ public:
+  FusedConvolutions() = default;
+  FusedConvolutions(const FusedConvolutions&) = delete;
+  FusedConvolutions& operator=(const FusedConvolutions&) = delete;
+  virtual ~FusedConvolutions() = default;
+
+  // ---- of values that are normalized as they are read instead of being stored
+  /// Whether the next two compute this, and faster than two operations would. w [out, in/groups, height, width].
+  virtual bool take(const Array& x, const BatchNormOptions& normalization, const Array& w,
+                    const ConvolutionOptions& options) const = 0;
+  /// y [batch, out, height', width'], dense with the channels innermost; its sums where they are wanted.
+  virtual void forward(const NormalizedInput& input, const Array& w, const ConvolutionOptions& options, const Array& y,
+                       ChannelSums* sums) const = 0;
+  /// Undefined arrays: not wanted.
+  virtual void backward(const NormalizedInput& input, const Array& w, const Array& dy,
+                        const ConvolutionOptions& options, const Out& dx, const Out& dw, const Out& dgamma,
+                        const Out& dbeta) const = 0;
+
+  // ---- 1x1 convolutions of arrays side by side along the channels, which are not brought together
+  /// Whether the next two compute this, as fast as the usual kernels. x [batch, channels of each, height, width],
+  /// slices of channels too; w [out, channels of all, 1, 1].
+  virtual bool take_joined(std::span<const Array> x, const Array& w) const = 0;
+  virtual void forward_joined(std::span<const Array> x, const Array& w, const Array& y, ChannelSums* sums) const = 0;
+  /// dx: of each x. Undefined arrays: not wanted.
+  virtual void backward_joined(std::span<const Array> x, const Array& w, const Array& dy, std::span<const Out> dx,
+                               const Out& dw) const = 0;
+
+  /// BatchNormKernels::train() in two parts: the statistics of `count` values per channel from their sums, and the
+  /// normalized values.
+  virtual void statistics(const ChannelSums& sums, std::int64_t count, const BatchNormOptions& options,
+                          const Array& running_mean, const Array& running_variance, const Array& mean,
+                          const Array& inverse_deviation) const = 0;
+  virtual void normalize(const NormalizedInput& input, const Out& y) const = 0;
+};
+
+/// `convolutions` lives until the process ends.
+void register_fused_convolutions(Device::Kind kind, const FusedConvolutions& convolutions);
+/// nullptr: that device has none.
+const FusedConvolutions* fused_convolutions(Device device) noexcept;
+
+}  // namespace joist
