@@ -1,7 +1,7 @@
 // Convolutions of 3x3 pixels at stride 1 by Winograd's minimal filtering (Lavin and Gray 2016): F(4x4, 3x3) takes 36
 // multiplications for 4x4 results instead of 144, F(2x2, 3x3) 16 for 2x2 instead of 36, as products of matrices that
-// the cache holds. The error stays within 4 times the direct sum's (tests/core/cpu/winograd_test.cpp), which for the larger
-// depends on its points: winograd_transforms-inl.h.
+// the cache holds. The error stays within 4 times the direct sum's (tests/core/cpu/winograd_test.cpp), which for the
+// larger depends on its points: winograd_transforms-inl.h.
 #pragma once
 
 #include <joist/core/kernels/convolution.h>

@@ -33,7 +33,7 @@ TEST(Summary, HasARowPerOperation) {
   EXPECT_EQ(found.rows[0].parameters, 32 * 9 + 32);
   EXPECT_EQ(found.rows[0].flops, 2LL * 2 * 32 * 28 * 28 * 9);
   EXPECT_EQ(found.rows[0].bytes, 2LL * 32 * 28 * 28 * 4);
-  EXPECT_EQ(found.rows[1].operation, "Relu");
+  EXPECT_EQ(found.rows[1].operation, "max_pool");
   EXPECT_EQ(found.rows[1].layer, "");
   std::int64_t parameters = 0;
   for (const SummaryRow& row : found.rows) parameters += row.parameters;
