@@ -1,3 +1,4 @@
+#include <joist/cuda/box_loss.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
 
@@ -164,6 +165,8 @@ void fill_loss(Kernels& table) {
   table.loss.cross_entropy_backward = cross_entropy_backward;
   table.loss.distribution_focal = distribution_focal;
   table.loss.distribution_focal_backward = distribution_focal_backward;
+  table.loss.complete_iou = complete_iou;
+  table.loss.complete_iou_backward = complete_iou_backward;
 }
 
 }  // namespace joist::cuda
