@@ -112,6 +112,21 @@ TEST(LongLines, AreCounted) {
   }
 }
 
+TEST(ManyTaps, GiveThePicturesGradient) {
+  const Array x = numbers({2, 3, 5, 6}, 12, -1, 1), grid = numbers({2, 20, 31, 2}, 13, -1.2F, 1.2F),
+              dy = numbers({2, 3, 20, 31}, 14, -1, 1);
+  for (const SampleMode mode : {SampleMode::bilinear, SampleMode::nearest, SampleMode::bicubic}) {
+    const GridSampleOptions options{.mode = mode, .padding = SamplePadding::border};
+    const Array dx = Array::like(x), dgrid = Array::like(grid), picture = Array::empty(x.shape(), Dtype::float32, gpu),
+                points = Array::empty(grid.shape(), Dtype::float32, gpu);
+    kernels(cpu).resize.grid_sample_backward(x, grid, dy, options, {dx}, {dgrid});
+    cuda_kernels().resize.grid_sample_backward(on_device(x, gpu), on_device(grid, gpu), on_device(dy, gpu), options,
+                                               {picture}, {points});
+    expect_near(picture, dx, 1e-5);
+    expect_near(points, dgrid, 1e-5);
+  }
+}
+
 // Regions of any size, beyond the picture, upside down, without an end, not a number.
 TEST(ManyRegions, AreAlignedAsOnTheCpu) {
   const Array x = numbers({2, 3, 9, 8}, 15, -1, 1), boxes = numbers({40, 5}, 16, -4, 14),
