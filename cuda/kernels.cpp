@@ -56,14 +56,15 @@ bool computes_integers(const Binary& f, const Array& a, const Array& b, const Ou
           std::holds_alternative<Multiply>(f) || std::holds_alternative<Maximum>(f) ||
           std::holds_alternative<Minimum>(f));
 }
-// float64 arrays, beside the one that the sums over all parameters go to.
+// float64 arrays, beside the one that belongs to a kernel for float32: the sums over all parameters go to such a
+// number, and the logarithms of what paths have gathered are kept so.
 template <class... Arguments>
 bool has_double(std::string_view name, const Arguments&... arguments) {
   int count = 0;
   (for_each_array(arguments,
                   [&](const Array& array) { count += array.defined() && array.dtype() == Dtype::float64 ? 1 : 0; }),
    ...);
-  for (const std::string_view one : {"square_sum", "product_sum"})
+  for (const std::string_view one : {"square_sum", "product_sum", "ctc_loss", "ctc_loss_backward"})
     if (name == one) return count > 1;
   return count > 0;
 }

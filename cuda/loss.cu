@@ -1,4 +1,5 @@
 #include <joist/cuda/box_loss.h>
+#include <joist/cuda/ctc.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
 
@@ -167,6 +168,8 @@ void fill_loss(Kernels& table) {
   table.loss.distribution_focal_backward = distribution_focal_backward;
   table.loss.complete_iou = complete_iou;
   table.loss.complete_iou_backward = complete_iou_backward;
+  table.loss.ctc = ctc_loss;
+  table.loss.ctc_backward = ctc_loss_backward;
 }
 
 }  // namespace joist::cuda

@@ -150,5 +150,30 @@ TEST(ManyRegions, AreAlignedAsOnTheCpu) {
       }
 }
 
+TEST(LongTargets, HaveTheCpusLossAndGradient) {
+  const std::int64_t steps = 90, longest = 40;
+  const auto whole = [](const std::vector<std::int64_t>& values, const Shape& shape) {
+    return Array::from(values, shape);
+  };
+  const Array x = numbers({steps, 3, 4}, 18, -3, -0.1F), dy = numbers({3}, 19, 0.5F, 2),
+              targets = as(numbers({3, longest}, 20, 0, 3), Dtype::int64), inputs = whole({90, 88, 0}, {3}),
+              lengths = whole({40, 35, 1}, {3});
+  for (const bool zero_infinity : {false, true}) {
+    const Array loss = Array::empty({3}), alpha = Array::empty({3, steps, 2 * longest + 1}, Dtype::float64),
+                dx = Array::like(x), got = Array::empty({3}, Dtype::float32, gpu),
+                kept = Array::empty(alpha.shape(), Dtype::float64, gpu),
+                gradient = Array::empty(x.shape(), Dtype::float32, gpu);
+    const auto here = [](const Array& array) { return on_device(array, gpu); };
+    kernels(cpu).loss.ctc(x, targets, inputs, lengths, 3, {loss}, alpha);
+    kernels(cpu).loss.ctc_backward(x, targets, inputs, lengths, 3, zero_infinity, alpha, dy, {dx});
+    cuda_kernels().loss.ctc(here(x), here(targets), here(inputs), here(lengths), 3, {got}, kept);
+    cuda_kernels().loss.ctc_backward(here(x), here(targets), here(inputs), here(lengths), 3, zero_infinity, kept,
+                                     here(dy), {gradient});
+    EXPECT_EQ(got.to_vector<float>()[2], std::numeric_limits<float>::infinity());
+    expect_near(got.sliced(0, 0, 2), loss.sliced(0, 0, 2), 1e-6);
+    expect_near(gradient, dx, 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace joist::cuda
