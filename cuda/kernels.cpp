@@ -2,6 +2,7 @@
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/recurrent.h>
 #include <joist/cuda/resample.h>
+#include <joist/cuda/sorting.h>
 
 #include <string_view>
 #include <type_traits>
@@ -12,10 +13,10 @@ namespace {
 const Kernels& own_kernels() {
   static const Kernels table = [] {
     Kernels filled;
-    for (const auto fill :
-         {fill_elementwise, fill_comparison, fill_reduction, fill_scan, fill_softmax, fill_loss, fill_layer_norm,
-          fill_batch_norm, fill_indexing, fill_pool, fill_resize, fill_windows, fill_random, fill_optimizer,
-          fill_matmul, fill_convolution, fill_attention, fill_recurrent, fill_resample})
+    for (const auto fill : {fill_elementwise, fill_comparison, fill_reduction,  fill_scan,      fill_softmax,
+                            fill_loss,        fill_layer_norm, fill_batch_norm, fill_indexing,  fill_pool,
+                            fill_resize,      fill_windows,    fill_random,     fill_optimizer, fill_matmul,
+                            fill_convolution, fill_attention,  fill_recurrent,  fill_resample,  fill_sorting})
       fill(filled);
     return filled;
   }();
@@ -24,8 +25,8 @@ const Kernels& own_kernels() {
 
 // Kernels that read and write every element type themselves.
 bool takes_all_types(std::string_view name) {
-  for (const std::string_view one :
-       {"fill", "copy", "compare", "logic", "where", "take_rows", "gather", "scatter", "random_integers"})
+  for (const std::string_view one : {"fill", "copy", "compare", "logic", "where", "take_rows", "gather", "scatter",
+                                     "random_integers", "sort", "searchsorted", "bincount"})
     if (name == one) return true;
   return false;
 }
@@ -55,17 +56,17 @@ bool computes_integers(const Binary& f, const Array& a, const Array& b, const Ou
           std::holds_alternative<Multiply>(f) || std::holds_alternative<Maximum>(f) ||
           std::holds_alternative<Minimum>(f));
 }
-// float64 arrays; the sums over all parameters go to one such number, their last argument.
+// float64 arrays, beside the one that belongs to a kernel for float32: the sums over all parameters go to such a
+// number, and the logarithms of what paths have gathered are kept so.
 template <class... Arguments>
 bool has_double(std::string_view name, const Arguments&... arguments) {
-  int count = 0, last = 0;
+  int count = 0;
   (for_each_array(arguments,
-                  [&](const Array& array) {
-                    last = array.defined() && array.dtype() == Dtype::float64 ? 1 : 0;
-                    count += last;
-                  }),
+                  [&](const Array& array) { count += array.defined() && array.dtype() == Dtype::float64 ? 1 : 0; }),
    ...);
-  return count > (name == "square_sum" || name == "product_sum" ? last : 0);
+  for (const std::string_view one : {"square_sum", "product_sum", "ctc_loss", "ctc_loss_backward"})
+    if (name == one) return count > 1;
+  return count > 0;
 }
 
 template <std::size_t family, std::size_t entry, class... Arguments>

@@ -1,3 +1,5 @@
+#include <joist/cuda/box_loss.h>
+#include <joist/cuda/ctc.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
 
@@ -164,6 +166,10 @@ void fill_loss(Kernels& table) {
   table.loss.cross_entropy_backward = cross_entropy_backward;
   table.loss.distribution_focal = distribution_focal;
   table.loss.distribution_focal_backward = distribution_focal_backward;
+  table.loss.complete_iou = complete_iou;
+  table.loss.complete_iou_backward = complete_iou_backward;
+  table.loss.ctc = ctc_loss;
+  table.loss.ctc_backward = ctc_loss_backward;
 }
 
 }  // namespace joist::cuda

@@ -4,6 +4,7 @@
 #include <joist/core/kernels/resample_weights.h>
 #include <joist/core/transfer.h>
 #include <joist/cuda/elements.h>
+#include <joist/cuda/grid_sample.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/resample.h>
 #include <joist/cuda/walk.h>
@@ -118,6 +119,8 @@ void resample_backward(const Array& dy, const ResampleOptions& options, const Ou
 void fill_resample(Kernels& table) {
   table.resize.resample = resample;
   table.resize.resample_backward = resample_backward;
+  table.resize.grid_sample = grid_sample;
+  table.resize.grid_sample_backward = grid_sample_backward;
 }
 
 }  // namespace joist::cuda

@@ -1,6 +1,7 @@
 #include <joist/cuda/elements.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
+#include <joist/cuda/roi_align.h>
 #include <joist/cuda/volume.h>
 
 namespace joist::cuda {
@@ -166,6 +167,8 @@ void fill_windows(Kernels& table) {
   table.windows.pad_backward = pad_backward;
   table.windows.unfold = unfold;
   table.windows.fold = fold_columns;
+  table.windows.roi_align = roi_align;
+  table.windows.roi_align_backward = roi_align_backward;
 }
 
 }  // namespace joist::cuda

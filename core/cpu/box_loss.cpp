@@ -30,72 +30,28 @@ namespace joist {
 namespace HWY_NAMESPACE {
 namespace {
 
-// CIoU = IoU - rho² / c² - alpha v (Zheng et al. 2020): rho the distance of the centres, c the diagonal of the box
-// around both, v = 4 / pi² (atan(wb / hb) - atan(wa / ha))², alpha = v / (1 - IoU + v). Denominators carry epsilon
-// 1e-7.
-struct CompleteIou {
-  Lanes ax1, ay1, ax2, ay2, bx1, by1, bx2, by2;
-  Lanes epsilon{1e-7F};
-  Lanes wa = ax2 - ax1, ha = ay2 - ay1, wb = bx2 - bx1, hb = by2 - by1;
-  Lanes overlap_w = min(ax2, bx2) - max(ax1, bx1), overlap_h = min(ay2, by2) - max(ay1, by1);
-  Lanes inter_w = max(overlap_w, Lanes(0.0F)), inter_h = max(overlap_h, Lanes(0.0F)), inter = inter_w * inter_h;
-  Lanes either = wa * ha + wb * hb - inter + epsilon;
-  Lanes iou = inter / either;
-  Lanes hull_w = max(ax2, bx2) - min(ax1, bx1), hull_h = max(ay2, by2) - min(ay1, by1);
-  Lanes diagonal = hull_w * hull_w + hull_h * hull_h + epsilon;
-  Lanes apart_x = bx1 + bx2 - ax1 - ax2, apart_y = by1 + by2 - ay1 - ay2;
-  Lanes distance = (apart_x * apart_x + apart_y * apart_y) * Lanes(0.25F);
-  Lanes turn =
-      Lanes(hn::Atan(FloatTag(), (wb / (hb + epsilon)).v)) - Lanes(hn::Atan(FloatTag(), (wa / (ha + epsilon)).v));
-  Lanes aspect = Lanes(0.40528473456935109F) * turn * turn;
-  Lanes alpha = aspect / (Lanes(1.0F) - iou + aspect + epsilon);
+HWY_INLINE Lanes arc_tangent(Lanes x) { return hn::Atan(FloatTag(), x.v); }
+#define JOIST_INLINE HWY_INLINE
+#include <joist/core/kernels/complete_iou.inl>
+#undef JOIST_INLINE
 
-  HWY_INLINE Lanes value() const { return iou - distance / diagonal - alpha * aspect; }
-};
-
-HWY_INLINE CompleteIou at(const BoxBlock& block, std::int64_t i) {
+HWY_INLINE CompleteIou<Lanes> at(const BoxBlock& block, std::int64_t i) {
   const auto a = [&](std::size_t k) HWY_ATTR { return load(block.a[k] + i); };
   const auto b = [&](std::size_t k) HWY_ATTR { return load(block.b[k] + i); };
   return {.ax1 = a(0), .ay1 = a(1), .ax2 = a(2), .ay2 = a(3), .bx1 = b(0), .by1 = b(1), .bx2 = b(2), .by2 = b(3)};
 }
 
 void complete_iou_block(BoxBlock& block) {
-  for (std::int64_t i = 0; i < BoxBlock::size; i += lanes()) store(at(block, i).value(), block.result[0] + i);
-}
-
-// Slopes of max(p, q) and min(p, q) in p; one half where both are equal.
-HWY_INLINE Lanes above(Lanes p, Lanes q) { return slope_first(Maximum{}, p, q); }
-HWY_INLINE Lanes below(Lanes p, Lanes q) { return slope_first(Minimum{}, p, q); }
-
-// Gradient along one axis: low and high side of box a, given how the value changes with the overlap's length, the
-// hull's length, the own length and the distance of the centres along that axis.
-HWY_INLINE void put_axis(Lanes a1, Lanes a2, Lanes b1, Lanes b2, Lanes by_overlap, Lanes by_hull, Lanes by_length,
-                         Lanes by_apart, float* low, float* high) {
-  const Lanes zero(0.0F);
-  store(zero - by_overlap * above(a1, b1) - by_hull * below(a1, b1) - by_length - by_apart, low);
-  store(by_overlap * below(a2, b2) + by_hull * above(a2, b2) + by_length - by_apart, high);
+  for (std::int64_t i = 0; i < BoxBlock::size; i += lanes()) store(value_of(at(block, i)), block.result[0] + i);
 }
 
 void complete_iou_backward_block(BoxBlock& block) {
-  const Lanes zero(0.0F), two(2.0F);
   for (std::int64_t i = 0; i < BoxBlock::size; i += lanes()) {
-    const CompleteIou c = at(block, i);
-    const Lanes dy = load(block.dy + i);
-    // iou = inter / either, either = own area + other's - inter
-    const Lanes by_inter = dy * (c.either + c.inter) / (c.either * c.either);
-    const Lanes by_area = zero - dy * c.iou / c.either;
-    const Lanes by_overlap_w = select(c.overlap_w > zero, by_inter * c.inter_h, zero);
-    const Lanes by_overlap_h = select(c.overlap_h > zero, by_inter * c.inter_w, zero);
-    const Lanes by_diagonal = dy * c.distance / (c.diagonal * c.diagonal);
-    const Lanes by_apart = zero - dy * Lanes(0.5F) / c.diagonal;
-    // aspect = 4 / pi² turn²; atan(w / h)' = (h dw - w dh) / (h² + w²)
-    const Lanes h = c.ha + c.epsilon;
-    const Lanes by_angle = dy * c.alpha * two * Lanes(0.40528473456935109F) * c.turn / (h * h + c.wa * c.wa);
-    const Lanes by_w = by_area * c.ha + by_angle * h, by_h = by_area * c.wa - by_angle * c.wa;
-    put_axis(c.ax1, c.ax2, c.bx1, c.bx2, by_overlap_w, by_diagonal * two * c.hull_w, by_w, by_apart * c.apart_x,
-             block.result[0] + i, block.result[2] + i);
-    put_axis(c.ay1, c.ay2, c.by1, c.by2, by_overlap_h, by_diagonal * two * c.hull_h, by_h, by_apart * c.apart_y,
-             block.result[1] + i, block.result[3] + i);
+    const BoxSlopes<Lanes> slope = slopes_of(at(block, i), load(block.dy + i));
+    store(slope.x1, block.result[0] + i);
+    store(slope.y1, block.result[1] + i);
+    store(slope.x2, block.result[2] + i);
+    store(slope.y2, block.result[3] + i);
   }
 }
 

@@ -2,6 +2,7 @@
 // over a thousand steps they reach -10⁴, where float would leave three digits of a gradient.
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/typed.h>
+#include <joist/core/kernels/log_sum.h>
 
 #include <cmath>
 #include <limits>
@@ -11,17 +12,6 @@ namespace joist {
 namespace {
 
 constexpr double none = -std::numeric_limits<double>::infinity();
-
-double log_sum(double a, double b) {
-  if (a < b) std::swap(a, b);
-  return b == none ? a : a + std::log1p(std::exp(b - a));
-}
-double log_sum(double a, double b, double c) {
-  const double top = std::max(a, std::max(b, c));
-  if (top == none) return none;
-  if (c == none) return log_sum(a, b);
-  return top + std::log(std::exp(a - top) + std::exp(b - top) + std::exp(c - top));
-}
 
 // One sample. Position s of the target with blanks: a blank for even s, label s / 2 for odd s.
 template <class T>

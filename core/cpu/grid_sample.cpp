@@ -3,118 +3,28 @@
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/grid_sample.h>
 #include <joist/core/cpu/typed.h>
+#include <joist/core/kernels/grid_taps.h>
 
-#include <array>
-#include <cmath>
 #include <vector>
 
 namespace joist {
 namespace {
 
-// Up to four pixels along one axis with their weights and the weights' derivatives by the grid.
-struct Taps {
-  int count = 0;
-  std::array<std::int64_t, 4> pixel{};
-  std::array<double, 4> weight{}, slope{};
-
-  void add(double at, std::int64_t length, double share, double derivative) {
-    if (!(at >= 0 && at < static_cast<double>(length))) return;
-    const auto i = static_cast<std::size_t>(count++);
-    pixel[i] = static_cast<std::int64_t>(at);
-    weight[i] = share;
-    slope[i] = derivative;
-  }
-};
-
-// Mirrors and clamps a coordinate as the padding asks; `slope` is multiplied by the derivative.
-double padded(double at, std::int64_t length, const GridSampleOptions& o, double& slope) {
-  if (o.padding == SamplePadding::zeros) return at;
-  const auto n = static_cast<double>(length);
-  if (o.padding == SamplePadding::reflection) {
-    const double low = o.align_corners ? 0 : -0.5, span = o.align_corners ? n - 1 : n;
-    if (span == 0) {
-      slope = 0;
-      return 0;
-    }
-    double distance = at - low;
-    if (distance < 0) {
-      distance = -distance;
-      slope = -slope;
-    }
-    const double turns = std::floor(distance / span), rest = std::fmod(distance, span);
-    const bool back = std::fmod(turns, 2) != 0;
-    at = (back ? span - rest : rest) + low;
-    if (back) slope = -slope;
-  }
-  if (!(at > 0)) {
-    slope = 0;
-    return 0;
-  }
-  if (at >= n - 1) {
-    slope = 0;
-    return n - 1;
-  }
-  return at;
-}
-
-// Keys' cubic convolution with a = -0.75, and its derivative.
-double cubic(double t) {
-  constexpr double a = -0.75;
-  t = std::abs(t);
-  return t <= 1 ? ((a + 2) * t - (a + 3)) * t * t + 1 : t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
-}
-double cubic_slope(double t) {
-  constexpr double a = -0.75;
-  const double sign = t < 0 ? -1 : 1;
-  t = std::abs(t);
-  return sign * (t <= 1 ? (3 * (a + 2) * t - 2 * (a + 3)) * t : t < 2 ? (3 * a * t - 10 * a) * t + 8 * a : 0);
-}
-
-Taps taps_of(double grid, std::int64_t length, const GridSampleOptions& o) {
-  const auto n = static_cast<double>(length);
-  double slope = o.align_corners ? (n - 1) / 2 : n / 2;
-  const double at = o.align_corners ? (grid + 1) / 2 * (n - 1) : ((grid + 1) * n - 1) / 2;
-  Taps taps;
-  if (!(std::abs(at) < 1e15)) {  // infinite, NaN, or beyond what a pixel number can say
-    if (o.padding == SamplePadding::border && o.mode != SampleMode::bicubic) taps.add(at > 0 ? n - 1 : 0, length, 1, 0);
-    return taps;
-  }
-  if (o.mode == SampleMode::bicubic) {
-    const double low = std::floor(at);
-    for (int k = -1; k < 3; ++k) {
-      double unused = 0;
-      const double t = at - (low + k);
-      taps.add(padded(low + k, length, o, unused), length, cubic(t), cubic_slope(t) * slope);
-    }
-    return taps;
-  }
-  const double point = padded(at, length, o, slope);
-  if (o.mode == SampleMode::nearest) {
-    taps.add(std::nearbyint(point), length, 1, 0);
-    return taps;
-  }
-  const double low = std::floor(point);
-  taps.add(low, length, low + 1 - point, -slope);
-  taps.add(low + 1, length, point - low, slope);
-  return taps;
-}
-
 // The two axes' taps at one point of the grid.
 template <class T>
-std::pair<Taps, Taps> taps_at(const Array& grid, std::int64_t batch, std::int64_t row, std::int64_t column,
-                              const Array& x, const GridSampleOptions& o) {
+std::pair<GridTaps, GridTaps> taps_at(const Array& grid, std::int64_t batch, std::int64_t row, std::int64_t column,
+                                      const Array& x, const GridSampleOptions& o) {
   const Strides& s = grid.strides();
   const T* point = grid.data<T>() + batch * s[0] + row * s[1] + column * s[2];
-  return {taps_of(static_cast<double>(point[s[3]]), x.shape(2), o),
-          taps_of(static_cast<double>(point[0]), x.shape(3), o)};
+  return {GridTaps(static_cast<double>(point[s[3]]), x.shape(2), o),
+          GridTaps(static_cast<double>(point[0]), x.shape(3), o)};
 }
 
 // visit(offset of the pixel, i, j) for all pairs of taps.
 template <class Visit>
-void for_each_pixel(const Taps& rows, const Taps& columns, const Strides& s, Visit&& visit) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(rows.count); ++i)
-    for (std::size_t j = 0; j < static_cast<std::size_t>(columns.count); ++j)
-      visit(rows.pixel[i] * s[2] + columns.pixel[j] * s[3], i, j);
+void for_each_pixel(const GridTaps& rows, const GridTaps& columns, const Strides& s, Visit&& visit) {
+  for (int i = 0; i < rows.count; ++i)
+    for (int j = 0; j < columns.count; ++j) visit(rows.pixel[i] * s[2] + columns.pixel[j] * s[3], i, j);
 }
 
 }  // namespace
@@ -133,12 +43,11 @@ void grid_sample(const Array& x, const Array& grid, const GridSampleOptions& opt
         for (std::int64_t column = 0; column < width; ++column) {
           const auto [rows, columns] = taps_at<T>(grid, batch, row, column, x, options);
           std::fill(sums.begin(), sums.end(), T{0});
-          for_each_pixel(rows, columns, xs,
-                         [&, &r = rows, &c = columns](std::int64_t at, std::size_t i, std::size_t j) {
-                           const T weight = static_cast<T>(r.weight[i] * c.weight[j]);
-                           for (std::int64_t k = 0; k < channels; ++k)
-                             sums[static_cast<std::size_t>(k)] += weight * picture[at + k * xs[1]];
-                         });
+          for_each_pixel(rows, columns, xs, [&, &r = rows, &c = columns](std::int64_t at, int i, int j) {
+            const T weight = static_cast<T>(r.weight[i] * c.weight[j]);
+            for (std::int64_t k = 0; k < channels; ++k)
+              sums[static_cast<std::size_t>(k)] += weight * picture[at + k * xs[1]];
+          });
           T* to = y.data<T>() + batch * ys[0] + row * ys[2] + column * ys[3];
           for (std::int64_t k = 0; k < channels; ++k) {
             const T sum = sums[static_cast<std::size_t>(k)];
@@ -171,12 +80,10 @@ void picture_gradient(const Array& x, const Array& grid, const Array& dy, const 
         for (std::int64_t column = 0; column < dy.shape(3); ++column) {
           const auto [rows, columns] = taps_at<T>(grid, batch, row, column, x, options);
           const T* seed = dy.data<T>() + batch * ys[0] + row * ys[2] + column * ys[3];
-          for_each_pixel(rows, columns, xs,
-                         [&, &r = rows, &c = columns](std::int64_t at, std::size_t i, std::size_t j) {
-                           const T weight = static_cast<T>(r.weight[i] * c.weight[j]);
-                           for (std::int64_t k = first; k < last; ++k)
-                             picture[at + k * xs[1]] += weight * seed[k * ys[1]];
-                         });
+          for_each_pixel(rows, columns, xs, [&, &r = rows, &c = columns](std::int64_t at, int i, int j) {
+            const T weight = static_cast<T>(r.weight[i] * c.weight[j]);
+            for (std::int64_t k = first; k < last; ++k) picture[at + k * xs[1]] += weight * seed[k * ys[1]];
+          });
         }
     }
   });
@@ -197,7 +104,7 @@ void point_gradient(const Array& x, const Array& grid, const Array& dy, const Gr
         const auto [rows, columns] = taps_at<T>(grid, batch, row, column, x, options);
         const T* seed = dy.data<T>() + batch * ys[0] + row * ys[2] + column * ys[3];
         double along_x = 0, along_y = 0;
-        for_each_pixel(rows, columns, xs, [&, &r = rows, &c = columns](std::int64_t at, std::size_t i, std::size_t j) {
+        for_each_pixel(rows, columns, xs, [&, &r = rows, &c = columns](std::int64_t at, int i, int j) {
           double product = 0;
           for (std::int64_t k = 0; k < channels; ++k)
             product += static_cast<double>(seed[k * ys[1]]) * static_cast<double>(picture[at + k * xs[1]]);

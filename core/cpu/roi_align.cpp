@@ -3,49 +3,23 @@
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/roi_align.h>
 #include <joist/core/cpu/typed.h>
+#include <joist/core/kernels/region_points.h>
 
-#include <cmath>
 #include <vector>
 
 namespace joist {
 namespace {
 
-// Along one axis: a sampling point's two neighbours and their weights; outside: no weight.
-struct Neighbours {
-  std::int64_t low, high;
-  double low_weight, high_weight;
-};
-
-Neighbours neighbours(double at, std::int64_t length) {
-  if (!(at >= -1 && at <= static_cast<double>(length))) return {0, 0, 0, 0};
-  at = std::max(at, 0.0);
-  const auto low = std::min(static_cast<std::int64_t>(at), length - 1);
-  if (low == length - 1) return {low, low, 1, 0};
-  const double rest = at - static_cast<double>(low);
-  return {low, low + 1, 1 - rest, rest};
-}
-
 // Sampling points of all bins along one axis, `samples` per bin.
 struct Axis {
   std::int64_t samples = 0;
-  std::vector<Neighbours> points{};
-};
+  std::vector<RegionPoint> points{};
 
-Axis axis_of(double from, double to, std::int64_t bins, std::int64_t length, const RoiAlignOptions& options) {
-  const double shift = options.aligned ? 0.5 : 0, start = from * options.spatial_scale - shift;
-  double size = to * options.spatial_scale - shift - start;
-  if (!options.aligned) size = std::max(size, 1.0);
-  const double bin = size / static_cast<double>(bins);
-  Axis axis;
-  axis.samples = options.sampling_ratio > 0 ? options.sampling_ratio
-                                            : std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(bin)));
-  for (std::int64_t i = 0; i < bins; ++i)
-    for (std::int64_t s = 0; s < axis.samples; ++s)
-      axis.points.push_back(neighbours(
-          start + (static_cast<double>(i) + (static_cast<double>(s) + 0.5) / static_cast<double>(axis.samples)) * bin,
-          length));
-  return axis;
-}
+  explicit Axis(const RegionAxis& region) : samples(region.samples) {
+    for (std::int64_t i = 0; i < region.bins; ++i)
+      for (std::int64_t s = 0; s < samples; ++s) points.push_back(region.point(i, s));
+  }
+};
 
 // visit(offset of the first channel's pixel in `picture`, weight) for all that output (row, column) averages.
 template <class Visit>
@@ -53,9 +27,9 @@ void for_each_share(const Axis& rows, const Axis& columns, std::int64_t row, std
                     const Strides& picture, Visit&& visit) {
   const double count = static_cast<double>(std::max<std::int64_t>(rows.samples * columns.samples, 1));
   for (std::int64_t i = 0; i < rows.samples; ++i) {
-    const Neighbours& y = rows.points[static_cast<std::size_t>(row * rows.samples + i)];
+    const RegionPoint& y = rows.points[static_cast<std::size_t>(row * rows.samples + i)];
     for (std::int64_t j = 0; j < columns.samples; ++j) {
-      const Neighbours& x = columns.points[static_cast<std::size_t>(column * columns.samples + j)];
+      const RegionPoint& x = columns.points[static_cast<std::size_t>(column * columns.samples + j)];
       const auto one = [&](std::int64_t r, std::int64_t c, double weight) {
         if (weight != 0) visit(r * picture[2] + c * picture[3], weight / count);
       };
@@ -74,8 +48,8 @@ void with_region(const Array& boxes, std::int64_t roi, const Shape& picture, con
   const T* box = boxes.data<T>() + roi * boxes.strides()[0];
   const std::int64_t step = boxes.strides()[1];
   const auto at = [&](std::int64_t i) { return static_cast<double>(box[i * step]); };
-  visit(static_cast<std::int64_t>(at(0)), axis_of(at(2), at(4), options.height, picture[2], options),
-        axis_of(at(1), at(3), options.width, picture[3], options));
+  visit(static_cast<std::int64_t>(at(0)), Axis(RegionAxis(at(2), at(4), options.height, picture[2], options)),
+        Axis(RegionAxis(at(1), at(3), options.width, picture[3], options)));
 }
 
 }  // namespace

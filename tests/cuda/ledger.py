@@ -15,7 +15,8 @@ import re
 import sys
 
 SOURCE = pathlib.Path(os.environ.get("JOIST_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
-INCLUDE = re.compile(r"#include <joist/((?:cuda|core/elementwise|core/picture_change)[^>]*)>")
+INCLUDE = re.compile(r"#include <joist/((?:cuda|core/elementwise|core/picture_change|core/kernels/(?:"
+                     r"complete_iou|grid_taps|log_sum|region_points))[^>]*)>")
 
 
 def sources(root):

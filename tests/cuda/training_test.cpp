@@ -44,7 +44,11 @@ TEST_P(Training, GivesTheNumbersOfTheCpu) {
   const std::uint64_t before = launches();
   ASSERT_EQ(train(options_for(name, data, folder / "cpu", "cpu"), registry()), 0);
   EXPECT_EQ(launches(), before);
-  ASSERT_EQ(train(options_for(name, data, folder / "gpu", "cuda"), registry()), 0);
+  ::testing::internal::CaptureStderr();
+  const int code = train(options_for(name, data, folder / "gpu", "cuda"), registry());
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  ASSERT_EQ(code, 0) << said;
+  EXPECT_EQ(said.find("runs on the CPU"), std::string::npos) << said;  // each kernel says so once in a process
   EXPECT_GT(launches(), before + 60);
   EXPECT_TRUE(name != "tiny_detector" || cuda::emulator::seen().contains("change_pictures"));
   expect_same_run(folder / "gpu", folder / "cpu", name == "tiny_detector" ? 2e-5 : 2e-4);

@@ -15,7 +15,8 @@ import sys
 
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
-TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test"]
+TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test",
+         "cuda_long_lines_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -29,6 +30,14 @@ RACES = [
     ("cuda/lines.h", "if (block.thread() == 0) y.put(base.at[operands], scale * total);", "if (block.thread() < 2) y.put(base.at[operands], scale * total);"),
     # Equal rows of an index are added by several blocks.
     ("cuda/indexing.cu", "if (sum(block, room, earlier) != 0) continue;", "if (sum(block, room, earlier) < 0) continue;"),
+    # A pair is compared before all of the last round were, or before all of a part was read.
+    ("cuda/sorting.cu", "places[low] = b_place, places[high] = a_place;\n          }\n          block.sync();", "places[low] = b_place, places[high] = a_place;\n          }"),
+    ("cuda/sorting.cu", "block.sync();\n      for (int size = 2;", "for (int size = 2;"),
+    # Of equals both runs think theirs to be the first, and go to one place.
+    ("cuda/sorting.cu", "if (second ? !ahead(own, value, descending) : ahead(value, own, descending))", "if (ahead(value, own, descending))"),
+    # A step begins before all positions of the last one are there; several threads add what belongs to one label.
+    ("cuda/ctc.cu", "        block.sync();\n      }\n      if (block.thread() == 0) loss.put", "      }\n      if (block.thread() == 0) loss.put"),
+    ("cuda/ctc.cu", "if (earlier[row + k] != 0) continue;", ""),
 ]
 WAITS = [
     ("cuda/transfer.cpp", "driver::finish(slot.copied);  // of the last time", ""),
@@ -60,6 +69,12 @@ NUMBERS = [
     ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(rule, p, g, s));"),
     ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),
     ("cuda/walk.h", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis]);", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis] + (axis == 1));"),
+    ("cuda/sorting.cu", "return !ahead(b, a, descending) && a_place < b_place;", "return !ahead(b, a, descending) && a_place > b_place;"),
+    ("cuda/sorting.cu", "return a < b || (a == a && b != b);", "return a < b;"),
+    ("cuda/roi_align.cu", "/ apart - 1.5, last", "/ apart + 1.5, last"),
+    ("cuda/grid_sample.cu", "first_at_least(pixels, begin, end, pixel)", "first_at_least(pixels, begin, end, pixel + 1)"),
+    ("cuda/ctc.cu", "const std::int64_t least = positions - 2 * (steps - t);", "const std::int64_t least = positions - (steps - t);"),
+    ("core/kernels/complete_iou.inl", "by_h = by_area * c.wa - by_angle * c.wa;", "by_h = by_area * c.wa + by_angle * c.wa;"),
     ("cuda/fallback.h", "if (copy.owner.shares_memory_with(array)) {\n        copy.begin", "if (false) {\n        copy.begin"),
 ]
 # What a library is told wrongly: leading dimension, batch stride, transpose, bias along the wrong axis, memory that is
@@ -100,11 +115,17 @@ MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
-        "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp"}
+        "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp",
+        "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
          "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
-         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "recurrent|sorting", "attention": "attention",
+         "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "linalg|fourier", "box_loss": "loss", "sorting": "sorting", "roi_align": "detection", "grid_sample": "resample", "attention": "attention",
          "matmul": "matmul", "convolution": "convolution", "convolution_columns": "convolution", "columns": "convolution"}
+
+
+# The tests that show it before those cases do.
+FIRST_TEST = {**dict.fromkeys(["cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp"], "cuda_streams_test"),
+              **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test")}
 
 
 class Programs(Commands):
@@ -135,7 +156,8 @@ class Programs(Commands):
 
 def caught_by(programs):
     """The first test that fails, or None."""
-    for test in TESTS if programs is None else ["cuda_streams_test", *TESTS] if programs[3] in ("cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp") else TESTS:
+    first = FIRST_TEST.get(programs[3]) if programs else None
+    for test in [first, *TESTS] if first else TESTS:
         program, options = BUILD / "bin" / test, [[]]
         if programs is not None:
             folder, made, original, source = programs

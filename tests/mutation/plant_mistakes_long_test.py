@@ -84,7 +84,7 @@ MISTAKES = [
     ("core/cpu/softmax.cpp", "if (left >= lanes()) return x;", "return x;"),
     ("core/cpu/loss.cpp", "dx[wanted[row]] -= static_cast<float>(g * (1 - s));", "dx[wanted[row]] -= static_cast<float>(g);"),
     ("core/cpu/loss.cpp", "dx[n.left + 1] -= static_cast<float>(g * n.right_weight);", "dx[n.left + 1] -= static_cast<float>(g * n.left_weight);"),
-    ("core/cpu/box_loss.cpp", "by_w = by_area * c.ha + by_angle * h,", "by_w = by_area * c.ha - by_angle * h,"),
+    ("core/kernels/complete_iou.inl", "by_w = by_area * c.ha + by_angle * h,", "by_w = by_area * c.ha - by_angle * h,"),
     ("core/cpu/box_loss.cpp", "count = std::min(BoxBlock::size, rows - first);", "count = std::min(BoxBlock::size, rows - first - 1);"),
     # indexing, random, optimizers
     ("core/cpu/indexing.cpp", "{.array = dx.selected(0, wanted[i * step]), .accumulate = true}",
@@ -190,7 +190,9 @@ class Library(Commands):
 
 
 def users_of(header):
-    """The files that compute with the functions of elementwise.inl, in registers of floats or in double."""
+    """The files that compute with an .inl: of elementwise.inl in registers of floats or in double."""
+    if header == "core/kernels/complete_iou.inl":
+        return ["core/cpu/box_loss.cpp"]
     assert header == "core/elementwise.inl"
     found = []
     for path in sorted((SOURCE / "core/cpu").glob("*.cpp")) + sorted((SOURCE / "core/plain").glob("*.cpp")):
@@ -203,7 +205,7 @@ def users_of(header):
 # Where a mistake in a file shows first: these cases run before all others, which is most of what the run takes.
 FIRST = {"elementwise.inl": "activation|arithmetic", "unary": "activation", "binary": "arithmetic", "onednn": "convolution|matmul",
          "batch_norm": "normalization", "max_pool": "pooling", "sums": "reduction", "windows": "pooling",
-         "box_loss": "loss", "winograd": "convolution", "depthwise": "convolution", "copy": "reshape", "tiles": "arithmetic", "strided": "reshape", "elementwise": "arithmetic",
+         "box_loss": "loss", "complete_iou": "loss", "winograd": "convolution", "depthwise": "convolution", "copy": "reshape", "tiles": "arithmetic", "strided": "reshape", "elementwise": "arithmetic",
          "optimizer": "Kernel", "random": "Kernel|dropout", "integers": "Kernel"}
 
 
