@@ -182,7 +182,9 @@ std::string Trainer::why_no_capture() const {
   if (task_.model().device().on_host()) return "the CPU does its work at once";
   if (parallel_) return "several processes, or parts of a batch, share a step";
   if (accumulated_ > 1) return "a step is of several batches";
-  if (task_.description().task != TaskKind::classify) return "only classifiers' batches have one shape";
+  const TaskKind task = task_.description().task;
+  if (task != TaskKind::classify && task != TaskKind::detect) return "only pictures' batches have one shape";
+  if (options_.multi_scale > 0) return "pictures change their size";
   return "";
 }
 
