@@ -58,7 +58,7 @@ NUMBERS = [
     ("cuda/windows.cu", "case PadMode::reflect: return s < 0 ? -s : 2 * (length - 1) - s;", "case PadMode::reflect: return s < 0 ? -s : 2 * length - 1 - s;"),
     ("cuda/pictures.cu", "change.left_to_right != 0 ? width - 1 - x : x", "change.left_to_right != 0 ? width - x : x"),
     ("cuda/random.cu", "const std::int64_t pair = i / 2 * 2;", "const std::int64_t pair = i;"),
-    ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(now.rule, p, g, s));"),
+    ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(now.rule, p * shrink * shrink, g, s));"),
     ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),
     ("cuda/walk.h", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis]);", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis] + (axis == 1));"),
     ("cuda/fallback.h", "if (copy.owner.shares_memory_with(array)) {\n        copy.begin", "if (false) {\n        copy.begin"),
