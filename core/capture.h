@@ -2,6 +2,7 @@
 // graph.
 #pragma once
 
+#include <joist/core/array.h>
 #include <joist/core/device.h>
 #include <joist/core/error.h>
 #include <joist/core/random.h>
@@ -15,6 +16,13 @@ namespace joist {
 /// rehearsal. What was recorded so far is dropped.
 struct CaptureError : UnsupportedError {
   using UnsupportedError::UnsupportedError;
+};
+
+/// What the device found out about a step.
+struct StepVerdict {
+  double loss = 0;
+  double norm = 0;     ///< of the gradients, before they were scaled
+  bool taken = false;  ///< both are finite
 };
 
 /// One piece of work, used by one thread. It reads and writes arrays that were there before, at the same addresses
@@ -35,7 +43,19 @@ class StepCapture {
   virtual void record(const Work& work, const RandomKey& now) = 0;
   /// Does what was recorded, with random numbers of this step and draw instead of those of record(). Throws UsageError
   /// where nothing was recorded.
-  virtual void replay(const RandomKey& now) = 0;
+  ///
+  /// `renew`: that part of the work which calls OptimizerKernels::step and interpolate, done by the host once more. The
+  /// device does nothing of it, but what was recorded gets the coefficients that they are given now, in the same order.
+  /// Throws CaptureError, and nothing was done, where it calls others, or more or fewer, or gives the device any other
+  /// work. Without it the coefficients are those of before.
+  virtual void replay(const RandomKey& now, const Work& renew = {}) = 0;
+
+  /// Within the work: scales the gradients (one axis, dense) as clip_gradient_norm() does, bit for bit, but without
+  /// asking the device for their norm. Nothing is scaled where it, or the loss (one element), is not finite; steps and
+  /// averages that come afterwards in a recorded work (OptimizerKernels::step, interpolate) then do nothing.
+  virtual void clip(const Array& gradients, double limit, const Array& loss) = 0;
+  /// Of the last clip(); waits for it.
+  virtual StepVerdict verdict() const = 0;
 };
 
 /// Throws EnvironmentError when the device's backend is not loaded, UnsupportedError for the host.

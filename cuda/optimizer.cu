@@ -1,4 +1,5 @@
 // One pass over the flat buffer per step: every parameter of a model at once.
+#include <joist/cuda/coefficients.h>
 #include <joist/cuda/elements.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/reduce.h>
@@ -12,30 +13,66 @@ struct Memory {
 };
 
 template <class Rule>
-void step_by(const Rule& rule, const OptimizerStep& step, const Array& parameter, const Array& gradient,
-             const StepMemory& memory) {
-  const Floats parameters(parameter), gradients(gradient);
-  const Memory remembered(memory);
-  const auto factor = static_cast<float>(step.gradient), decay = static_cast<float>(step.weight_decay),
-             shrink = static_cast<float>(step.shrink);
-  each("step", parameter.elements(), [=] JOIST_DEVICE(std::int64_t i) {
-    const float p = parameters[i], g = factor * gradients[i] + decay * p;
-    float s[3] = {0, 0, 0};
-    for (int k = 0; k < 3; ++k)
-      if (remembered.at[k].defined()) s[k] = remembered.at[k][i];
-    parameters.set(i, scalar::updated(rule, p * shrink, g, s));
-    for (int k = 0; k < 3; ++k)
-      if (remembered.at[k].defined()) remembered.at[k].set(i, s[k]);
-  });
-}
-void step(const OptimizerStep& step, const Array& parameter, const Array& gradient, const StepMemory& memory) {
-  std::visit([&](const auto& rule) { step_by(rule, step, parameter, gradient, memory); }, step.rule);
+struct StepNumbers {
+  Rule rule;
+  double gradient, weight_decay, shrink;
+};
+
+// The coefficients are read once per thread.
+template <class Rule>
+struct StepBy {
+  Coefficients<StepNumbers<Rule>> coefficients;
+  Floats parameters, gradients;
+  Memory remembered;
+  std::int64_t count;
+  JOIST_DEVICE void operator()(Block& block) const {
+    if (!coefficients.are_wanted()) return;
+    const StepNumbers<Rule> now = coefficients.now();
+    const auto factor = static_cast<float>(now.gradient), decay = static_cast<float>(now.weight_decay),
+               shrink = static_cast<float>(now.shrink);
+    const std::int64_t step = block.count() * block.threads();
+    for (std::int64_t i = block.index() * block.threads() + block.thread(); i < count; i += step) {
+      const float p = parameters[i], g = factor * gradients[i] + decay * p;
+      float s[3] = {0, 0, 0};
+      for (int k = 0; k < 3; ++k)
+        if (remembered.at[k].defined()) s[k] = remembered.at[k][i];
+      parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));
+      for (int k = 0; k < 3; ++k)
+        if (remembered.at[k].defined()) remembered.at[k].set(i, s[k]);
+    }
+  }
+};
+
+template <class Body>
+void launch_passes(const char* name, const Body& body) {
+  if (body.count > 0 && !body.coefficients.were_recorded())
+    launch(name, {.blocks = blocks_for(body.count), .independent = true}, body);
 }
 
+void step(const OptimizerStep& step, const Array& parameter, const Array& gradient, const StepMemory& memory) {
+  std::visit(
+      [&]<class Rule>(const Rule& rule) {
+        const StepNumbers<Rule> numbers{rule, step.gradient, step.weight_decay, step.shrink};
+        launch_passes("step", StepBy<Rule>{Coefficients(numbers, parameter), Floats(parameter), Floats(gradient),
+                                           Memory(memory), parameter.elements()});
+      },
+      step.rule);
+}
+
+struct Interpolate {
+  Coefficients<double> coefficients;  // the weight
+  Floats from, to;
+  std::int64_t count;
+  JOIST_DEVICE void operator()(Block& block) const {
+    if (!coefficients.are_wanted()) return;
+    const auto part = static_cast<float>(coefficients.now());
+    const std::int64_t step = block.count() * block.threads();
+    for (std::int64_t i = block.index() * block.threads() + block.thread(); i < count; i += step)
+      to.set(i, to[i] + part * (from[i] - to[i]));
+  }
+};
 void interpolate(const Array& x, double weight, const Array& y) {
-  const Floats from(x), to(y);
-  const auto part = static_cast<float>(weight);
-  each("interpolate", y.elements(), [=] JOIST_DEVICE(std::int64_t i) { to.set(i, to[i] + part * (from[i] - to[i])); });
+  launch_passes("interpolate", Interpolate{Coefficients(weight, y), Floats(x), Floats(y), y.elements()});
 }
 
 // Two launches: a partial sum per block, then one block adds these. The order depends only on the length.

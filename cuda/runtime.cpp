@@ -1,5 +1,6 @@
 #include <joist/core/error.h>
 #include <joist/core/segment_allocator.h>
+#include <joist/cuda/capture.h>
 #include <joist/cuda/driver.h>
 #include <joist/cuda/runtime.h>
 
@@ -27,6 +28,7 @@ class Memory final : public SegmentAllocator {
 }  // namespace
 
 void* current_stream() {
+  require_no_renewal();
   driver::enter_thread();
   static driver::Stream stream = driver::make_stream();
   return stream;

@@ -32,6 +32,8 @@ class MovingAverage {
   /// Once per optimizer step.
   void update();
   std::int64_t updates() const noexcept { return updates_; }
+  /// For an update that a device did not do after all (core/capture.h): so many there were before it.
+  void take_back(std::int64_t updates) noexcept { updates_ = updates; }
   /// Of FlatParameters::values().
   const Array& values() const noexcept { return average_; }
 

@@ -41,6 +41,7 @@ class Elementwise : public Groupwise<Options> {
 
   bool is_elementwise() const noexcept override { return true; }
   bool joins_late() const noexcept override { return true; }
+  bool is_recordable() const noexcept override { return true; }
 
  protected:
   void update(std::size_t index, const Options& options) override {

@@ -19,7 +19,25 @@ Array Optimizer::add_buffer(const std::string& name) {
 double* Optimizer::add_numbers(const std::string& name) {
   const std::vector<double> numbers(groups_.size());
   slots_.push_back({name, Array::from(numbers, {static_cast<std::int64_t>(numbers.size())})});
-  return slots_.back().array.data<double>();
+  group_numbers_.push_back(slots_.back().array.data<double>());
+  return group_numbers_.back();
+}
+
+Optimizer::HostState Optimizer::host_state() const {
+  HostState state{.steps = steps_, .groups = groups_};
+  for (const double* numbers : group_numbers_)
+    state.numbers.insert(state.numbers.end(), numbers, numbers + groups_.size());
+  return state;
+}
+
+void Optimizer::restore(const HostState& state) {
+  steps_ = state.steps;
+  groups_ = state.groups;
+  auto next = state.numbers.begin();
+  for (double* numbers : group_numbers_) {
+    std::copy_n(next, groups_.size(), numbers);
+    next += std::ssize(groups_);
+  }
 }
 
 void Optimizer::fill(const Array& buffer, std::size_t group, double value) {

@@ -74,6 +74,17 @@ class Optimizer {
   virtual bool is_elementwise() const noexcept { return false; }
   /// Whether groups may begin later than others (GroupSettings::since): until then they keep every bit.
   virtual bool joins_late() const noexcept { return false; }
+  /// Whether a step is calls of OptimizerKernels::step() alone, with coefficients that follow from what is kept on the
+  /// host: then it can be part of a recorded step, for which the host computes coefficients only (core/capture.h).
+  virtual bool is_recordable() const noexcept { return false; }
+  /// What a step changes on the host. To take back one that a device did not take after all.
+  struct HostState {
+    std::int64_t steps = 0;
+    std::vector<GroupSettings> groups{};
+    std::vector<double> numbers{};  ///< of all add_numbers()
+  };
+  HostState host_state() const;
+  void restore(const HostState& state);
   /// The memory as long as the parameters, by name: views of the living state.
   std::vector<NamedState> flat_buffers() const;
   /// The options it was made with, as make_optimizer() takes them; those of one group are named "group.option".
@@ -123,6 +134,7 @@ class Optimizer {
   FlatParameters& parameters_;
   std::vector<GroupSettings> groups_{};
   std::vector<Slot> slots_{};
+  std::vector<double*> group_numbers_{};  // in slots, one per group each
   std::int64_t steps_ = 0;
   bool clear_gradients_;
 };

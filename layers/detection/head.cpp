@@ -28,9 +28,13 @@ Parameter first_distances(std::int64_t bins) {
 Tensor expected_distances(const Tensor& logits) {
   std::vector<float> bins;
   for (std::int64_t i = 0; i < logits.shape(-1); ++i) bins.push_back(static_cast<float>(i));
+  return expected_distances(logits, Tensor(Array::from(bins, {logits.shape(-1)}, logits.device())));
+}
+
+Tensor expected_distances(const Tensor& logits, const Tensor& bins) {
   // A sum, not a matrix product: the number of rows changes from step to step, and a product would be prepared for each
   // anew.
-  return sum(softmax(logits, -1) * Tensor(Array::from(bins, {logits.shape(-1)}, logits.device())), {-1});
+  return sum(softmax(logits, -1) * bins, {-1});
 }
 
 DetectionHead::DetectionHead(const DetectionHeadOptions& options) : bins(options.bins), strides(options.strides) {

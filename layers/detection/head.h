@@ -31,6 +31,8 @@ Tensor decode(const Detections& detections);
 
 /// The mean of each distribution: logits [..., bins] -> [...].
 Tensor expected_distances(const Tensor& logits);
+/// The same with 0, 1, … bins - 1 as a vector of the logits' device, so that none is brought there.
+Tensor expected_distances(const Tensor& logits, const Tensor& bins);
 
 struct DetectionHeadOptions {
   Required<std::vector<std::int64_t>> in;  ///< channels of each level

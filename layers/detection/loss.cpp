@@ -59,7 +59,9 @@ Targets targets_of(const Detections& predicted, const std::vector<std::vector<Tr
   return targets;
 }
 
-void check(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth) {
+}  // namespace
+
+void require_truth(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth) {
   const Shape& shape = predicted.class_logits.shape();
   if (shape.rank() != 3 || static_cast<std::int64_t>(truth.size()) != shape[0] ||
       static_cast<std::int64_t>(predicted.anchors.size()) != shape[1] ||
@@ -86,24 +88,23 @@ void check(const Detections& predicted, const std::vector<std::vector<TrueBox>>&
                          .remedy = "check the labels against the number of classes"});
 }
 
-Tensor classification_sum(const Tensor& logits, const Tensor& scores, const std::vector<float>& weights) {
-  if (weights.empty()) return sum(binary_cross_entropy_with_logits(logits, scores));
-  const std::int64_t classes = logits.shape(2);
+Tensor class_weight_tensor(const std::vector<float>& weights, std::int64_t classes, Device device) {
   if (static_cast<std::int64_t>(weights.size()) != classes)
     throw UsageError({.where = "detection_loss",
                       .what = std::to_string(weights.size()) + " class weights",
                       .expected = std::to_string(classes) + ", one per class, or none"});
-  return binary_cross_entropy_with_logits(
-      logits, scores,
-      {.pos_weight = Tensor(Array::from(weights, {1, 1, classes}, logits.device())), .reduction = Reduction::sum});
+  return Tensor(Array::from(weights, {1, 1, classes}, device));
 }
 
-}  // namespace
+Tensor detection_class_sum(const Tensor& logits, const Tensor& scores, const Tensor& weights) {
+  if (!weights.defined()) return sum(binary_cross_entropy_with_logits(logits, scores));
+  return binary_cross_entropy_with_logits(logits, scores, {.pos_weight = weights, .reduction = Reduction::sum});
+}
 
 DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,
                              const DetectionLossOptions& options) {
   if (predicted.boxes) return anchor_loss(predicted, truth, options);
-  check(predicted, truth);
+  require_truth(predicted, truth);
   Detections dense = predicted;  // assignment reads rows
   dense.box_logits = contiguous(predicted.box_logits);
   dense.class_logits = contiguous(predicted.class_logits);
@@ -114,8 +115,11 @@ DetectionLoss detection_loss(const Detections& predicted, const std::vector<std:
   loss.count = std::max(targets.total, 1.0);
   loss.positives = static_cast<std::int64_t>(targets.rows.size());
   const Device device = dense.class_logits.device();
+  const Tensor class_weights = options.class_weights.empty()
+                                   ? Tensor()
+                                   : class_weight_tensor(options.class_weights, dense.class_logits.shape(2), device);
   const Tensor classification =
-      classification_sum(dense.class_logits, Tensor(on_device(targets.scores, device)), options.class_weights);
+      detection_class_sum(dense.class_logits, Tensor(on_device(targets.scores, device)), class_weights);
   loss.classification = classification.item() / loss.count;
   loss.sum = classification * options.classification;
   if (targets.rows.empty()) return loss;

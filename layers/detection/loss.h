@@ -25,6 +25,13 @@ struct DetectionLoss {
   double mean_overlap = 0;                               ///< complete IoU of those anchors
 };
 
+/// Throws ShapeError, DtypeError or DataError where these do not belong together. Detectors without anchor boxes only.
+void require_truth(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth);
+/// DetectionLossOptions::class_weights as [1, 1, class]. Throws UsageError where they are not one per class.
+Tensor class_weight_tensor(const std::vector<float>& weights, std::int64_t classes, Device device);
+/// The classification term, summed. `weights`: class_weight_tensor(), or undefined.
+Tensor detection_class_sum(const Tensor& logits, const Tensor& scores, const Tensor& weights);
+
 /// truth: one list per picture of the batch, in input pixels. Detectors with anchor boxes have their own loss: see
 /// anchor_loss.
 DetectionLoss detection_loss(const Detections& predicted, const std::vector<std::vector<TrueBox>>& truth,

@@ -12,6 +12,7 @@
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/trainer.h>
 
+#include <cmath>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -88,6 +89,58 @@ TEST_P(Late, RandomNumbersOfAReplayAreThoseOfItsStep) {
     EXPECT_EQ(got, own.to_vector<float>());
     EXPECT_EQ(kept, fixed.to_vector<float>());
   }
+}
+
+TEST_P(Late, CoefficientsOfAReplayAreThoseOfItsStep) {
+  const std::unique_ptr<StepCapture> step = make_step_capture(gpu);
+  const Array ones = Array::from(std::vector<float>(8, 1), {8}, gpu), y = Array::from(std::vector<float>(8), {8}, gpu);
+  const auto& interpolate = kernels(gpu).optimizer.interpolate;
+  const auto go = [&](double weight) { return [&, weight] { interpolate(ones, weight, y); }; };
+  const RandomKey key = run_context().random;
+  step->rehearse(go(0.5));
+  step->record(go(0.25), key);
+  step->replay(key);
+  step->replay(key, go(0.5));  // before the host has waited for the last one
+  step->replay(key);
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(8, 1 - 0.5F * 0.75F * 0.5F * 0.5F));
+  step->replay(key, go(1));
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(8, 1));
+}
+
+TEST_P(Late, GradientsAreClippedAndStepsLeftOutByTheGpu) {
+  const std::unique_ptr<StepCapture> step = make_step_capture(gpu);
+  const Array given = Array::from(std::vector<float>{3, 0, 0, -4}, {4}, gpu), gradients = Array::like(given),
+              loss = Array::from(std::vector<float>{7}, {1}, gpu),
+              ones = Array::from(std::vector<float>(4, 1), {4}, gpu), y = Array::from(std::vector<float>(4), {4}, gpu);
+  const RandomKey key = run_context().random;
+  const auto work = [&] {
+    table.copy(given, {gradients, false});
+    step->clip(gradients, 2, loss);
+    kernels(gpu).optimizer.interpolate(ones, 0.5, y);
+  };
+  step->rehearse(work);
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(4, 0.5F));
+  step->record(work, key);
+  const auto expect = [&](double value, double norm, bool taken, const std::vector<float>& scaled, float average) {
+    step->replay(key);
+    const StepVerdict verdict = step->verdict();
+    EXPECT_EQ(verdict.taken, taken);
+    EXPECT_TRUE(verdict.loss == value || (std::isnan(verdict.loss) && std::isnan(value)));
+    EXPECT_TRUE(verdict.norm == norm || (std::isnan(verdict.norm) && std::isnan(norm)));
+    if (!scaled.empty()) {
+      EXPECT_EQ(gradients.to_vector<float>(), scaled);
+    }
+    EXPECT_EQ(y.to_vector<float>(), std::vector<float>(4, average));
+  };
+  const auto factor = static_cast<float>(2 / (5 + 1e-6));
+  expect(7, 5, true, {3 * factor, 0, 0, -4 * factor}, 0.75F);
+  table.fill(std::nan(""), loss);
+  expect(std::nan(""), 5, false, {3, 0, 0, -4}, 0.75F);
+  table.fill(1, loss);
+  table.fill(0.5, given);
+  expect(1, 1, true, std::vector<float>(4, 0.5F), 0.875F);
+  table.fill(std::nan(""), given);
+  expect(1, std::nan(""), false, {}, 0.875F);
 }
 
 // What a graph cannot hold is refused, the stream goes on as before, and the step can be recorded without it.

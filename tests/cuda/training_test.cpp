@@ -244,7 +244,7 @@ TEST_F(SmallGpu, OutOfMemoryNamesTensorsAndABatchThatFits) {
 TEST_F(SmallGpu, BatchByItself) {
   const ModelEntry& entry = registry().find("tiny_detector");
   const std::int64_t chosen = fitting_batch(entry, 2, 32, 1'000'000, gpu);
-  const TrainingMemory step = step_memory(entry, {.classes = 2, .size = 32}, 3);
+  const TrainingMemory step = step_memory(entry, {.classes = 2, .size = 32}, 3, gpu);
   EXPECT_LE(step.of(chosen), std::int64_t{8} << 20);
   EXPECT_GT(step.of(2 * chosen), std::int64_t{6} << 20);
   EXPECT_EQ(fitting_batch(entry, 2, 32, 40, gpu), 4);  // ten steps in an epoch

@@ -1,5 +1,6 @@
 // What models, their blocks and the functions around the detector refuse.
 #include <joist/layers/detection/loss.h>
+#include <joist/layers/detection/padded_loss.h>
 #include <joist/layers/detection/suppress.h>
 #include <joist/layers/models/efficientnet.h>
 #include <joist/layers/models/gpt.h>
@@ -203,6 +204,11 @@ TEST(ModelErrors, AroundTheDetector) {
                   {"predictions of float64", "float32", "to("}),
       wrong_numbers("detection_loss", [&] { return detection_loss(found, {{box}}); },
                     {"detection_loss", "class 2", "0 to 1", "check the labels"}),
+      wrong_option("padded",
+                   [&] {
+                     return padded(std::vector<std::vector<TrueBox>>{{box, box}}, 1);
+                   },
+                   {"padded", "2 objects in a picture", "at most 1"}),
       wrong_shape("suppress",
                   [] {
                     return suppress(zeros({2, 4, 5}).value());

@@ -1,5 +1,6 @@
 #include <joist/core/mode.h>
 #include <joist/layers/detection/loss.h>
+#include <joist/layers/detection/padded_loss.h>
 #include <joist/layers/detection/suppress.h>
 #include <joist/layers/models/yolo.h>
 
@@ -150,6 +151,71 @@ TEST(DetectionLoss, ClassWeightsMultiplyWhatObjectsAdd) {
   EXPECT_GT(twice, plain + 1e-3);
   EXPECT_NEAR(thrice - twice, twice - plain, 1e-3);
   EXPECT_THROW(classification({1}), UsageError);
+}
+
+// Predictions of three pictures that differ everywhere.
+Detections varied_predictions() {
+  Detections found = flat_predictions(3, 2);
+  std::vector<float> boxes(3 * 16 * 16), scores(3 * 16 * 2);
+  for (std::size_t i = 0; i < boxes.size(); ++i) boxes[i] = 2 * std::sin(static_cast<float>(7 * i % 101));
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = 2 * std::sin(static_cast<float>(5 * i % 97));
+  found.box_logits = Tensor::from(boxes, {3, 16, 16}, true);
+  found.class_logits = Tensor::from(scores, {3, 16, 2}, true);
+  return found;
+}
+struct Learnt {
+  std::vector<double> numbers;
+  std::vector<float> boxes, classes;  // gradients
+};
+Learnt learnt(const std::vector<std::vector<TrueBox>>& truth, const DetectionLossOptions& options) {
+  const Detections found = varied_predictions();
+  const DetectionLoss loss = detection_loss(found, truth, options);
+  (loss.sum / loss.count).backward();
+  const Array boxes = found.box_logits.gradient();
+  return {{loss.sum.item() / loss.count, loss.count, loss.box, loss.classification, loss.distribution,
+           static_cast<double>(loss.positives), loss.mean_overlap},
+          boxes.defined() ? boxes.to_vector<float>() : std::vector<float>(3 * 16 * 16),
+          found.class_logits.gradient().to_vector<float>()};
+}
+Learnt learnt_padded(const std::vector<std::vector<TrueBox>>& truth, const DetectionLossOptions& options,
+                     std::int64_t places) {
+  const Detections found = varied_predictions();
+  const PaddedLoss padded_loss(found, places, options);
+  EXPECT_TRUE(padded_loss.fits(found, places));
+  EXPECT_FALSE(padded_loss.fits(found, places + 1));
+  const PaddedDetectionLoss loss = padded_loss.compute(found, padded(truth, places));
+  const Tensor mean = loss.sum / loss.count;
+  mean.backward();
+  Learnt result{{mean.item(), loss.count.item()},
+                found.box_logits.gradient().to_vector<float>(),
+                found.class_logits.gradient().to_vector<float>()};
+  for (const float number : loss.numbers.to_vector<float>()) result.numbers.push_back(static_cast<double>(number));
+  return result;
+}
+
+TEST(PaddedLoss, IsTheLossWithShapesThatDoNotDependOnTheTruth) {
+  const std::vector<std::vector<std::vector<TrueBox>>> truths{
+      {{{8, 8, 24, 24, 1}}, {}, {{0, 0, 32, 32, 0}, {0, 0, 24, 24, 0}, {4, 2, 30, 31, 1}}},  // shared anchors
+      {{{7, 7, 9, 9, 0}, {15, 14, 17, 18, 1}}, {{1, 1, 31, 31, 1}, {1, 1, 31, 31, 0}}, {}},  // tiny, and twice the same
+      {{}, {}, {}}};
+  for (const DetectionLossOptions& options :
+       {DetectionLossOptions{}, DetectionLossOptions{.assign = {.top = 3, .alpha = 1, .beta = 2, .widened_to = 0}},
+        DetectionLossOptions{.class_weights = {1, 3}}})
+    for (const auto& truth : truths) {
+      const Learnt wanted = learnt(truth, options), got = learnt_padded(truth, options, 3);
+      ASSERT_EQ(got.numbers.size(), wanted.numbers.size());
+      for (std::size_t i = 0; i < wanted.numbers.size(); ++i)
+        EXPECT_NEAR(got.numbers[i], wanted.numbers[i], 1e-5 * (1 + std::fabs(wanted.numbers[i]))) << i;
+      for (std::size_t i = 0; i < wanted.boxes.size(); ++i) ASSERT_NEAR(got.boxes[i], wanted.boxes[i], 1e-5F) << i;
+      for (std::size_t i = 0; i < wanted.classes.size(); ++i)
+        ASSERT_NEAR(got.classes[i], wanted.classes[i], 1e-5F) << i;
+      const Learnt roomy = learnt_padded(truth, options, 7);  // places without an object change no bit
+      EXPECT_EQ(roomy.numbers, got.numbers);
+      EXPECT_EQ(roomy.boxes, got.boxes);
+      EXPECT_EQ(roomy.classes, got.classes);
+    }
+  const std::vector<std::vector<TrueBox>> crowded{{{8, 8, 24, 24, 1}, {0, 0, 32, 32, 0}}};
+  EXPECT_THROW(padded(crowded, 1), UsageError);
 }
 
 TEST(Suppress, KeepsTheBestOfEachClass) {

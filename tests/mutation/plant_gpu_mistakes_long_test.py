@@ -16,7 +16,7 @@ import sys
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
 TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test",
-         "cuda_long_lines_test"]
+         "cuda_long_lines_test", "cuda_capture_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -66,7 +66,7 @@ NUMBERS = [
     ("cuda/windows.cu", "case PadMode::reflect: return s < 0 ? -s : 2 * (length - 1) - s;", "case PadMode::reflect: return s < 0 ? -s : 2 * length - 1 - s;"),
     ("cuda/pictures.cu", "change.left_to_right != 0 ? width - 1 - x : x", "change.left_to_right != 0 ? width - x : x"),
     ("cuda/random.cu", "const std::int64_t pair = i / 2 * 2;", "const std::int64_t pair = i;"),
-    ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(rule, p, g, s));"),
+    ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(now.rule, p * shrink * shrink, g, s));"),
     ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),
     ("cuda/walk.h", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis]);", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis] + (axis == 1));"),
     ("cuda/sorting.cu", "return !ahead(b, a, descending) && a_place < b_place;", "return !ahead(b, a, descending) && a_place > b_place;"),
@@ -111,7 +111,14 @@ RANKS = [
     ("cuda/communicator.cpp", "+ bounds[r] * width;", "+ bounds[r];"),
     ("cuda/communicator.cpp", "call.root = static_cast<int>(r);", ""),
 ]
-MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS
+# Recorded steps: what the host decides stays as it was, or what the GPU decides is not heeded.
+STEPS = [
+    ("cuda/optimizer.cu", "    if (!coefficients.are_wanted()) return;\n    const auto part", "    const auto part"),
+    ("cuda/verdict.cu", "is_finite(value) && is_finite(norm);", "is_finite(norm);"),
+    ("cuda/verdict.cu", "limit / (norm + 1e-6)", "limit / norm"),
+    ("cuda/capture.cpp", "std::copy(words.begin(), words.end(), words_.begin() + kernel.first);", ""),
+]
+MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS + STEPS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",

@@ -136,7 +136,8 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   std::optional<Autocast> foreseeing(std::in_place, options.bfloat16);
   MemoryWatch watch(entry, made, kept, batch.batch(), options.device);
   TrainBenchmark result{.batch = batch.batch(), .size = batch.size()};
-  if (options.predict_memory) result.predicted_peak_bytes = step_memory(entry, made, kept).of(batch.batch());
+  if (options.predict_memory)
+    result.predicted_peak_bytes = step_memory(entry, made, kept, options.device).of(batch.batch());
   foreseeing.reset();
   manual_seed(0);
   const std::unique_ptr<Model> model = entry.make(made);

@@ -4,6 +4,7 @@
 #include <joist/tools/training/captured_step.h>
 
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -26,11 +27,28 @@ std::vector<const void*> CapturedStep::places() const {
   return places;
 }
 
-void CapturedStep::compute() {
+void CapturedStep::compute(double limit) {
   const Tensor loss = task_.placed_loss();
   loss.backward();
-  learner_.parameters().complete_gradients();
+  FlatParameters& parameters = learner_.parameters();
+  parameters.complete_gradients();
   loss_ = loss.value();
+  if (!is_whole()) return;
+  parameters.gradients_written();  // or the optimizer would complete them again
+  capture_->clip(parameters.gradients(), limit, loss_);
+}
+
+void CapturedStep::record(std::int64_t step, const Plan& plan, const RandomKey& key) {
+  loss_ = {};
+  capture_->record(
+      [&] {
+        compute(learner_.clip_limit());
+        if (!is_whole()) return;
+        learner_.restore_buffers();
+        learner_.update(step, plan);
+      },
+      key);
+  is_recorded_ = true;
 }
 
 void CapturedStep::forget() {
@@ -45,7 +63,19 @@ void CapturedStep::give_up(const std::string& why) {
   console_.warn("steps are given to the GPU kernel by kernel: " + why);
 }
 
-std::optional<BatchLoss> CapturedStep::run() {
+CapturedStep::Result CapturedStep::result(const Learner::HostState& before) {
+  const bool whole = is_recorded_ && is_whole();
+  const StepVerdict verdict = whole ? capture_->verdict() : StepVerdict{.loss = on_host(loss_).item()};
+  const Tensor loss(Array::from(std::vector<float>{static_cast<float>(verdict.loss)}, {}));
+  Result found{.loss = task_.placed_result(loss)};
+  if (whole) {
+    found.taken = verdict.taken;
+    if (!verdict.taken) learner_.restore(before);
+  }
+  return found;
+}
+
+std::optional<CapturedStep::Result> CapturedStep::run(std::int64_t step, const Plan& plan) {
   if (has_given_up_ || !task_.place()) return std::nullopt;
   for (const Field& field : learner_.fields())
     if (!is_floating(field.tensor.dtype())) {
@@ -59,6 +89,7 @@ std::optional<BatchLoss> CapturedStep::run() {
     return std::nullopt;
   }
   const RandomKey key = run_context().random;
+  const Learner::HostState before = learner_.host_state();
   std::vector<std::pair<Array, Array>> statistics;  // which the rehearsal moves
   try {
     learner_.forget_gradients();
@@ -66,27 +97,29 @@ std::optional<BatchLoss> CapturedStep::run() {
       for (const Field& field : learner_.fields())
         if (!field.trainable) statistics.emplace_back(field.tensor.value(), copy_of(field.tensor.value()));
       capture_ = make_step_capture(task_.model().device());
-      capture_->rehearse([this] { compute(); });
+      // What comes after backward takes no memory but clip()'s, which scales later and not twice.
+      capture_->rehearse([this] { compute(std::numeric_limits<double>::infinity()); });
     } else {
-      if (!is_recorded_) {
-        loss_ = {};
-        capture_->record([this] { compute(); }, key);
-        is_recorded_ = true;
-      }
-      capture_->replay(key);
+      StepCapture::Work renew;
+      if (!is_recorded_)
+        record(step, plan, key);
+      else if (is_whole())
+        renew = [&] { learner_.update(step, plan); };
       learner_.parameters().gradients_written();
+      capture_->replay(key, renew);
+      if (is_whole()) learner_.forget_gradients();
       ++replayed_;
     }
   } catch (const CaptureError& error) {
-    for (const auto& [value, before] : statistics) kernels(value).elementwise.copy(before, {value, false});
+    for (const auto& [value, saved] : statistics) kernels(value).elementwise.copy(saved, {value, false});
     learner_.forget_gradients();
+    learner_.restore(before);
     set_random_step(key.step, key.draw);
     give_up(error.what());
     return std::nullopt;
   }
   task_.prefetch();
-  const Array loss = on_host(loss_);
-  return BatchLoss{.loss = Tensor(loss), .parts = {loss.item()}};
+  return result(before);
 }
 
 }  // namespace joist

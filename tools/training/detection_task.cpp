@@ -1,3 +1,4 @@
+#include <joist/core/kernels.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops.h>
 #include <joist/core/picture_change.h>
@@ -9,6 +10,7 @@
 #include <joist/tools/training/batch_feed.h>
 #include <joist/tools/training/detection_evaluation.h>
 #include <joist/tools/training/detection_task.h>
+#include <joist/tools/training/padded_detection.h>
 
 #include <algorithm>
 #include <cmath>
@@ -57,7 +59,10 @@ class DetectionTask final : public TrainingTask {
 
   BatchLoss repeat() override {
     const auto [pictures, truth] = seen(0, loaded());
-    return detection_batch_loss(*model_, pictures, truth, static_cast<double>(batch_->size()), loss_);
+    const auto weight = static_cast<double>(batch_->size());
+    if (model_->device().on_host()) return detection_batch_loss(*model_, pictures, truth, weight, loss_);
+    padded().place(truth);
+    return padded_->told(padded_->loss(pictures, weight));
   }
 
   std::int64_t load() override {
@@ -65,6 +70,23 @@ class DetectionTask final : public TrainingTask {
     side_ = next_side();
     return batch_->whole;
   }
+  bool place() override {
+    if (model_->device().on_host()) return false;
+    const auto [pictures, truth] = seen(0, loaded());
+    if (!pictures_.defined() || pictures_.shape() != pictures.shape() || pictures_.order() != pictures.order())
+      pictures_ = Array::like(pictures);
+    kernels(pictures).elementwise.copy(pictures, {pictures_, false});
+    pictures_.bump_version();
+    padded().place(truth);
+    return true;
+  }
+  std::vector<Array> placed() const override {
+    std::vector<Array> all = padded_->placed();
+    all.push_back(pictures_);
+    return all;
+  }
+  Tensor placed_loss() override { return padded_->loss(pictures_, static_cast<double>(pictures_.shape(0))); }
+  BatchLoss placed_result(const Tensor& loss) const override { return padded_->told(loss); }
   void prefetch() override { feed_.prefetch(fed_device()); }
   std::int64_t loaded() const override { return batch_->size(); }
   bool counts_pictures() const override { return false; }
@@ -173,6 +195,7 @@ class DetectionTask final : public TrainingTask {
     }
     return {pictures.value(), truth};
   }
+  PaddedDetection& padded() { return padded_ ? *padded_ : padded_.emplace(*model_, loss_); }
   const DetectionBatch* next_loaded() {
     const DetectionBatch* batch = loader_.next();
     if (batch) return batch;
@@ -237,6 +260,8 @@ class DetectionTask final : public TrainingTask {
                                   }};
   ModelDescription description_{};
   DetectionLossOptions loss_{};
+  std::optional<PaddedDetection> padded_{};  // on a GPU
+  Array pictures_{};                         // of place()
   const DetectionBatch* batch_ = nullptr;
   double best_AP_ = 0;
   std::optional<std::vector<Detection>> best_found_{};  // with the best weights so far, for the report
@@ -247,35 +272,6 @@ class DetectionTask final : public TrainingTask {
 };
 
 }  // namespace
-
-BatchLoss detection_batch_loss(const Model& model, const Array& pictures,
-                               const std::vector<std::vector<TrueBox>>& truth, double weight,
-                               const DetectionLossOptions& options) {
-  const DetectionLoss loss = detection_loss(model.detect(Tensor(pictures)), truth, options);
-  std::int64_t objects = 0;
-  for (const auto& boxes : truth) objects += static_cast<std::int64_t>(boxes.size());
-  return {.loss = loss.sum * (weight / loss.count),
-          .parts = {loss.box, loss.classification, loss.distribution},
-          .objects = objects,
-          .positives = loss.positives,
-          .overlap = loss.mean_overlap};
-}
-
-PartLoss detection_part_loss(const Model& model, const Array& pictures, const std::vector<std::vector<TrueBox>>& truth,
-                             double weight, const DetectionLossOptions& options) {
-  const Detections predicted = model.detect(Tensor(pictures));
-  DetectionLoss loss = detection_loss(predicted, truth, options);
-  // Without an object the boxes are not part of the loss; but every rank has to go through all layers.
-  if (loss.positives == 0) loss.sum = loss.sum + sum(predicted.box_logits) * 0.0;
-  PartLoss part{.sum = loss.sum,
-                .count = loss.total,
-                .weight = weight,
-                .parts = {loss.box * loss.count, loss.classification * loss.count, loss.distribution * loss.count},
-                .positives = loss.positives,
-                .overlap = loss.mean_overlap * static_cast<double>(loss.positives)};
-  for (const auto& boxes : truth) part.objects += static_cast<std::int64_t>(boxes.size());
-  return part;
-}
 
 std::unique_ptr<TrainingTask> detection_task(DetectionData data, const TrainOptions& options, const ModelEntry& entry,
                                              const BatchPart& part) {

@@ -5,6 +5,7 @@
 #include <joist/tools/training/classification_task.h>
 #include <joist/tools/training/detection_task.h>
 #include <joist/tools/training/fitting_batch.h>
+#include <joist/tools/training/padded_detection.h>
 
 #include <algorithm>
 
@@ -17,10 +18,19 @@ constexpr std::int64_t most_batch = 64, most_batch_of_gpu = 1024, least_steps = 
 constexpr std::int64_t usual_kept = 3;  // AdamW's two numbers per weight, and the average
 constexpr double share_of_gpu = 0.9;    // the rest is for workspaces, and for what does not fit into segments
 
-std::int64_t step_bytes(const Model& model, const ModelEntry& entry, const ModelOptions& options, std::int64_t batch) {
+// What a GPU's step computes, on the CPU.
+Tensor loss_of_gpu(const Model& model, const BenchmarkBatch& batch) {
+  if (model.task() != TaskKind::detect) return loss_of(model, batch);
+  PaddedDetection padded(model, {});
+  padded.place(batch.truth);
+  return padded.loss(batch.inputs, static_cast<double>(batch.batch()));
+}
+
+std::int64_t step_bytes(const Model& model, const ModelEntry& entry, const ModelOptions& options, std::int64_t batch,
+                        Device device) {
   allocator(cpu).reset_peak();
   const BenchmarkBatch made = BenchmarkBatch::made_up(entry.task, batch, entry.channels, options.size, options.classes);
-  loss_of(model, made).backward();
+  (device.on_host() ? loss_of(model, made) : loss_of_gpu(model, made)).backward();
   return static_cast<std::int64_t>(allocator(cpu).statistics().peak);
 }
 
@@ -42,11 +52,12 @@ Tensor loss_of(const Model& model, const BenchmarkBatch& batch) {
   }
 }
 
-TrainingMemory step_memory(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept) {
+TrainingMemory step_memory(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept, Device device) {
   const auto before = static_cast<std::int64_t>(allocator(cpu).statistics().in_use);
   const std::unique_ptr<Model> model = entry.make(options);
-  static_cast<void>(step_bytes(*model, entry, options, 2));  // makes the gradients
-  const std::int64_t two = step_bytes(*model, entry, options, 2), four = step_bytes(*model, entry, options, 4);
+  const auto bytes = [&](std::int64_t batch) { return step_bytes(*model, entry, options, batch, device); };
+  static_cast<void>(bytes(2));  // makes the gradients
+  const std::int64_t two = bytes(2), four = bytes(4);
   TrainingMemory found{.each = std::max<std::int64_t>((four - two) / 2, 1)};
   found.fixed = std::max<std::int64_t>(two - before - 2 * found.each, 0);
   for (const Field& field : model->fields())
@@ -61,7 +72,8 @@ std::int64_t step_room(Device device) {
 std::int64_t fitting_batch(const ModelEntry& entry, std::int64_t classes, std::int64_t size, std::int64_t pictures,
                            Device device, int ranks) {
   const std::int64_t gpus = device.on_host() ? 1 : ranks;
-  const TrainingMemory step = step_memory(entry, {.classes = classes, .size = size}, device.on_host() ? 0 : usual_kept);
+  const TrainingMemory step =
+      step_memory(entry, {.classes = classes, .size = size}, device.on_host() ? 0 : usual_kept, device);
   const std::int64_t limit = device.on_host()
                                  ? available_bytes() / 2
                                  : static_cast<std::int64_t>(share_of_gpu * static_cast<double>(step_room(device)));
@@ -73,7 +85,7 @@ std::int64_t fitting_batch(const ModelEntry& entry, std::int64_t classes, std::i
 MemoryWatch::MemoryWatch(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept, std::int64_t batch,
                          Device device, int ranks)
     : device_(device), batch_(batch), ranks_(ranks) {
-  if (!device.on_host()) expected_ = step_memory(entry, options, kept);
+  if (!device.on_host()) expected_ = step_memory(entry, options, kept, device);
 }
 
 std::string MemoryWatch::warning() const {

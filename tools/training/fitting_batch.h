@@ -26,8 +26,9 @@ struct TrainingMemory {
 
 /// Measured on the CPU, by steps of two and of four pictures of a model of the same kind. `kept`: numbers per weight
 /// beside weight and gradient, such as AdamW's two and an average's one. A GPU's peak is this and the workspaces of its
-/// libraries. Draws random numbers: seed again afterwards.
-TrainingMemory step_memory(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept);
+/// libraries. `device`: where those steps shall run; detectors' losses differ. Draws random numbers: seed again
+/// afterwards.
+TrainingMemory step_memory(const ModelEntry& entry, const ModelOptions& options, std::int64_t kept, Device device);
 
 /// Bytes of the device that a step may take: what is free and what arrays of this process hold already.
 std::int64_t step_room(Device device);

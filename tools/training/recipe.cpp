@@ -331,10 +331,13 @@ double Learner::rate_factor(std::int64_t step, const Plan& plan) const {
   return plateau_ * scheduled_factor(options_, step, plan);
 }
 
+double Learner::clip_limit() const noexcept {
+  return options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
+}
+
 // False, and the gradients dropped, where they are not finite.
 bool Learner::clip() {
-  const double limit = options_.clip > 0 ? options_.clip : std::numeric_limits<double>::max();
-  if (std::isfinite(clip_ ? clip_(limit) : clip_gradient_norm(parameters_, limit))) return true;
+  if (std::isfinite(clip_ ? clip_(clip_limit()) : clip_gradient_norm(parameters_, clip_limit()))) return true;
   parameters_.clear_gradients();
   return false;
 }
@@ -350,6 +353,12 @@ bool Learner::step_at(double rate) {
 
 bool Learner::step(std::int64_t step, const Plan& plan) {
   if (!clip()) return false;
+  restore_buffers();
+  update(step, plan);
+  return true;
+}
+
+void Learner::update(std::int64_t step, const Plan& plan) {
   const double rate = options_.lr * rate_factor(step, plan);
   const double warm = schedule::warmed_up(step, options_.warmup);
   std::size_t index = 0;
@@ -360,9 +369,16 @@ bool Learner::step(std::int64_t step, const Plan& plan) {
   }
   if (start_.defined()) pull_to_start(*optimizer_, start_, options_.l2_sp);
   optimizer_->step();
-  restore_buffers();
   if (average_) average_->update();
-  return true;
+}
+
+Learner::HostState Learner::host_state() const {
+  return {.optimizer = optimizer_->host_state(), .updates = average_ ? average_->updates() : 0};
+}
+
+void Learner::restore(const HostState& state) {
+  optimizer_->restore(state.optimizer);
+  if (average_) average_->take_back(state.updates);
 }
 
 std::vector<NamedState> Learner::averaged() const {

@@ -38,6 +38,20 @@ class Learner {
   /// After the gradients of a step are there: clips, steps and averages. False, and nothing changed, where the gradient
   /// is not finite. Rates depend on the step and the plan only.
   bool step(std::int64_t step, const Plan& plan);
+  // The same in parts, for steps that are recorded (CapturedStep): clip, restore_buffers(), update().
+  /// Of the gradient's norm.
+  double clip_limit() const noexcept;
+  /// Statistics of frozen normalizations, and of parts that wait, become what they were in keep_buffers().
+  void restore_buffers();
+  /// Rates of the step, optimizer and average; the gradient is finite.
+  void update(std::int64_t step, const Plan& plan);
+  /// What update() changes on the host. To take back one that the device did not do after all.
+  struct HostState {
+    Optimizer::HostState optimizer{};
+    std::int64_t updates = 0;  ///< of the average
+  };
+  HostState host_state() const;
+  void restore(const HostState& state);
   /// Another way than clip_gradient_norm() to limit the gradient's norm; returns what it was.
   void clip_with(std::function<double(double limit)> clip) { clip_ = std::move(clip); }
   void set_rate(double rate) { options_.lr = rate; }
@@ -72,9 +86,9 @@ class Learner {
   FlatParameters& parameters() noexcept { return parameters_; }
 
  private:
-  TrainOptions options_;
-  void restore_buffers();
   bool clip();
+
+  TrainOptions options_;
 
   std::vector<Field> fields_;
   LateParts late_;

@@ -86,6 +86,8 @@ class TrainingTask {
   virtual std::vector<Array> placed() const { return {}; }
   /// The loss that repeat() gives; the device is asked for nothing.
   virtual Tensor placed_loss() { return {}; }
+  /// What repeat() tells of that loss, which the device has computed; `loss` is on the host.
+  virtual BatchLoss placed_result(const Tensor& loss) const { return {.loss = loss, .parts = {loss.item()}}; }
   /// Which pictures the last batch held, for messages.
   virtual std::string last_pictures() const = 0;
   /// What went wrong since the last call without ending the run, a line each; asked for after each epoch.

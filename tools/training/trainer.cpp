@@ -152,7 +152,7 @@ void Trainer::train_step() {
     console_.line(fmt::format("step {:>5}: {}", state_.step + 1, line));
   if (accumulate_gradients()) {
     const Profiler::Phase phase(profiler_ ? &*profiler_ : nullptr, "optimizer");
-    if (learner_.step(state_.step, plan_)) {
+    if (taken_ ? *taken_ : learner_.step(state_.step, plan_)) {
       skipped_in_a_row_ = 0;
     } else {
       skip_step("the gradient is not finite");
@@ -182,23 +182,27 @@ std::string Trainer::why_no_capture() const {
   if (task_.model().device().on_host()) return "the CPU does its work at once";
   if (parallel_) return "several processes, or parts of a batch, share a step";
   if (accumulated_ > 1) return "a step is of several batches";
-  if (task_.description().task != TaskKind::classify) return "only classifiers' batches have one shape";
+  const TaskKind task = task_.description().task;
+  if (task != TaskKind::classify && task != TaskKind::detect) return "only pictures' batches have one shape";
+  if (options_.multi_scale > 0) return "pictures change their size";
   return "";
 }
 
 bool Trainer::accumulate_gradients() {
   const Autocast autocast(options_.bf16);
+  taken_.reset();
   if (parallel_) return accumulate_with_others();
   for (std::int64_t i = 0; i < accumulated_; ++i) {
     set_random_step(static_cast<std::uint32_t>(state_.step), static_cast<std::uint32_t>(i));
     Profiler* const profiler = profiler_ ? &*profiler_ : nullptr;
     std::optional<Profiler::Phase> phase(std::in_place, profiler, "data, forward and loss");
-    std::optional<BatchLoss> replayed;
+    std::optional<CapturedStep::Result> replayed;
     if (captured_ && !profiler) {
       task_.load();
-      replayed = captured_->run();
+      replayed = captured_->run(state_.step, plan_);
+      if (replayed) taken_ = replayed->taken;
     }
-    const BatchLoss loss = replayed ? *replayed : captured_ && !profiler ? task_.repeat() : task_.next();
+    const BatchLoss loss = replayed ? replayed->loss : captured_ && !profiler ? task_.repeat() : task_.next();
     phase.reset();
     last_loss_ = loss.loss.item();
     if (!std::isfinite(last_loss_)) {

@@ -90,6 +90,7 @@ class Trainer {
   Learner learner_;
   std::optional<ParallelStep> parallel_{};  // several ranks, or micro-shards
   std::optional<CapturedStep> captured_{};
+  std::optional<bool> taken_{};  // this step, by a recorded one that ends with the optimizer
   Plan plan_;
   TimeBudget budget_;
   std::int64_t accumulated_;  // batches per step

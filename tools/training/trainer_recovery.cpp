@@ -37,6 +37,7 @@ std::string origin_of_nan(TrainingTask& task) {
 
 void Trainer::skip_step(const std::string& why) {
   learner_.forget_gradients();
+  learner_.restore_buffers();
   ++state_.skipped;
   const std::string pictures = task_.last_pictures();
   if (++skipped_in_a_row_ >= most_skipped_in_a_row && roll_back(why)) return;
