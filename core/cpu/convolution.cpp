@@ -15,12 +15,15 @@
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/onednn.h>
 #include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/pointwise.h>
 #include <joist/core/cpu/split_convolution.h>
 #include <joist/core/cpu/tile_product.h>
 #include <joist/core/cpu/winograd.h>
 
 namespace joist {
 namespace {
+
+using pointwise::matrix;
 
 // Strides of [batch, channel, ...] with the channels innermost, for any rank.
 Strides channels_innermost(const Shape& shape) {
@@ -97,7 +100,6 @@ Array pixels(const Array& dense) {
   const std::int64_t channels = dense.shape(1);
   return dense.strided({dense.elements() / channels, channels}, {channels, 1});
 }
-Array matrix(const Array& dense) { return dense.strided({dense.shape(0), dense.shape(1)}, {dense.shape(1), 1}); }
 
 // dw = dyᵀ x over pixels [pixels, channels], by tiles: each thread takes a part of the pixels, as there are many of
 // them and few channels. False: not by tiles.

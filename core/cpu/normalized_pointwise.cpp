@@ -15,8 +15,8 @@ using pointwise::block_of;
 using pointwise::matrix;
 using pointwise::most_groups;
 using pointwise::PartialSums;
+using pointwise::pixels_of;
 
-std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1); }
 const float* pixel(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
 float* pixel_to(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
 

@@ -16,6 +16,7 @@ inline std::int64_t block_of(std::int64_t channels) {
 }
 inline constexpr std::int64_t most_groups = 64;  ///< of pixels that have sums of their own
 
+inline std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1); }
 /// Weights [out, in, 1, 1], dense row-major, as a matrix [out, in].
 inline Array matrix(const Array& w) { return w.strided({w.shape(0), w.shape(1)}, {w.shape(1), 1}); }
 

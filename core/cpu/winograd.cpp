@@ -32,7 +32,11 @@ std::int64_t cost_of(const Shape& y, int results) {
   constexpr std::int64_t weights = 100;
   return places_of(results) * (tiles_of(y, results) + weights);
 }
-int results_of(const Shape& y) { return cost_of(y, 4) < cost_of(y, 2) ? 4 : 2; }
+int results_of(const Shape& y) {
+  // Without AVX2 direct sums lose less than tiles of 4x4 results may.
+  const bool exact = PackedMatrix::panel_columns() < 16;
+  return !exact && cost_of(y, 4) < cost_of(y, 2) ? 4 : 2;
+}
 
 Grid grid_of(const Shape& x, const Shape& y, const ConvolutionOptions& options) {
   const int results = results_of(y);

@@ -14,6 +14,7 @@ using batch_norm::Loop;
 using batch_norm::Parameters;
 using batch_norm::Totals;
 using normalized::Input;
+using pointwise::pixels_of;
 using pointwise::Rows;
 
 // With more results than these, a product costs more than writing and reading its result.
@@ -35,7 +36,6 @@ Array channels_innermost(const Array& x) {
 }
 Array gapless(const Array& w) { return with_strides(w, row_major(w.shape())); }
 
-std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1); }
 Array channels_last_like(const Array& x) {
   return Array::empty(x.shape(), x.dtype(), x.device(), Order::channels_last);
 }
