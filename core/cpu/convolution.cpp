@@ -1,6 +1,5 @@
 // Convolution of channels-last activations, by oneDNN or, where that pays, by Winograd's algorithm or AMX tiles.
-// Volumes (rank 5)
-// have no channels-last arrays outside; they are brought into that order and back, too.
+// Volumes (rank 5) have no channels-last arrays outside; they are brought into that order and back, too.
 //
 // oneDNN 2.6 computes float32 fast on dense channels-last arrays and on its own blocked formats. The two are within a
 // few percent of each other on the shapes of ResNet and YOLO, so activations stay channels-last and nothing converts

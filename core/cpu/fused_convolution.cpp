@@ -62,9 +62,8 @@ class Convolutions final : public FusedConvolutions {
 
   void forward(const NormalizedInput& given, const Array& w, const ConvolutionOptions& options, const Array& y,
                ChannelSums* sums) const override {
-    const Array x = channels_innermost(given.x);
     const Parameters parameters = parameters_of(given);
-    const Input input{x, parameters, batch_norm::fused_with(given.options.activation)};
+    const Input input{given.x, parameters, batch_norm::fused_with(given.options.activation)};
     if (is_pointwise(w, options)) return normalized::forward_pointwise(input, gapless(w), y, sums);
     normalized::forward_depthwise(input, gapless(w), options, y, sums);
   }
@@ -72,7 +71,7 @@ class Convolutions final : public FusedConvolutions {
   void backward(const NormalizedInput& given, const Array& given_w, const Array& given_dy,
                 const ConvolutionOptions& options, const Out& dx, const Out& dw, const Out& dgamma,
                 const Out& dbeta) const override {
-    const Array x = channels_innermost(given.x), dy = channels_innermost(given_dy), w = gapless(given_w);
+    const Array &x = given.x, dy = channels_innermost(given_dy), w = gapless(given_w);
     Parameters parameters = parameters_of(given);
     const Fused fused = batch_norm::fused_with(given.options.activation);
     const Input input{x, parameters, fused};

@@ -2,8 +2,8 @@
 // 2 pixels, which m results come of. Along both axes: first down the columns, then along the rows.
 //
 // m = 2 has the points 0, 1, -1 and infinity. m = 4 has 0, ±√½, ±√2 and infinity: with the usual 0, ±1, ±2 errors are
-// three times as large (points: Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution for
-// deep neural networks", 2020; these were chosen by trying).
+// 2.1 to 2.5 times as large (points: Barabasz et al., "Error analysis and improving the accuracy of Winograd
+// convolution for deep neural networks", 2020; these were chosen by trying).
 #if defined(JOIST_CORE_CPU_WINOGRAD_TRANSFORMS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef JOIST_CORE_CPU_WINOGRAD_TRANSFORMS_INL_H
 #undef JOIST_CORE_CPU_WINOGRAD_TRANSFORMS_INL_H
