@@ -7,6 +7,7 @@ namespace {
 
 thread_local bool in_training = true;
 thread_local bool in_autocast = false;
+thread_local Autocast::Results results = Autocast::Results::of_device;
 thread_local bool again = false;
 thread_local RandomKey position{};
 
@@ -17,16 +18,31 @@ bool training() noexcept { return in_training; }
 Mode::Mode(Kind kind) : before_(std::exchange(in_training, kind == training)) {}
 Mode::~Mode() { in_training = before_; }
 
-Autocast::Autocast(bool on) : before_(std::exchange(in_autocast, on)) {}
-Autocast::~Autocast() { in_autocast = before_; }
+Autocast::Autocast(bool on) : Autocast(on, results) {}
+Autocast::Autocast(bool on, Results wanted)
+    : before_(std::exchange(in_autocast, on)), results_before_(std::exchange(results, wanted)) {}
+Autocast::~Autocast() {
+  in_autocast = before_;
+  results = results_before_;
+}
 bool Autocast::active() noexcept { return in_autocast; }
+Autocast::Results Autocast::as_on(Device device) noexcept {
+  return device.kind == Device::Kind::cuda ? Results::bfloat16 : Results::of_device;
+}
+bool Autocast::halves_results(Device device) noexcept {
+  if (!in_autocast || device.kind == Device::Kind::reference || results == Results::float32) return false;
+  return results == Results::bfloat16 || as_on(device) == Results::bfloat16;
+}
 
-RunContext run_context() noexcept { return {.training = in_training, .autocast = in_autocast, .random = position}; }
+RunContext run_context() noexcept {
+  return {.training = in_training, .autocast = in_autocast, .autocast_results = results, .random = position};
+}
 
 namespace {
 void put(const RunContext& context) {
   in_training = context.training;
   in_autocast = context.autocast;
+  results = context.autocast_results;
   position = context.random;
 }
 }  // namespace

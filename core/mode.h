@@ -34,16 +34,27 @@ class Inference {
 /// bfloat16 (float16 makes no sense on CPUs): operands are rounded to it, sums and results are float32. Everything else
 /// stays as it is, attention too, and so do parameters and their gradients. Faster where the CPU has bfloat16 products
 /// (`joist doctor`), else only the same numbers.
+///
+/// On a GPU, whose memory is the limit, those results are bfloat16 too (torch.autocast does so), convolutions in groups
+/// included, and so is what follows from them up to the next operation with a float32 tensor; losses are float32.
 class Autocast {
  public:
-  explicit Autocast(bool on = true);
+  /// Where results are bfloat16: as the device has it, everywhere (what a GPU will need is foreseen on the CPU), nowhere.
+  enum class Results { of_device, bfloat16, float32 };
+  explicit Autocast(bool on = true);  ///< results as around it
+  Autocast(bool on, Results results);
   ~Autocast();
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
   static bool active() noexcept;
+  /// For a step on the CPU that shows what one on a device will need.
+  static Results as_on(Device device) noexcept;
+  /// Whether results on a device are bfloat16 now.
+  static bool halves_results(Device device) noexcept;
 
  private:
   bool before_;
+  Results results_before_;
 };
 
 /// Seeds parameter initialization and dropout of this thread and restarts their counters.
@@ -56,6 +67,7 @@ RandomKey next_random_key(Stream stream);
 /// All of the above, to run a part of a computation again as it ran first (checkpoint).
 struct RunContext {
   bool training = true, autocast = false;
+  Autocast::Results autocast_results = Autocast::Results::of_device;
   RandomKey random{};
 };
 RunContext run_context() noexcept;

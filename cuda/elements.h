@@ -12,6 +12,8 @@ namespace joist::cuda {
 /// The memory that an array's elements span.
 inline Region region_of(const Array& array) {
   if (!array.defined()) return {};
+  if (array.device().kind != Device::Kind::cuda)
+    throw InternalError({.what = "a kernel of the GPU was given an array on " + array.device().text()});
   char* data = static_cast<char*>(array.raw());
   std::int64_t low = 0, high = 0;
   for (int axis = 0; axis < array.rank(); ++axis) {

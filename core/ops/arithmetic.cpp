@@ -6,6 +6,7 @@
 #include <joist/core/ops/comparison.h>
 #include <joist/core/ops/dtype.h>
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -43,8 +44,29 @@ Tensor with_number(const Binary& function, double scale, double shift, const Ten
 
 }  // namespace
 
+// A float32 and a bfloat16 tensor, as where a branch comes back to a residual stream under Autocast: a GPU's kernel reads
+// both as they are, so neither is converted first.
+Tensor added_as_they_are(const Tensor& a, const Tensor& b) {
+  const auto& table = kernels_of<ElementwiseKernels>(a.value());
+  Array y = Array::like((a.dtype() == Dtype::float32 ? a : b).value());
+  table.binary(Add{}, a.value(), b.value(), {y, false});
+  return record({Op::binary, Binary(Add{})}, {a, b}, std::move(y),
+                [types = std::array{a.dtype(), b.dtype()}, &table](const Array& dy, Node& node) {
+                  for (int i = 0; i < 2; ++i) {
+                    if (!node.wants(i)) continue;
+                    if (types[static_cast<std::size_t>(i)] == dy.dtype())
+                      node.give(i, dy);
+                    else
+                      table.copy(dy, node.slot(i));
+                  }
+                });
+}
+
 Tensor apply(const Binary& function, const Tensor& given_a, const Tensor& given_b) {
   require_same_device("arithmetic", given_a, given_b);
+  if (std::holds_alternative<Add>(function) && given_a.device().kind == Device::Kind::cuda &&
+      given_a.dtype() != given_b.dtype() && given_a.shape() == given_b.shape() && wants_halves({given_a, given_b}))
+    return added_as_they_are(given_a, given_b);
   auto [a, b] = promote(given_a, given_b);
   if (!is_floating(a.dtype()) && (a.dtype() == Dtype::boolean || !has_integers(function))) {
     // As in PyTorch: what has no integer result is computed in float32, bool numbers as integers.

@@ -5,6 +5,7 @@
 #include <joist/core/kernels/attention.h>
 #include <joist/core/ops/attention.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
 
 namespace joist {
@@ -89,6 +90,9 @@ Tensor lifted(Tensor x) {
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                                     const Tensor& mask, const Tensor& slopes) {
+  const Tensor added = mask.defined() && is_floating(mask.dtype()) ? mask : Tensor();
+  if (wants_halves({q, k, v, added, slopes}))
+    return scaled_dot_product_attention(halved(q), halved(k), halved(v), options, halved(mask), halved(slopes));
   require_operands(q, k, v);
   require_options(options);
   const Tensor four_q = lifted(q), four_k = lifted(k), four_v = lifted(v);

@@ -104,6 +104,7 @@ Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const
 
 Tensor convolution(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    const ConvolutionOptions& given, int spatial, ChannelSums* sums = nullptr) {
+  if (wants_halves({x, weight, bias})) return convolution(op, halved(x), halved(weight), halved(bias), given, spatial);
   const ConvolutionOptions options = per_axis(op, given, spatial);
   const Shape shape = convolved(op, x, weight, bias, options, spatial);
   if (spatial > 1) return convolve(x, weight, bias, options, shape, sums);
@@ -117,6 +118,8 @@ Tensor convolution(const char* op, const Tensor& x, const Tensor& weight, const 
 
 Tensor convolution(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, Padding padding,
                    const ConvolutionOptions& given, int spatial) {
+  if (wants_halves({x, weight, bias}))
+    return convolution(op, halved(x), halved(weight), halved(bias), padding, given, spatial);
   ConvolutionOptions options = given;
   options.padding = Shape::filled(spatial, 0);
   options = per_axis(op, options, spatial);

@@ -5,6 +5,7 @@
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/convolution.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/reshape.h>
 #include <joist/core/ops/spatial.h>
 #include <joist/core/ops/windows.h>
@@ -88,6 +89,7 @@ Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const
 
 Tensor convolution(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const Options& given,
                    int spatial) {
+  if (wants_halves({x, weight, bias})) return convolution(op, halved(x), halved(weight), halved(bias), given, spatial);
   Options o = per_axis(op, given, spatial);
   Shape shape = transposed(op, x, weight, bias, o, spatial);
   const auto inserted = [&](const Shape& option, std::int64_t value) {

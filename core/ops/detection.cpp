@@ -84,7 +84,8 @@ void require_regions(const char* op, const Tensor& x, const Tensor& boxes, std::
 
 }  // namespace
 
-Tensor roi_align(const Tensor& x, const Tensor& boxes, const RoiAlignOptions& options) {
+Tensor roi_align(const Tensor& given, const Tensor& given_boxes, const RoiAlignOptions& options) {
+  const Tensor x = unhalved(given), boxes = unhalved(given_boxes);
   require_regions("roi_align", x, boxes, options.height, options.width, options.spatial_scale);
   const auto& table = kernels_of<WindowKernels>(x.value());
   Array y = Array::like(x.value(), {boxes.shape(0), x.shape(1), options.height, options.width});
@@ -95,7 +96,8 @@ Tensor roi_align(const Tensor& x, const Tensor& boxes, const RoiAlignOptions& op
                 });
 }
 
-Tensor roi_pool(const Tensor& x, const Tensor& boxes, std::int64_t height, std::int64_t width, double spatial_scale) {
+Tensor roi_pool(const Tensor& given, const Tensor& given_boxes, std::int64_t height, std::int64_t width, double spatial_scale) {
+  const Tensor x = unhalved(given), boxes = unhalved(given_boxes);
   require_regions("roi_pool", x, boxes, height, width, spatial_scale);
   const Shape& s = x.shape();
   const Tensor flat = reshape(x, {s.elements()});

@@ -66,4 +66,20 @@ bool wants_autocast(std::initializer_list<Tensor> operands) noexcept {
          });
 }
 
+bool wants_halves(std::initializer_list<Tensor> operands) noexcept {
+  const auto is = [](const Tensor& x, Dtype dtype) { return x.defined() && x.dtype() == dtype; };
+  return Autocast::halves_results(operands.begin()->device()) &&
+         std::any_of(operands.begin(), operands.end(), [&](const Tensor& x) { return is(x, Dtype::float32); }) &&
+         std::all_of(operands.begin(), operands.end(), [&](const Tensor& x) {
+           return !x.defined() || is(x, Dtype::float32) || is(x, Dtype::bfloat16);
+         });
+}
+
+Tensor halved(const Tensor& x) { return x.defined() && x.dtype() == Dtype::float32 ? to(x, Dtype::bfloat16) : x; }
+
+Tensor unhalved(const Tensor& x) {
+  return x.defined() && x.dtype() == Dtype::bfloat16 && Autocast::halves_results(x.device()) ? to(x, Dtype::float32)
+                                                                                             : x;
+}
+
 }  // namespace joist

@@ -9,6 +9,7 @@
 #include <joist/core/ops/index_check.h>
 #include <joist/core/ops/indexing.h>
 #include <joist/core/ops/reshape.h>
+#include <joist/core/transfer.h>
 
 namespace joist {
 namespace {
@@ -106,12 +107,13 @@ void place_along(const Array& dy, int axis, const Array& index, const Out& dx) {
   kernels_of<IndexingKernels>(dy).scatter(Scatter::add, dy, axis, index, dx.array);
 }
 
-Tensor index_select(const Tensor& x, const Array& index) {
-  if (x.rank() < 1 || index.rank() != 1)
+Tensor index_select(const Tensor& x, const Array& given) {
+  if (x.rank() < 1 || given.rank() != 1)
     throw ShapeError({.where = "index_select",
-                      .what = "input " + x.shape().text() + ", index " + index.shape().text(),
+                      .what = "input " + x.shape().text() + ", index " + given.shape().text(),
                       .expected = "input [rows, ...] and index [m]"});
-  require_indices("index_select", index, x.shape(0), x.shape());
+  require_indices("index_select", given, x.shape(0), x.shape());
+  const Array index = x.device().on_host() ? given : on_device(given, x.device());
   const auto& table = kernels_of<IndexingKernels>(x.value());
   Array y = Array::empty(x.shape().with(0, index.shape(0)), x.dtype(), x.device());
   table.take_rows(x.value(), index, {y, false});

@@ -3,6 +3,7 @@
 //                      with probabilities -Σ w q log p; mean: Σ / rows
 // nll: -w_t x_t      distillation: T² Σ p_teacher (log p_teacher - log p_student) at temperature T
 #include <joist/core/kernels/loss.h>
+#include <joist/core/mode.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/comparison.h>
@@ -71,14 +72,15 @@ Rows rows_of_classes(const Tensor& logits, const Tensor& target, const CrossEntr
   const Tensor plain =
       cross_entropy(x, labels.value(), {.label_smoothing = weighted ? 0 : s, .ignore = options.ignore_index});
   if (!weighted) return {plain, sum(weights)};
-  const Tensor factors = to(weights, logits.dtype());
+  const Tensor factors = to(weights, plain.dtype());
   if (s == 0) return {plain * factors, sum(weights)};
   const Tensor all = sum(log_softmax(x, 1) * to(options.weight.detach(), x.dtype()), {1});
   const Tensor spread = masked_fill(all, eq(labels, static_cast<double>(options.ignore_index)), 0);
   return {plain * factors * (1 - s) - spread * (s / static_cast<double>(x.shape(1))), sum(weights)};
 }
 
-Rows rows_of_probabilities(const Tensor& logits, const Tensor& target, const CrossEntropyLossOptions& options) {
+Rows rows_of_probabilities(const Tensor& given, const Tensor& target, const CrossEntropyLossOptions& options) {
+  const Tensor logits = unhalved(given);
   if (options.ignore_index >= 0)
     throw UsageError({.where = "cross_entropy",
                       .what = "ignore_index " + std::to_string(options.ignore_index) + " with probabilities as target",
@@ -121,7 +123,8 @@ Tensor cross_entropy(const Tensor& logits, const Array& target, const CrossEntro
   require_floating("cross_entropy", logits);
   require_class_range("cross_entropy", target, logits.shape(1), options.ignore);
   const auto& table = kernels_of<LossKernels>(logits.value());
-  Array y = Array::empty({logits.shape(0)}, logits.dtype(), logits.device());
+  const bool wide = is_half(logits.dtype()) && Autocast::halves_results(logits.device());
+  Array y = Array::empty({logits.shape(0)}, wide ? Dtype::float32 : logits.dtype(), logits.device());
   table.cross_entropy(logits.value(), target, options, {y, false});
   return record({Op::cross_entropy, options}, {logits}, std::move(y),
                 [x = saved(logits), target = saved(target), options, &table](const Array& dy, Node& node) {

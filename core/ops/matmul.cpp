@@ -44,6 +44,7 @@ void product_into(const Tables& table, const Array& a, const Array& b, const Sha
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (wants_halves({a, b})) return matmul(halved(a), halved(b));
   require_same_kind("matmul", a, b);
   if ((a.rank() == 1 && b.rank() >= 1) || (b.rank() == 1 && a.rank() >= 1)) {
     if (a.shape(-1) != b.shape(b.rank() == 1 ? 0 : -2)) refuse_inner("matmul", a, b);
@@ -77,6 +78,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (wants_halves({x, weight, bias})) return linear(halved(x), halved(weight), halved(bias));
   require_rank("linear", weight, 2, "weight [out, in]");
   require_same_kind("linear", x, weight);
   if (x.rank() < 1 || x.shape(-1) != weight.shape(1))

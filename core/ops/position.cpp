@@ -24,7 +24,8 @@ void require_positive(const char* op, const char* what, double value) {
 
 }  // namespace
 
-Tensor rotary_embedding(const Tensor& x, const Tensor& cosines, const Tensor& sines, bool interleaved) {
+Tensor rotary_embedding(const Tensor& given, const Tensor& cosines, const Tensor& sines, bool interleaved) {
+  const Tensor x = unhalved(given);
   require_same_kind("rotary_embedding", x, cosines);
   require_same_kind("rotary_embedding", x, sines);
   const std::int64_t half = x.rank() > 0 ? x.shape(-1) / 2 : 0;

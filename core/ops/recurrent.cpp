@@ -9,6 +9,7 @@
 #include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/dropout.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/recurrent.h>
 #include <joist/core/ops/recurrent_library.h>
@@ -193,9 +194,11 @@ Tensor stacked(std::vector<Tensor> states) {
   return states.size() == 1 ? states[0] : concat(states, 0);
 }
 
-SequenceOutput run_layers(const Call& call, const Tensor& given, std::span<const RecurrentWeights> weights,
+SequenceOutput run_layers(const Call& call, const Tensor& input, std::span<const RecurrentWeights> weights,
                           const Tensor& given_h0, const Tensor& given_c0, const Tensor& lengths,
                           const SequenceOptions& options) {
+  const Tensor given = unhalved(input);
+  const Autocast states_in_float32(Autocast::active(), Autocast::Results::float32);
   check_sequence(call, given, weights, lengths, options);
   const bool single = given.rank() == 2;
   const std::size_t directions = options.bidirectional ? 2 : 1;
@@ -260,8 +263,10 @@ SequenceOutput run_layers(const Call& call, const Tensor& given, std::span<const
   return result;
 }
 
-CellState run_cell(const Call& call, const Tensor& x, const Tensor& h, const Tensor& c,
+CellState run_cell(const Call& call, const Tensor& input, const Tensor& h, const Tensor& c,
                    const RecurrentWeights& weights) {
+  const Tensor x = unhalved(input);
+  const Autocast states_in_float32(Autocast::active(), Autocast::Results::float32);
   if (x.rank() != 1 && x.rank() != 2)
     throw ShapeError(
         {.where = call.name,

@@ -4,6 +4,7 @@
 #include <joist/core/kernels/resize.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/creation.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/matmul.h>
 #include <joist/core/ops/pooling.h>
 #include <joist/core/ops/reshape.h>
@@ -170,7 +171,8 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& options) {
   });
 }
 
-Tensor grid_sample(const Tensor& x, const Tensor& grid, const GridSampleOptions& options) {
+Tensor grid_sample(const Tensor& given, const Tensor& given_grid, const GridSampleOptions& options) {
+  const Tensor x = unhalved(given), grid = unhalved(given_grid);
   if (x.rank() == 5 && grid.rank() == 5)
     throw UnsupportedError({.where = "grid_sample",
                             .what = "unsupported: volumes, input " + x.shape().text(),

@@ -8,6 +8,7 @@
 #include <joist/core/ops/arithmetic.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/comparison.h>
+#include <joist/core/ops/dtype.h>
 #include <joist/core/ops/normalization.h>
 #include <joist/core/ops/reduction.h>
 #include <joist/core/ops/reshape.h>
@@ -22,7 +23,10 @@ namespace {
 Tensor normalized_rows(const Tensor& rows, const Tensor& weight, const Tensor& bias, const LayerNormOptions& options) {
   const auto& table = kernels_of<LayerNormKernels>(rows.value());
   const std::int64_t count = rows.shape(0);
-  Array y = Array::like(rows.value());
+  // Under Autocast a GPU's kernel writes what the product behind would round anyway.
+  const bool halves = rows.dtype() == Dtype::float32 && rows.device().kind == Device::Kind::cuda &&
+                      Autocast::halves_results(rows.device());
+  Array y = halves ? Array::empty(rows.shape(), Dtype::bfloat16, rows.device()) : Array::like(rows.value());
   const Dtype wide = is_half(rows.dtype()) ? Dtype::float32 : rows.dtype();
   const Array mean = options.root ? Array() : Array::empty({count}, wide, rows.device());
   const Array inverse_deviation = Array::empty({count}, wide, rows.device());
@@ -49,8 +53,9 @@ Tensor ordered_like(const Tensor& x, const Tensor& y) {
   return x.value().order() == Order::channels_last ? contiguous(y, Order::channels_last) : y;
 }
 
-Tensor over_last_axes(const char* op, const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
+Tensor over_last_axes(const char* op, const Tensor& given, const Shape& shape, const Tensor& weight, const Tensor& bias,
                       const LayerNormOptions& options) {
+  const Tensor x = unhalved(given);
   require_floating(op, x);
   bool fits = shape.rank() > 0 && shape.rank() <= x.rank();
   for (int axis = 1; fits && axis <= shape.rank(); ++axis) fits = x.shape(-axis) == shape[-axis];
@@ -135,7 +140,8 @@ Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, doubl
   return over_last_axes("rms_norm", x, shape, weight, {}, {.epsilon = epsilon, .root = true});
 }
 
-Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double epsilon) {
+Tensor group_norm(const Tensor& given, std::int64_t groups, const Tensor& weight, const Tensor& bias, double epsilon) {
+  const Tensor x = unhalved(given);
   require_channels("group_norm", x, weight, bias);
   require_epsilon("group_norm", epsilon);
   if (groups < 1 || x.shape(1) % groups != 0)
@@ -149,8 +155,9 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, co
   return scaled_channels(ordered_like(x, y), weight, bias);
 }
 
-Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_variance, const Tensor& weight,
+Tensor instance_norm(const Tensor& given, const Tensor& running_mean, const Tensor& running_variance, const Tensor& weight,
                      const Tensor& bias, const InstanceNormOptions& options) {
+  const Tensor x = unhalved(given);
   require_channels("instance_norm", x, weight, bias);
   require_epsilon("instance_norm", options.epsilon);
   const BatchNormOptions batch_options{.epsilon = options.epsilon, .momentum = options.momentum};

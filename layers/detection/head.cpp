@@ -74,8 +74,8 @@ Detections DetectionHead::operator()(const std::vector<Tensor>& features) const 
   Detections result{.bins = bins};
   std::vector<Tensor> boxes, scores;
   for (std::size_t level = 0; level < features.size(); ++level) {
-    boxes.push_back(cells(box[level](features[level])));
-    scores.push_back(cells(cls[level](features[level])));
+    boxes.push_back(cells(unhalved(box[level](features[level]))));
+    scores.push_back(cells(unhalved(cls[level](features[level]))));
     const auto stride = static_cast<float>(strides[level]);
     for (std::int64_t y = 0; y < features[level].shape(2); ++y)
       for (std::int64_t x = 0; x < features[level].shape(3); ++x)

@@ -61,8 +61,8 @@ struct RetinaNet {
       levels.push_back({sides_of(side), map.shape(2), map.shape(3)});
       side *= 2;
     }
-    return {.box_logits = concat(boxes, 1),
-            .class_logits = concat(scores, 1),
+    return {.box_logits = unhalved(concat(boxes, 1)),
+            .class_logits = unhalved(concat(scores, 1)),
             .boxes = AnchorBoxes{.corners = anchors_at_corners(levels, x.shape(2), x.shape(3))}};
   }
   auto fields() {

@@ -42,8 +42,8 @@ struct SsdLite {
       scores.push_back(per_anchor(classification[level](maps[level]), classes + 1));
       levels.push_back({sides_of(level), maps[level].shape(2), maps[level].shape(3)});
     }
-    return {.box_logits = concat(boxes, 1),
-            .class_logits = concat(scores, 1),
+    return {.box_logits = unhalved(concat(boxes, 1)),
+            .class_logits = unhalved(concat(scores, 1)),
             .boxes = AnchorBoxes{.corners = anchors_at_centers(levels, x.shape(2), x.shape(3)),
                                  .weights = {10, 10, 5, 5},
                                  .background = true}};

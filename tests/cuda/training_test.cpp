@@ -79,7 +79,12 @@ TEST_P(Training, GivesTheNumbersOfTheCpu) {
   expect_same_run(folder / "cpu_then_gpu", folder / "gpu_then_cpu", name == "tiny_detector" ? 1e-4 : 1e-3);
 }
 
-// --bf16: products in bfloat16, everything else in float32. The numbers of the CPU up to bfloat16's rounding.
+// The CPU computes as a GPU does under Autocast: results in bfloat16 too.
+class AsOnGpu {
+  Autocast autocast_{false, Autocast::as_on(gpu)};
+};
+
+// --bf16: weights and the optimizer's memory stay float32. The numbers of the CPU up to bfloat16's rounding.
 TEST_P(Training, InBfloat16GivesTheNumbersOfTheCpu) {
   const TemporaryFolder folder;
   const std::string& name = GetParam();
@@ -87,6 +92,7 @@ TEST_P(Training, InBfloat16GivesTheNumbersOfTheCpu) {
   for (const std::string device : {"cpu", "cuda"}) {
     TrainOptions options = options_for(name, data, folder / device, device);
     options.bf16 = true;
+    const AsOnGpu results;
     ASSERT_EQ(train(options, registry()), 0);
   }
   expect_same_run(folder / "cuda", folder / "cpu", 0x1p-7, 0x1p-8);
@@ -99,6 +105,7 @@ TEST(Bfloat16, StepsGiveTheLossesOfTheCpu) {
   for (const std::string name : {"tiny_classifier", "tiny_detector", "tiny_lstm"}) {
     SCOPED_TRACE(name);
     const auto losses = [&](Device device, bool bfloat16) {
+      const AsOnGpu results;
       return benchmark_training({.model = name,
                                  .batch = 2,
                                  .size = name == "tiny_detector" ? 32

@@ -133,7 +133,7 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
 
   const ModelOptions made{.classes = classes, .size = batch.size(), .random_drops = options.random_drops};
   const std::int64_t kept = entry.task == TaskKind::sequence ? 2 : 1;  // AdamW and SGD
-  std::optional<Autocast> foreseeing(std::in_place, options.bfloat16);
+  std::optional<Autocast> foreseeing(std::in_place, options.bfloat16, Autocast::as_on(options.device));
   MemoryWatch watch(entry, made, kept, batch.batch(), options.device);
   TrainBenchmark result{.batch = batch.batch(), .size = batch.size()};
   if (options.predict_memory)

@@ -62,9 +62,9 @@ void choose_batch(TrainOptions& options, const ModelEntry& entry, std::int64_t c
     options.batch = 8;
   if (options.batch > 0) return;
   options.batch = static_cast<std::int64_t>(team.lead("choosing the batch", [&] {
-    const Autocast autocast(options.bf16);  // what a step keeps for its backward
-    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures),
-                         choose_device(options.device).device, team.size());
+    const Device device = choose_device(options.device).device;
+    const Autocast autocast(options.bf16, Autocast::as_on(device));  // what a step keeps for its backward
+    return fitting_batch(entry, classes, options.size, static_cast<std::int64_t>(pictures), device, team.size());
   }));
   manual_seed(static_cast<std::uint64_t>(options.seed));
 }
@@ -166,7 +166,7 @@ std::unique_ptr<MemoryWatch> memory_watch(const TrainOptions& options, TrainingT
   const ModelDescription& description = task.description();
 
   const std::int64_t kept = std::ssize(trainer.kept_arrays());  // numbers per weight
-  const Autocast autocast(options.bf16);                        // as steps run
+  const Autocast autocast(options.bf16, Autocast::as_on(device));  // as steps run
   auto watch = std::make_unique<MemoryWatch>(
       registry.find(description.model),
       ModelOptions{.classes = static_cast<std::int64_t>(description.classes.size()), .size = description.size}, kept,
