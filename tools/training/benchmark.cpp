@@ -36,7 +36,7 @@ void require_at_least(const char* option, std::int64_t value, std::int64_t least
 std::int64_t usual_classes(const ModelEntry& entry) {
   switch (entry.task) {
     case TaskKind::detect: return 80;
-    case TaskKind::sequence: return 65;
+    case TaskKind::sequence: return entry.vocabulary;
     default: return entry.size == 28 ? 10 : 1000;
   }
 }

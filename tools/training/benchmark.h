@@ -15,7 +15,7 @@ struct TrainBenchmarkOptions {
   std::int64_t size = 0;     ///< side of the pictures or length of the sequences; 0: the model's own, else 320 or 224
   std::int64_t steps = 10;   ///< measured, after 3 that are not
   std::string profile{};     ///< write a Chrome trace of one more step here
-  std::int64_t classes = 0;  ///< 0: 80 (detectors), 10 (28 × 28 pictures), 1000, or 65 (tokens of sequence models)
+  std::int64_t classes = 0;  ///< 0: 80 (detectors), 10 (28 × 28 pictures), 1000, or a sequence model's usual tokens
   double lr = 0;             ///< 0: 0.01 (SGD) or 0.001 (AdamW)
   bool random_drops = true;  ///< dropout and stochastic depth where the model has them
   Device device{};
