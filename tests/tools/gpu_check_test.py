@@ -20,6 +20,7 @@ sys.path[:0] = [str(SOURCE / "tools/gpu")]
 import built
 import cases
 import figures
+import gpu_run
 
 # A GoogleTest program whose cases do what their names say.
 CASES = """#!{python}
@@ -129,13 +130,13 @@ class GpuCheck(unittest.TestCase):
         self.assertLess(len(alone), 20)
 
     def test_a_case_that_hangs_is_ended(self):
-        with mock.patch.object(cases, "ALONE", 2), mock.patch.object(cases.ended, "__defaults__", (1.5,)):
+        with mock.patch.object(cases, "ALONE", 6), mock.patch.object(cases.ended, "__defaults__", (4,)):
             found = self.outcome({3: "hangs"}, 9)
         self.assertEqual({name: why for name, (why, _) in found.failed.items()}, {"Case/Fake.case_3_hangs": "hangs"})
         self.assertEqual((found.passed, found.not_run), (8, []))
 
     def test_what_there_was_no_time_for_is_not_a_failure(self):
-        found = self.outcome({0: "hangs", 1: "hangs", 2: "hangs"}, 9, limit=3)
+        found = self.outcome({0: "hangs", 1: "hangs", 2: "hangs"}, 9, limit=6)
         self.assertEqual((found.passed, found.failed), (0, {}))
         self.assertEqual(len(found.not_run), 9)
 
@@ -154,7 +155,8 @@ class GpuCheck(unittest.TestCase):
             self.outcome({}, 5, prefix=(str(self.folder / "sanitizer"),))
 
     def test_kernel_times_is_built_where_cupti_is(self):
-        run = loaded().Run(argparse.Namespace(work=self.folder / "work", packed=self.folder / "none", built=None, minutes=5))
+        given = argparse.Namespace(work=self.folder / "work", packed=self.folder / "none", built=None, minutes=5)
+        run = gpu_run.Run(given, SOURCE)
         with mock.patch.object(figures, "CUPTI", (str(self.folder),)), self.assertRaisesRegex(run.NotDone, "no cupti.h"):
             figures.kernel_times(run)
         if any(os.path.exists(f"{place}/include/cupti.h") for place in figures.CUPTI):
