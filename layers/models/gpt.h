@@ -19,6 +19,17 @@ struct GptOptions {
   std::int64_t heads = 6;
   std::int64_t width = 384;
   double dropout = 0;
+
+  /// The sizes of GPT-2's smallest model, 124 million parameters and those of the head, which is not tied to the tokens
+  /// here (Gpt2 of gpt2.h is the published model itself). 0: the usual vocabulary or context; the former is GPT-2's
+  /// 50257 made divisible by 128.
+  static GptOptions gpt2(std::int64_t vocabulary = 0, std::int64_t context = 0) {
+    return {.vocabulary = vocabulary > 0 ? vocabulary : 50304,
+            .context = context > 0 ? context : 1024,
+            .layers = 12,
+            .heads = 12,
+            .width = 768};
+  }
 };
 
 /// Tokens int64 [batch, length] -> logits [batch, length, vocabulary] of the token behind each.

@@ -136,6 +136,15 @@ TEST(Models, Gpt) {
   EXPECT_THROW(model(Tensor(Array::from(std::vector<std::int64_t>(257), {1, 257}))), ShapeError);
 }
 
+TEST(Models, GptAsLargeAsTheSmallestGpt2) {
+  const GptOptions o = GptOptions::gpt2();
+  EXPECT_EQ(o.vocabulary, 50304);
+  EXPECT_EQ(o.context, 1024);
+  Gpt model(GptOptions::gpt2(64, 8));  // the tables do not matter here
+  EXPECT_EQ(parameters_of(fields_of(model)), 12 * 7087872 + (64 + 8 + 64) * 768 + 64 + 2 * 768);
+  EXPECT_THROW(model(Tensor(Array::from(std::vector<std::int64_t>(9), {1, 9}))), ShapeError);
+}
+
 TEST(Models, GptLearnsABatchAndSeesNoFuture) {
   manual_seed(1);
   Gpt model({.vocabulary = 11, .context = 16, .layers = 2, .heads = 2, .width = 32});

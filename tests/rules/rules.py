@@ -47,6 +47,7 @@ ROOMS = {
                     "tools/training/"], {"json", "toml", "fmt", "drawing"}),
     "tools/report/": (["core/*", "data/", "tools/report/"], {"drawing", "fmt", "json"}),
     "tools/hdf5_reader/": (VALUE_TYPES + ["core/formats/", "tools/hdf5_reader/"], {"hdf5", "seccomp"}),
+    "tools/gpu/": ([], {"cuda"}),
     "tests/": ([""], None),  # None: any library
 }
 LIBRARIES = {

@@ -43,6 +43,8 @@ PLANTED = [
     ("tools/main.cpp", "#include <CLI/CLI.hpp>\n#include <joist/layers/conv.h>\n", ""),
     ("tools/options.h", HEADER + "#include <CLI/CLI.hpp>\n", "a public header may not include the library header"),
     ("tools/bench.cpp", "#include <joist/core/cpu/pool.h>\n", "tools may not include core/cpu/pool.h"),
+    ("tools/gpu/times.cpp", "#include <cupti.h>\n", ""),
+    ("tools/gpu/ops.cpp", "#include <joist/core/ops.h>\n", "tools/gpu may not include core/ops.h"),
     ("tests/core/pool_test.cpp", "#include <joist/core/cpu/pool.h>\n#include <gtest/gtest.h>\n", ""),
     ("core/once.h", "int x;\n", "no #pragma once"),
     ("core/cpu/simd-inl.h", "int x;\n", ""),

@@ -18,7 +18,10 @@ except ImportError:
 
 TINY = {"mnist_cnn": ["--batch", "4"], "yolo_n": ["--batch", "2", "--size", "64"], "lstm": ["--batch", "2", "--size", "8"],
         "gpt": ["--batch", "2", "--size", "8"], "vit_tiny": ["--batch", "2", "--size", "32"],
-        "efficientnet_b0": ["--batch", "2", "--size", "32"]}
+        "efficientnet_b0": ["--batch", "2", "--size", "32"], "gpt2": ["--batch", "1", "--size", "8", "--classes", "65"]}
+
+# 12 blocks, two tables of tokens with the head's bias, positions, the last normalization.
+PARAMETERS = {"gpt2": 12 * (12 * 768 * 768 + 13 * 768) + 2 * 65 * 768 + 65 + 8 * 768 + 2 * 768}
 
 
 class Bench(unittest.TestCase):
@@ -47,6 +50,8 @@ class Bench(unittest.TestCase):
                             "peak_rss_bytes", "parameters", "forward_flops"):
                     self.assertGreater(found[key], 0, key)
                 self.assertEqual(found["threads"], 1)
+                if name in PARAMETERS:
+                    self.assertEqual(found["parameters"], PARAMETERS[name])
                 self.assertIn(found["instruction_set"], ("AVX-512", "AVX2", "SSE4.2"))
 
     def test_runs_repeat_and_learn(self):

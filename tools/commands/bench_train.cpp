@@ -2,6 +2,7 @@
 #include <joist/core/threads.h>
 #include <joist/tools/commands/bench.h>
 #include <joist/tools/training/benchmark.h>
+#include <joist/tools/training/captured_step.h>
 
 #include <memory>
 
@@ -18,6 +19,8 @@ constexpr const char* examples = R"(Examples:
   joist bench train --model gpt --batch 8 --size 256
   joist bench train --model resnet18 --steps 3 --profile trace.json
       every operation of a step, forwards and backwards; open it at https://ui.perfetto.dev
+  JOIST_CAPTURE=1 joist bench train --model resnet50 --device cuda --bf16
+      steps as graphs of the GPU, as in training
   JOIST_MAX_CPU_ISA=avx2 joist bench train --model resnet18
       as on a processor without AVX-512
 
@@ -36,6 +39,7 @@ int bench_train(const Given& given, const ModelRegistry& registry) {
   TrainBenchmarkOptions options = given.options;
   options.random_drops = !given.no_drops;
   options.device = device_given(*given.device);
+  options.capture = wants_capture();
   const TrainBenchmark result = benchmark_training(options, registry);
   fmt::print(
       "{}, {} parameters, batch {}, size {}, {}, {}{}: {:.1f} ms per step (median of {}; fastest {:.1f}, 9 of "
@@ -45,6 +49,10 @@ int bench_train(const Given& given, const ModelRegistry& registry) {
       options.bfloat16 ? ", bfloat16" : "", result.step_ms_median, result.step_ms.size(), result.step_ms_fastest,
       result.step_ms_p90, result.first_step_ms, result.samples_per_second,
       static_cast<double>(result.peak_rss_bytes) / 1e9);
+  if (!result.why_not_captured.empty())
+    fmt::print("JOIST_CAPTURE: steps are not recorded: {}\n", result.why_not_captured);
+  else if (options.capture)
+    fmt::print("JOIST_CAPTURE: {} steps were replayed as a graph\n", result.replayed_steps);
   fmt::print("losses of the first steps: {:.6f}\n", fmt::join(result.losses, " "));
   const nlohmann::ordered_json json{{"model", options.model},
                                     {"batch", result.batch},
@@ -54,6 +62,8 @@ int bench_train(const Given& given, const ModelRegistry& registry) {
                                     {"instruction_set", instruction_set()},
                                     {"bfloat16", options.bfloat16},
                                     {"device", options.device.text()},
+                                    {"captured", result.replayed_steps > 0},
+                                    {"why_not_captured", result.why_not_captured},
                                     {"parameters", result.parameters},
                                     {"samples_per_second", result.samples_per_second},
                                     {"step_ms_median", result.step_ms_median},

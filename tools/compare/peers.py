@@ -62,7 +62,7 @@ class Gpt(nn.Module):
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary)
 
     def forward(self, x):
-        h = self.tokens(x) + self.positions(torch.arange(x.shape[1]))
+        h = self.tokens(x) + self.positions(torch.arange(x.shape[1], device=x.device))
         for block in self.blocks:
             h = block(h)
         return self.head(self.norm(h))
@@ -83,6 +83,8 @@ def model_of(workload):
     if workload.name == "yolo_n":
         return yolo()
     if workload.kind == "sequence":
+        if workload.name == "gpt2":
+            return Gpt(workload.size, workload.classes, width=768, layers=12, heads=12)
         return Lstm() if workload.name == "lstm" else Gpt(workload.size)
     if workload.name == "mnist_cnn":
         return MnistCnn()
@@ -197,7 +199,7 @@ YOLO_NAMES = {"0": "stem", "1": "down2", "2": "stage2", "3": "down3", "4": "stag
 
 def joist_name(workload, name):
     """joist's name of a parameter; None for what joist has not."""
-    if workload == "gpt":
+    if workload in ("gpt", "gpt2"):
         match = re.fullmatch(r"(blocks\.\d+)\.(.*)", name)
         return f"{match[1]}.{GPT_NAMES.get(match[2], match[2])}" if match else name
     if workload == "yolo_n":

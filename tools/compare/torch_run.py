@@ -42,7 +42,7 @@ def write_arrays(file, arrays):
     import h5py
     with h5py.File(file, "w") as target:
         for name, tensor in arrays.items():
-            target.create_dataset(name, data=tensor.contiguous().numpy())
+            target.create_dataset(name, data=tensor.contiguous().cpu().numpy())
 
 
 def timed(peer, given):
@@ -53,11 +53,12 @@ def timed(peer, given):
         start = time.perf_counter()
         loss = step()
         if number < LOSSES:
-            losses.append(loss.item())
+            losses.append(loss.detach().clone())  # read at the end: a GPU is waited for once per step
         if given.device == "cuda":
             torch.cuda.synchronize()
         milliseconds.append(1000 * (time.perf_counter() - start))
-    return {"mode": given.mode, "losses": losses, "first_step_ms": milliseconds[0], "step_ms": milliseconds[WARM_UP:],
+    more = {"peak_bytes": torch.cuda.max_memory_allocated()} if given.device == "cuda" else {}
+    return {**more, "mode": given.mode, "losses": [loss.item() for loss in losses], "first_step_ms": milliseconds[0], "step_ms": milliseconds[WARM_UP:],
             "parameters": sum(parameter.numel() for parameter in peer.model.parameters() if parameter.requires_grad),
             "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
 

@@ -8,6 +8,7 @@
 #include <joist/optim/sgd.h>
 #include <joist/tools/training/benchmark.h>
 #include <joist/tools/training/benchmark_batch.h>
+#include <joist/tools/training/benchmark_steps.h>
 #include <joist/tools/training/checkpoint.h>
 #include <joist/tools/training/fitting_batch.h>
 #include <joist/tools/training/recipe.h>
@@ -36,7 +37,7 @@ void require_at_least(const char* option, std::int64_t value, std::int64_t least
 std::int64_t usual_classes(const ModelEntry& entry) {
   switch (entry.task) {
     case TaskKind::detect: return 80;
-    case TaskKind::sequence: return 65;
+    case TaskKind::sequence: return entry.vocabulary;
     default: return entry.size == 28 ? 10 : 1000;
   }
 }
@@ -136,33 +137,25 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
   std::optional<Autocast> foreseeing(std::in_place, options.bfloat16, Autocast::as_on(options.device));
   MemoryWatch watch(entry, made, kept, batch.batch(), options.device);
   TrainBenchmark result{.batch = batch.batch(), .size = batch.size()};
-  if (options.predict_memory)
-    result.predicted_peak_bytes = step_memory(entry, made, kept, options.device).of(batch.batch());
+  if (options.predict_memory)  // on a GPU the watch has it
+    result.predicted_peak_bytes =
+        (options.device.on_host() ? step_memory(entry, made, kept, options.device) : watch.expected())
+            .of(batch.batch());
   foreseeing.reset();
   manual_seed(0);
   const std::unique_ptr<Model> model = entry.make(made);
   const std::vector<Field> fields = model->fields();
   if (!options.weights.empty()) load_initial_weights(options.weights, fields);
   model->move_to(options.device);
-  if (options.device != cpu) batch.inputs = on_device(batch.inputs, options.device);
   FlatParameters parameters(fields, together);
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(parameters, entry.task, options.lr);
 
   result.parameters = parameters.count();
+  BenchmarkSteps steps(*model, batch, *optimizer, {.bfloat16 = options.bfloat16, .capture = options.capture});
+  std::vector<Array> losses;  // brought to the host after the last step
   const auto run_step = [&](Profiler* profiler) {
-    std::optional<Profiler::Phase> phase(std::in_place, profiler, "forward and loss");
-    Tensor loss;
-    {
-      const Autocast autocast(options.bfloat16);
-      loss = loss_of(*model, batch);
-    }
-    if (result.losses.size() < losses_kept) result.losses.push_back(loss.item());
-    phase.reset();
-    phase.emplace(profiler, "backward");
-    loss.backward();
-    phase.reset();
-    phase.emplace(profiler, "optimizer");
-    optimizer->step();
+    Array loss = steps.run(profiler);
+    if (losses.size() < losses_kept) losses.push_back(std::move(loss));
     // A GPU works on while the host goes ahead: its step ends when a number of it has come.
     if (!options.device.on_host()) static_cast<void>(parameters.values().sliced(0, 0, 1).item());
   };
@@ -183,6 +176,9 @@ TrainBenchmark benchmark_training(const TrainBenchmarkOptions& options, const Mo
     if (step == 0) result.first_step_ms = milliseconds;
     if (step >= warm_up_steps) result.step_ms.push_back(milliseconds);
   }
+  for (const Array& loss : losses) result.losses.push_back(on_host(loss).item());
+  result.replayed_steps = steps.replayed();
+  result.why_not_captured = steps.why_not();
   summarize(result, options.device);
   if (!options.profile.empty()) {
     Profiler profiler(fields);

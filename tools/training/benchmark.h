@@ -15,12 +15,13 @@ struct TrainBenchmarkOptions {
   std::int64_t size = 0;     ///< side of the pictures or length of the sequences; 0: the model's own, else 320 or 224
   std::int64_t steps = 10;   ///< measured, after 3 that are not
   std::string profile{};     ///< write a Chrome trace of one more step here
-  std::int64_t classes = 0;  ///< 0: 80 (detectors), 10 (28 × 28 pictures), 1000, or 65 (tokens of sequence models)
+  std::int64_t classes = 0;  ///< 0: 80 (detectors), 10 (28 × 28 pictures), 1000, or a sequence model's usual tokens
   double lr = 0;             ///< 0: 0.01 (SGD) or 0.001 (AdamW)
   bool random_drops = true;  ///< dropout and stochastic depth where the model has them
   Device device{};
   bool predict_memory = false;  ///< foresee the peak, see step_memory
   bool bfloat16 = false;        ///< products under Autocast
+  bool capture = false;         ///< steps as graphs of the GPU, see captured_step.h
   std::string weights{};        ///< HDF5 file with all fields of the model, under their names; "": by a fixed seed
   std::string inputs{};         ///< HDF5 file with the batch, see BenchmarkBatch::read; "": made up
 };
@@ -34,7 +35,9 @@ struct TrainBenchmark {
   double step_ms_median = 0, step_ms_fastest = 0, step_ms_p90 = 0;
   std::vector<double> losses{};           ///< before each of the first 5 steps
   std::int64_t peak_rss_bytes = 0;        ///< of the process so far
-  std::int64_t peak_bytes = 0;            ///< of the arrays on the device
+  std::int64_t peak_bytes = 0;            ///< of the arrays on the device; graphs have as much again of their own
+  std::int64_t replayed_steps = 0;        ///< with capture: all but the first two, which it needs
+  std::string why_not_captured{};         ///< with capture: why steps were not recorded; "": they were
   std::int64_t predicted_peak_bytes = 0;  ///< the same as foreseen, where asked for
   std::int64_t forward_flops = 0;  ///< of the products and convolutions of a step's forward pass, 2 per multiply-add
 };

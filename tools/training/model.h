@@ -63,8 +63,9 @@ struct ModelEntry {
   TaskKind task = TaskKind::classify;
   /// Initial weights come from manual_seed().
   std::function<std::unique_ptr<Model>(const ModelOptions&)> make{};
-  std::int64_t channels = 3;  ///< of the pictures that it takes
-  std::int64_t size = 0;      ///< side of those pictures; 0: any. Of sequence models: the usual length
+  std::int64_t channels = 3;    ///< of the pictures that it takes
+  std::int64_t size = 0;        ///< side of those pictures; 0: any. Of sequence models: the usual length
+  std::int64_t vocabulary = 0;  ///< of sequence models: the usual one
 };
 
 namespace detail {
@@ -130,11 +131,15 @@ requires std::invocable<Make, const ModelOptions&> ModelEntry model(const std::s
   return detail::entry_of<detail::picture_task<T>()>(name, make, channels, size);
 }
 
-/// A model of sequences of tokens made by a function ModelOptions -> struct; `length`: the usual one.
+/// A model of sequences of tokens made by a function ModelOptions -> struct; `length`, `vocabulary`: the usual ones, of
+/// which the latter is that of characters unless it is given.
 template <class Make>
 requires std::invocable<Make, const ModelOptions&> ModelEntry sequence_model(const std::string& name, Make make,
-                                                                             std::int64_t length) {
-  return detail::entry_of<TaskKind::sequence>(name, make, 0, length);
+                                                                             std::int64_t length,
+                                                                             std::int64_t vocabulary = 65) {
+  ModelEntry entry = detail::entry_of<TaskKind::sequence>(name, make, 0, length);
+  entry.vocabulary = vocabulary;
+  return entry;
 }
 
 /// A user's struct. It is made from ModelOptions where it has such a constructor, else by default: then it has to have
@@ -152,8 +157,8 @@ ModelEntry model(const std::string& name, std::int64_t channels = 3, std::int64_
       channels, size);
 }
 
-/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, mnist_cnn, lstm, gpt and the published ones of zoo.h, under torchvision's
-/// names: resnet18, mobilenet_v3_large, efficientnet_b0, convnext_tiny, swin_t, retinanet_resnet50_fpn, …
+/// yolo_n, yolo_s, yolo_m, yolo_l, yolo_x, mnist_cnn, lstm, gpt, gpt2 and the published ones of zoo.h, under
+/// torchvision's names: resnet18, mobilenet_v3_large, efficientnet_b0, convnext_tiny, swin_t, retinanet_resnet50_fpn, …
 const std::vector<ModelEntry>& built_in_models();
 
 /// The built-in models and the user's, which come first where names are equal.

@@ -29,6 +29,9 @@ const std::vector<ModelEntry>& built_in_models() {
           return Gpt({.vocabulary = o.classes, .context = o.size > 0 ? o.size : GptOptions().context});
         },
         256));
+    list.push_back(sequence_model(
+        "gpt2", [](const ModelOptions& o) { return Gpt(GptOptions::gpt2(o.classes, o.size)); },
+        GptOptions::gpt2().context, GptOptions::gpt2().vocabulary));
     return list;
   }();
   return entries;

@@ -157,7 +157,7 @@ TEST(Recipe, RefusesWhatMakesNoSense) {
   EXPECT_EQ(resolve_model(options, registry, TaskKind::detect, 3, 0, 3).name, "yolo_n");
   EXPECT_EQ(options.size, 320);
   EXPECT_THROW(resolve_model(options, registry, TaskKind::classify, 3, 0, 3), UsageError);  // a detector for classes
-  for (const char* sequence : {"gpt", "lstm"})
+  for (const char* sequence : {"gpt", "gpt2", "lstm"})
     for (const TaskKind pictures : {TaskKind::detect, TaskKind::classify}) {
       options.model = sequence;
       EXPECT_THROW(resolve_model(options, registry, pictures, 3, 0, 3), UsageError) << sequence;
