@@ -1,22 +1,32 @@
 #include <joist/cuda/functions.h>
 #include <joist/cuda/kernels.h>
-#include <joist/cuda/lines.h>
+#include <joist/cuda/packs.h>
+#include <joist/cuda/sums.h>
 
 namespace joist::cuda {
 namespace {
 
+/// Functions of a few instructions, for which a thread takes several packs.
+template <class F, class... Few>
+constexpr bool any_of = (std::is_same_v<F, Few> || ...);
+template <class F>
+constexpr bool is_short = any_of<F, Identity, Affine, Absolute, Square, Relu, LeakyRelu, Clamp, Add, Subtract, Multiply,
+                                 Maximum, Minimum, SquaredDifference, AbsoluteDifference>;
+
 void fill_value(double value, const Array& y) {
   const Elements to(y);
-  const Walk<1> walk(y.shape(), {&y});
+  const Walk<1> walk(y.shape(), {&y}, WalkOrder::memory);
   each("fill", walk.count(), [=] JOIST_DEVICE(std::int64_t i) { to.set(walk(i).at[0], value); });
 }
+
+bool are_floats(const Array& a) { return is_floating(a.dtype()) && a.dtype() != Dtype::float64; }
 
 // Integers are moved as integers, so that none loses digits; T is wide enough for what is read.
 template <class T>
 void copy_as(const Array& x, const Out& y) {
   const Elements from(x), to(y.array);
   const Array wide = x.expanded(y.array.shape());
-  const Walk<2> walk(y.array.shape(), {&wide, &y.array});
+  const Walk<2> walk(y.array.shape(), {&wide, &y.array}, WalkOrder::memory, 1);
   const bool accumulate = y.accumulate;
   each("copy", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
     const auto places = walk(i);
@@ -25,6 +35,11 @@ void copy_as(const Array& x, const Out& y) {
   });
 }
 void copy(const Array& x, const Out& y) {
+  if (are_floats(x) && are_floats(y.array)) {
+    const Array wide = x.expanded(y.array.shape());
+    return by_packs<4, 1>(
+        "copy", {&wide}, [] JOIST_DEVICE(float value) { return value; }, y);
+  }
   const auto either = [&](Dtype dtype) { return x.dtype() == dtype || (y.accumulate && y.array.dtype() == dtype); };
   if (either(Dtype::float64)) return copy_as<double>(x, y);
   if (is_floating(x.dtype()) || (y.accumulate && is_floating(y.array.dtype()))) return copy_as<float>(x, y);
@@ -33,13 +48,8 @@ void copy(const Array& x, const Out& y) {
 
 template <class F>
 void unary_of(const F& f, const Array& x, const Out& out) {
-  const Floats from(x);
-  const Result to(out);
-  const Walk<2> walk(x.shape(), {&x, &out.array});
-  each("unary", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const auto places = walk(i);
-    to.put(places.at[1], scalar::value(f, from[places.at[0]]));
-  });
+  by_packs<is_short<F> ? 4 : 1, 1>(
+      "unary", {&x}, [=] JOIST_DEVICE(float value) { return scalar::value(f, value); }, out);
 }
 void unary(const Unary& function, const Array& x, const Out& y) {
   std::visit([&](const auto& f) { unary_of(f, x, y); }, function);
@@ -47,13 +57,9 @@ void unary(const Unary& function, const Array& x, const Out& y) {
 
 template <class F>
 void unary_backward_of(const F& f, const Array& x, const Array& dy, const Out& dx) {
-  const Floats from(x), gradient(dy);
-  const Result to(dx);
-  const Walk<3> walk(x.shape(), {&x, &dy, &dx.array});
-  each("unary_backward", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const auto places = walk(i);
-    to.put(places.at[2], gradient[places.at[1]] * scalar::slope(f, from[places.at[0]]));
-  });
+  by_packs<is_short<F> ? 2 : 1, 2>(
+      "unary_backward", {&x, &dy},
+      [=] JOIST_DEVICE(float value, float slope) { return slope * scalar::slope(f, value); }, dx);
 }
 void unary_backward(const Unary& function, const Array& x, const Array& dy, const Out& dx) {
   std::visit([&](const auto& f) { unary_backward_of(f, x, dy, dx); }, function);
@@ -61,14 +67,10 @@ void unary_backward(const Unary& function, const Array& x, const Array& dy, cons
 
 template <class F>
 void binary_of(const F& f, const Array& a, const Array& b, const Out& out) {
-  const Floats first(a), second(b);
-  const Result to(out);
   const Array wide_a = a.expanded(out.array.shape()), wide_b = b.expanded(out.array.shape());
-  const Walk<3> walk(out.array.shape(), {&wide_a, &wide_b, &out.array});
-  each("binary", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const auto places = walk(i);
-    to.put(places.at[2], scalar::value(f, first[places.at[0]], second[places.at[1]]));
-  });
+  by_packs<is_short<F> ? 2 : 1, 2>(
+      "binary", {&wide_a, &wide_b},
+      [=] JOIST_DEVICE(float first, float second) { return scalar::value(f, first, second); }, out);
 }
 
 // What indices are made of; overflow wraps around. kernels.cpp sends no other function of integers here.
@@ -93,7 +95,7 @@ void binary_of_integers(const Binary& function, const Array& a, const Array& b, 
                                                              : 4};
   const Elements first(a), second(b), to(out.array);
   const Array wide_a = a.expanded(out.array.shape()), wide_b = b.expanded(out.array.shape());
-  const Walk<3> walk(out.array.shape(), {&wide_a, &wide_b, &out.array});
+  const Walk<3> walk(out.array.shape(), {&wide_a, &wide_b, &out.array}, WalkOrder::memory, 2);
   const bool accumulate = out.accumulate;
   each("binary", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
     const auto places = walk(i);

@@ -1,5 +1,6 @@
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
+#include <joist/cuda/sums.h>
 
 namespace joist::cuda {
 namespace {

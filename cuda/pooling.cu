@@ -3,22 +3,20 @@
 #include <joist/cuda/elements.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
+#include <joist/cuda/maximum_pool.h>
 #include <joist/cuda/volume.h>
-
-#include <limits>
 
 namespace joist::cuda {
 namespace {
 
 struct Windows {
-  Three kernel, stride, padding, dilation;
+  Three kernel, stride, padding;
   bool count_padding;
   std::int64_t divisor;
-  Windows(const PoolOptions& o, bool dilated)
+  explicit Windows(const PoolOptions& o)
       : kernel(o.kernel, 1),
         stride(o.stride, 1),
         padding(o.padding, 0),
-        dilation(dilated ? o.dilation : Shape::filled(o.kernel.rank(), 1), 1),
         count_padding(o.count_padding),
         divisor(o.divisor) {}
 
@@ -27,7 +25,7 @@ struct Windows {
     from.batch = out.batch;
     from.channel = out.channel;
     for (int i = 0; i < 3; ++i) {
-      from.at[i] = out.at[i] * stride.at[i] - padding.at[i] + k[i] * dilation.at[i];
+      from.at[i] = out.at[i] * stride.at[i] - padding.at[i] + k[i];
       if (from.at[i] < 0 || from.at[i] >= x.length[i]) return false;
     }
     return true;
@@ -59,7 +57,7 @@ struct Windows {
 
  private:
   JOIST_DEVICE bool reached(const Volume& y, const Place& x, int axis, std::int64_t k, Place& out) const {
-    const std::int64_t from = x.at[axis] + padding.at[axis] - k * dilation.at[axis];
+    const std::int64_t from = x.at[axis] + padding.at[axis] - k;
     if (from < 0 || from % stride.at[axis] != 0) return false;
     out.at[axis] = from / stride.at[axis];
     return out.at[axis] < y.length[axis];
@@ -69,50 +67,8 @@ struct Windows {
 // The first of equals stays, the last NaN wins.
 JOIST_DEVICE bool wins(float challenger, float best) { return challenger > best || challenger != challenger; }
 
-void maximum(const Array& x, const PoolOptions& options, const Out& y, const Array& index) {
-  const Windows windows(options, true);
-  const Volume in(x), out(y.array), at(index);
-  const Floats from(x);
-  const Result to(y);
-  const Typed<std::int32_t> where(index);
-  each("max_pool", out.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place o = out.place(i);
-    float best = -std::numeric_limits<float>::infinity();
-    std::int64_t position = -1;
-    std::int64_t k[3];
-    Place p{};
-    for (k[0] = 0; k[0] < windows.kernel.at[0]; ++k[0])
-      for (k[1] = 0; k[1] < windows.kernel.at[1]; ++k[1])
-        for (k[2] = 0; k[2] < windows.kernel.at[2]; ++k[2]) {
-          if (!windows.tap(in, o, k, p)) continue;
-          const float value = from[in.offset(p)];
-          if (position >= 0 && !wins(value, best)) continue;
-          best = value;
-          position = in.position(p);
-        }
-    to.put(out.offset(o), best);
-    where.set(at.offset(o), static_cast<std::int32_t>(position));
-  });
-}
-void maximum_backward(const Array& dy, const Array& index, const PoolOptions& options, const Out& dx) {
-  const Windows windows(options, true);
-  const Volume in(dx.array), out(dy), at(index);
-  const Floats slope(dy);
-  const Result to(dx);
-  const Typed<std::int32_t> where(index);
-  each("max_pool_backward", in.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place p = in.place(i);
-    const std::int64_t position = in.position(p);
-    float total = 0;
-    windows.over(out, p, [&](const Place& o) {
-      if (where[at.offset(o)] == position) total += slope[out.offset(o)];
-    });
-    to.put(in.offset(p), total);
-  });
-}
-
 void average(const Array& x, const PoolOptions& options, const Out& y) {
-  const Windows windows(options, false);
+  const Windows windows(options);
   const Volume in(x), out(y.array);
   const Floats from(x);
   const Result to(y);
@@ -129,7 +85,7 @@ void average(const Array& x, const PoolOptions& options, const Out& y) {
   });
 }
 void average_backward(const Array& dy, const PoolOptions& options, const Out& dx) {
-  const Windows windows(options, false);
+  const Windows windows(options);
   const Volume in(dx.array), out(dy);
   const Floats slope(dy);
   const Result to(dx);
@@ -250,12 +206,12 @@ void pick(const Array& x, const Array& index, const Out& y) {
 }  // namespace
 
 void fill_pool(Kernels& table) {
-  table.pool.maximum = maximum;
-  table.pool.maximum_backward = maximum_backward;
+  table.pool.maximum = maximum_pool;
+  table.pool.maximum_backward = maximum_pool_backward;
   table.pool.average = average;
   table.pool.average_backward = average_backward;
-  table.pool.maximum_3d = maximum;
-  table.pool.maximum_3d_backward = maximum_backward;
+  table.pool.maximum_3d = maximum_pool;
+  table.pool.maximum_3d_backward = maximum_pool_backward;
   table.pool.average_3d = average;
   table.pool.average_3d_backward = average_backward;
   table.pool.adaptive_average = adaptive_average;

@@ -16,7 +16,7 @@ import sys
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
 TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test",
-         "cuda_long_lines_test", "cuda_capture_test"]
+         "cuda_long_lines_test", "cuda_memory_bound_test", "cuda_capture_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -27,9 +27,11 @@ RACES = [
     # The next sum writes what others still read.
     ("cuda/reduce.h", "block.sync();  // or the next call would write what others still read", ""),
     # Two threads write one place.
-    ("cuda/lines.h", "if (block.thread() == 0) y.put(base.at[operands], scale * total);", "if (block.thread() < 2) y.put(base.at[operands], scale * total);"),
-    # Equal rows of an index are added by several blocks.
-    ("cuda/indexing.cu", "if (sum(block, room, earlier) != 0) continue;", "if (sum(block, room, earlier) < 0) continue;"),
+    ("cuda/sums.h", "mine && first == 0;", "mine && first < 2;"),
+    # The lanes' sums are read before all are there.
+    ("cuda/sums.h", "room[block.thread()] = own;\n  block.sync();", "room[block.thread()] = own;"),
+    # What goes to one row is written by several blocks.
+    ("cuda/indexing.cu", "if (!sorted.goes_on(end) || (sorted.index[begin] == wanted && sorted.goes_on(begin))) continue;", "if (!sorted.goes_on(end)) continue;"),
     # A pair is compared before all of the last round were, or before all of a part was read.
     ("cuda/sorting.cu", "places[low] = b_place, places[high] = a_place;\n          }\n          block.sync();", "places[low] = b_place, places[high] = a_place;\n          }"),
     ("cuda/sorting.cu", "block.sync();\n      for (int size = 2;", "for (int size = 2;"),
@@ -60,15 +62,26 @@ NUMBERS = [
     ("cuda/batch_norm_inside.cu", "(total[c] + normalized *", "(normalized *"),
     ("cuda/loss.cu", "(k == wanted ? 1 - smoothing : 0.0F);", "(k == wanted ? 1.0F : 0.0F);"),
     ("cuda/loss.cu", "if (block.thread() == 0) loss.put(base.at[2], 0);", ""),
-    ("cuda/pooling.cu", "if (position >= 0 && !wins(value, best)) continue;", "if (position >= 0 && !(value >= best)) continue;"),
-    ("cuda/elementwise.cu", "to.put(places.at[2], gradient[places.at[1]] * scalar::slope(f, from[places.at[0]]));", "to.put(places.at[2], gradient[places.at[1]] * scalar::value(f, from[places.at[0]]));"),
+    ("cuda/maximum_pool.cu", "!(values[u] > best[u] ||", "!(values[u] >= best[u] ||"),
+    ("cuda/maximum_pool.cu", "(kernel[axis] - 1) * dilation[axis]", "(kernel[axis] - 1)"),
+    ("cuda/maximum_pool.cu", "&& array.strides()[axis] % n != 0) return false;", "&& false) return false;"),
+    ("cuda/elementwise.cu", "slope * scalar::slope(f, value)", "slope * scalar::value(f, value)"),
+    ("cuda/packs.h", "% (bytes * pack_length) != 0", "% bytes != 0"),
+    ("cuda/packs.h", "axes.stride[axis][operand] % pack_length != 0", "axes.stride[axis][operand] % 2 != 0"),
+    ("cuda/packs.h", "left < pack_length ? static_cast<int>(left) : pack_length;", "pack_length;"),
+    ("cuda/packs.h", "results[u][j] = old[u][j] + results[u][j];", "results[u][j] += 0 * old[u][j];"),
+    ("cuda/packs.h", "threads() * (many ? takes : 1) + block", "threads() + block"),
+    ("cuda/sums.h", "part < sharing.parts; part += block.warps()", "part < sharing.parts - 1; part += block.warps()"),
+    ("cuda/sums.h", "int mask = sharing.lanes / 2;", "int mask = sharing.lanes / 4;"),
+    ("cuda/indexing.cu", "other = c + 1 + block.warp(); k < columns && other <= last;", "other = c + 1 + block.warp(); k < columns && other < last;"),
+    ("cuda/divisor.h", "/ divisor_ + 1);", "/ divisor_);"),
     ("cuda/elements.h", "elements_.set(i, accumulate_ ? elements_[i] + value : value);", "elements_.set(i, value);"),
     ("cuda/windows.cu", "case PadMode::reflect: return s < 0 ? -s : 2 * (length - 1) - s;", "case PadMode::reflect: return s < 0 ? -s : 2 * length - 1 - s;"),
     ("cuda/pictures.cu", "change.left_to_right != 0 ? width - 1 - x : x", "change.left_to_right != 0 ? width - x : x"),
     ("cuda/random.cu", "const std::int64_t pair = i / 2 * 2;", "const std::int64_t pair = i;"),
     ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(now.rule, p * shrink * shrink, g, s));"),
     ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),
-    ("cuda/walk.h", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis]);", "const auto left = static_cast<std::uint32_t>(i), length = static_cast<std::uint32_t>(length_[axis] + (axis == 1));"),
+    ("cuda/walk.h", "here -= left * divisor_[axis].value();", "here -= left * (divisor_[axis].value() + (axis == 1));"),
     ("cuda/sorting.cu", "return !ahead(b, a, descending) && a_place < b_place;", "return !ahead(b, a, descending) && a_place > b_place;"),
     ("cuda/sorting.cu", "return a < b || (a == a && b != b);", "return a < b;"),
     ("cuda/roi_align.cu", "/ apart - 1.5, last", "/ apart + 1.5, last"),
@@ -121,18 +134,21 @@ STEPS = [
 MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS + STEPS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
-USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
+USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/sums.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/reduction.cu",
+        "cuda/packs.h": "cuda/elementwise.cu", "cuda/divisor.h": "cuda/elementwise.cu",
         "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp",
         "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
-         "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
+         "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "maximum_pool": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
          "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "linalg|fourier", "box_loss": "loss", "sorting": "sorting", "roi_align": "detection", "grid_sample": "resample", "attention": "attention",
          "matmul": "matmul", "convolution": "convolution", "convolution_columns": "convolution", "columns": "convolution"}
 
 
 # The tests that show it before those cases do.
 FIRST_TEST = {**dict.fromkeys(["cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp"], "cuda_streams_test"),
-              **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test")}
+              **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test"),
+              **dict.fromkeys(["cuda/maximum_pool.cu", "cuda/reduction.cu", "cuda/elementwise.cu", "cuda/indexing.cu"],
+                              "cuda_memory_bound_test")}
 
 
 class Programs(Commands):
