@@ -1,5 +1,5 @@
-// A block per channel; where channels lie innermost, a warp's lanes are channels, so that they read neighbours, and
-// blocks share the pictures. The usual activations are part of the same pass; any other takes one more.
+// A block per channel; where channels lie innermost, blocks share the pictures (batch_norm_inside.cu). The usual
+// activations are part of the same pass; any other takes one more.
 #include <joist/cuda/batch_norm.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
@@ -66,11 +66,10 @@ struct Train {
   }
 };
 
-// y = activation(γ (x - mean) inverse + β); `variance`: the fourth is a variance, not an inverse deviation.
-void normalize(const Array& x, const Array& gamma, const Array& beta, const Activation& activation, const Array& mean,
-               const Array& deviation, bool variance, double epsilon, const Out& out) {
-  Shape all = Shape::filled(x.rank(), 1);
-  all[1] = x.shape(1);
+// y = activation(γ (x - mean) inverse + β)
+void normalize(const Array& x, const Normalization& layer, const Out& out) {
+  if (x.elements() > 0 && channels_in_vectors({&x, &out.array})) return normalize_by_vectors(x, layer, out);
+  const Array &gamma = layer.gamma, &beta = layer.beta, &mean = layer.mean, &deviation = layer.deviation;
   const auto wide = [&](const Array& vector) {
     if (!vector.defined()) return x;  // a place for nothing
     Strides strides = Shape::filled(x.rank(), 0);
@@ -83,7 +82,9 @@ void normalize(const Array& x, const Array& gamma, const Array& beta, const Acti
   const Walk<6> walk(arrays[0].shape(), {&arrays[0], &arrays[1], &arrays[2], &arrays[3], &arrays[4], &arrays[5]});
   const Floats from(x), center(mean), spread(deviation), factor(gamma), shift(beta);
   const Result to(out);
-  const auto small = static_cast<float>(epsilon);
+  const auto small = static_cast<float>(layer.epsilon);
+  const bool variance = layer.variance;
+  const Activation activation = layer.activation;
   each("batch_norm_evaluate", walk.count(), [=] JOIST_DEVICE(std::int64_t i) {
     const auto p = walk(i);
     const float s = spread[p.at[2]], scale = variance ? 1 / std::sqrt(s + small) : s;
@@ -102,7 +103,12 @@ void train(const Array& x, const Array& gamma, const Array& beta, const BatchNor
   if (channels_inside(x) && x.elements() > 0) {
     batch_statistics_inside(x, options, running_mean, running_variance, mean, inverse_deviation);
     if (!writes) return;
-    normalize(x, gamma, beta, activation.value_or(Activation{}), mean, inverse_deviation, false, options.epsilon,
+    normalize(x,
+              {.gamma = gamma,
+               .beta = beta,
+               .mean = mean,
+               .deviation = inverse_deviation,
+               .activation = activation.value_or(Activation{})},
               activation ? y : Out{plain});
     if (!activation) cuda_kernels().elementwise.unary(options.activation, plain, y);
     return;
@@ -120,7 +126,7 @@ void evaluate(const Array& x, const Array& gamma, const Array& beta, const Batch
               const Array& variance, const Out& y) {
   const auto activation = Activation::of(options.activation);
   const Array plain = activation ? y.array : Array::like(y.array);
-  normalize(x, gamma, beta, activation.value_or(Activation{}), mean, variance, true, options.epsilon,
+  normalize(x, {gamma, beta, mean, variance, true, options.epsilon, activation.value_or(Activation{})},
             activation ? y : Out{plain});
   if (!activation) cuda_kernels().elementwise.unary(options.activation, plain, y);
 }
@@ -171,14 +177,16 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
   Array slopes = dy;
   if (!activation) {
     const Array z = Array::like(x);
-    normalize(x, gamma, beta, Activation{}, mean, inverse_deviation, false, options.epsilon, {z});
+    normalize(x, {.gamma = gamma, .beta = beta, .mean = mean, .deviation = inverse_deviation}, {z});
     slopes = Array::like(dy);
     cuda_kernels().elementwise.unary_backward(options.activation, z, dy, {slopes});
     activation = Activation{};
   }
   if (channels_inside(x) && channels_inside(slopes) && x.elements() > 0)
-    return batch_norm_backward_inside(x, slopes, gamma, beta, mean, inverse_deviation, *activation, fixed_statistics,
-                                      dx, dgamma, dbeta);
+    return batch_norm_backward_inside(
+        x, slopes,
+        {.gamma = gamma, .beta = beta, .mean = mean, .deviation = inverse_deviation, .activation = *activation},
+        fixed_statistics, dx, dgamma, dbeta);
   const auto step = [](const Out& out) { return out.array.defined() ? out.array.strides()[0] : 0; };
   const Channels<3> channels({&x, &slopes, dx.array.defined() ? &dx.array : &x});
   launch("batch_norm_backward", channels.grid(),

@@ -1,5 +1,5 @@
-// What the two ways of batch normalization share: a block per channel (batch_norm.cu), and channels that lie innermost
-// (batch_norm_inside.cu).
+// What the ways of batch normalization share: a block per channel (batch_norm.cu), channels that lie innermost
+// (batch_norm_inside.cu), and those that lie without gaps too (batch_norm_vectors.cu).
 #pragma once
 
 #include <joist/core/kernels/normalization.h>
@@ -10,8 +10,8 @@
 
 namespace joist::cuda {
 
-/// One of the activations that follow a batch norm in practice. All are compiled into one kernel: the branch is the
-/// same for every thread.
+/// One of the activations that follow a batch norm in practice. Where memory is not read by vectors all are compiled
+/// into one kernel: the branch is the same for every thread.
 struct Activation {
   enum class Kind : std::uint8_t { identity, relu, leaky_relu, clamp, silu, hard_swish, sigmoid };
   Kind kind = Kind::identity;
@@ -29,28 +29,39 @@ struct Activation {
     return {};
   }
   JOIST_DEVICE float value(float z) const {
-    switch (kind) {
-      case Kind::identity: return z;
-      case Kind::relu: return scalar::value(Relu{}, z);
-      case Kind::leaky_relu: return scalar::value(leaky, z);
-      case Kind::clamp: return scalar::value(clamp, z);
-      case Kind::silu: return scalar::value(Silu{}, z);
-      case Kind::hard_swish: return scalar::value(HardSwish{}, z);
-      case Kind::sigmoid: return scalar::value(Sigmoid{}, z);
-    }
+    apply([&](const auto& f) { z = scalar::value(f, z); });
     return z;
   }
   JOIST_DEVICE float slope(float z) const {
+    apply([&](const auto& f) { z = scalar::slope(f, z); });
+    return z;
+  }
+  /// On the host: calls work(the function).
+  template <class Work>
+  void visit(const Work& work) const {
     switch (kind) {
-      case Kind::identity: return 1;
-      case Kind::relu: return scalar::slope(Relu{}, z);
-      case Kind::leaky_relu: return scalar::slope(leaky, z);
-      case Kind::clamp: return scalar::slope(clamp, z);
-      case Kind::silu: return scalar::slope(Silu{}, z);
-      case Kind::hard_swish: return scalar::slope(HardSwish{}, z);
-      case Kind::sigmoid: return scalar::slope(Sigmoid{}, z);
+      case Kind::identity: return work(Identity{});
+      case Kind::relu: return work(Relu{});
+      case Kind::leaky_relu: return work(leaky);
+      case Kind::clamp: return work(clamp);
+      case Kind::silu: return work(Silu{});
+      case Kind::hard_swish: return work(HardSwish{});
+      case Kind::sigmoid: return work(Sigmoid{});
     }
-    return 1;
+  }
+
+ private:
+  template <class Work>
+  JOIST_DEVICE void apply(const Work& work) const {
+    switch (kind) {
+      case Kind::identity: return work(Identity{});
+      case Kind::relu: return work(Relu{});
+      case Kind::leaky_relu: return work(leaky);
+      case Kind::clamp: return work(clamp);
+      case Kind::silu: return work(Silu{});
+      case Kind::hard_swish: return work(HardSwish{});
+      case Kind::sigmoid: return work(Sigmoid{});
+    }
   }
 };
 
@@ -62,12 +73,43 @@ inline Array channels_behind(const Array& x) {
 }
 inline bool channels_inside(const Array& x) { return x.shape(1) > 1 && x.strides()[1] == 1; }
 
-/// The batch's statistics of x with channels innermost, into mean and inverse_deviation; updates the running ones.
+/// Two floats per channel of every part of the places, [channel, part] each, and how many places a part has.
+struct Parts {
+  Array first{}, second{}, counts{};
+  Parts() = default;
+  Parts(std::int64_t channels, std::int64_t parts, Device device)
+      : first(Array::empty({channels, parts}, Dtype::float32, device)),
+        second(Array::empty({channels, parts}, Dtype::float32, device)),
+        counts(Array::empty({parts}, Dtype::float32, device)) {}
+};
+/// What backward and forward need of a layer beside the pictures.
+struct Normalization {
+  Array gamma{}, beta{}, mean{}, deviation{};
+  bool variance = false;  ///< `deviation` is a variance, else an inverse deviation
+  double epsilon = 0;
+  Activation activation{};
+};
+
+// ---- channels innermost, any strides else (batch_norm_inside.cu)
+/// The batch's statistics of x into mean and inverse_deviation; updates the running ones.
 void batch_statistics_inside(const Array& x, const BatchNormOptions& options, const Array& running_mean,
                              const Array& running_variance, const Array& mean, const Array& inverse_deviation);
-/// As BatchNormKernels::backward, of x and dy with channels innermost.
-void batch_norm_backward_inside(const Array& x, const Array& dy, const Array& gamma, const Array& beta,
-                                const Array& mean, const Array& inverse_deviation, const Activation& activation,
-                                bool fixed_statistics, const Out& dx, const Out& dgamma, const Out& dbeta);
+/// As BatchNormKernels::backward, of x and dy.
+void batch_norm_backward_inside(const Array& x, const Array& dy, const Normalization& layer, bool fixed_statistics,
+                                const Out& dx, const Out& dgamma, const Out& dbeta);
+
+// ---- channels innermost, no gaps, read and written 16 bytes at a time (batch_norm_vectors.cu)
+/// Whether all arrays lie so. They have one shape.
+bool channels_in_vectors(std::initializer_list<const Array*> arrays);
+/// Per part the mean and the sum of squared distances from it.
+Parts moments_by_vectors(const Array& x);
+/// Per part the sums of dz and of dz · normalized; without counts.
+Parts slopes_by_vectors(const Array& x, const Array& dy, const Normalization& layer);
+void normalize_by_vectors(const Array& x, const Normalization& layer, const Out& y);
+/// totals [2, channels]: the sums of dz and of dz · normalized; undefined: statistics are constants.
+void gradient_by_vectors(const Array& x, const Array& dy, const Normalization& layer, const Array& totals,
+                         const Out& dx);
+/// Most blocks that share the places; for tests, in which few places are to be many for each.
+std::int64_t& most_batch_norm_blocks();
 
 }  // namespace joist::cuda

@@ -93,6 +93,8 @@ class Machine {
       fail(std::string(use == Use::read ? "reads" : "writes") + " at byte " + std::to_string(p - bounds.begin) +
            " of an array of " + std::to_string(bounds.end - bounds.begin) + " bytes" +
            (shared_memory ? " in shared memory" : ""));
+    const bool wide = !shared_memory && bytes == 16;  // neighbours at once, which a GPU does at multiples only
+    if (wide && reinterpret_cast<std::uintptr_t>(p) % 16 != 0) fail("16 bytes at an address that is no multiple of 16");
     if (!shared_memory && running_late()) touch(p, use != Use::read);
     if (!settings.races) return;
     if (shared_memory && use != Use::write && !shared_shadow_.written(p)) fail("reads shared memory that nobody wrote");
@@ -100,7 +102,9 @@ class Machine {
                         launch_->independent ? 0 : threads_[static_cast<std::size_t>(now_)].warp_epoch};
     const Access access = use == Use::read ? Access::read : use == Use::write ? Access::write : Access::atomic;
     Shadow& shadow = shared_memory ? shared_shadow_ : shadow_;
-    if (const std::string race = shadow.note(p, access, moment); !race.empty()) fail("a race: " + race);
+    // Other threads may touch the elements one by one, which have two bytes or more.
+    for (std::int64_t at = 0; at < bytes; at += wide ? 2 : bytes)
+      if (const std::string race = shadow.note(p + at, access, moment); !race.empty()) fail("a race: " + race);
   }
 
   void check_alignment(const void* address, std::int64_t bytes) const {

@@ -3,6 +3,7 @@
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/reduce.h>
+#include <joist/cuda/vectors.h>
 #include <joist/tests/support/expect_error.h>
 
 #include <numeric>
@@ -54,6 +55,30 @@ TEST(Emulator, AtomicAdditionsAreNoRace) {
   const Region to = region(y);
   run([=](Block&) { to.atomic_add(0, 1.0F); }, {.blocks = 4, .threads = 64});
   EXPECT_EQ(y[0], 256);
+}
+
+TEST(Emulator, RefusesSixteenBytesThatBeginAnywhere) {
+  std::vector<float> x(68);
+  const Region whole = region(x), shifted(x.data() + 1, x.data(), x.data() + x.size());
+  run([=](Block& block) {
+    if (block.thread() < 17) whole.store(block.thread(), Quad{});
+  });
+  expect_refused(
+      [=](Block& block) {
+        if (block.thread() < 16) shifted.store(block.thread(), Quad{});
+      },
+      "no multiple of 16");
+}
+
+TEST(Emulator, SeesRacesWithinSixteenBytes) {
+  std::vector<float> x(64);
+  const Region memory = region(x);
+  expect_refused(
+      [=](Block& block) {
+        if (block.thread() == 40) memory.store(2, Quad{});
+        if (block.thread() == 3) memory.store(11, 1.0F);
+      },
+      "a race");
 }
 
 TEST(Emulator, RefusesAccessOutside) {

@@ -16,7 +16,7 @@ import sys
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
 TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test",
-         "cuda_long_lines_test", "cuda_memory_bound_test", "cuda_capture_test"]
+         "cuda_long_lines_test", "cuda_memory_bound_test", "cuda_batch_norm_test", "cuda_capture_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -57,9 +57,13 @@ NUMBERS = [
     ("cuda/layer_norm.cu", "const float scale = 1 / std::sqrt(sum(block, room, own.value()) / n + epsilon);", "const float scale = 1 / std::sqrt(sum(block, room, own.value()) / n);"),
     ("cuda/layer_norm.cu", "slope_mean - normalized * product_mean));", "slope_mean - product_mean));"),
     ("cuda/batch_norm.cu", "square_sum / (n > 1 ? n - 1 : 1.0F);", "square_sum / n;"),
-    ("cuda/batch_norm_inside.cu", " + count * d * d);", ");"),
+    ("cuda/batch_norm_inside.cu", " + counts[part] * d * d);", ");"),
     ("cuda/batch_norm_inside.cu", "room[block.thread()] = own;\n  block.sync();", "room[block.thread()] = own;"),
     ("cuda/batch_norm_inside.cu", "(total[c] + normalized *", "(normalized *"),
+    ("cuda/batch_norm_vectors.cu", "other_square + delta * moved * count;", "other_square;"),
+    ("cuda/batch_norm_vectors.cu", "(exists ? element<T>(slopes[u], k) : 0.0F) *", "element<T>(slopes[u], k) *"),
+    ("cuda/batch_norm_vectors.cu", "own.count += count;", ""),
+    ("cuda/batch_norm_tiles.h", "  keep();\n  block.sync();\n  for", "  keep();\n  for"),
     ("cuda/loss.cu", "(k == wanted ? 1 - smoothing : 0.0F);", "(k == wanted ? 1.0F : 0.0F);"),
     ("cuda/loss.cu", "if (block.thread() == 0) loss.put(base.at[2], 0);", ""),
     ("cuda/maximum_pool.cu", "!(values[u] > best[u] ||", "!(values[u] >= best[u] ||"),
@@ -137,6 +141,7 @@ MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS + STEPS
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/sums.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/reduction.cu",
         "cuda/packs.h": "cuda/elementwise.cu", "cuda/divisor.h": "cuda/elementwise.cu",
         "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp",
+        "cuda/batch_norm_tiles.h": "cuda/batch_norm_vectors.cu",
         "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
          "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "maximum_pool": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
@@ -148,7 +153,8 @@ FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexi
 FIRST_TEST = {**dict.fromkeys(["cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp"], "cuda_streams_test"),
               **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test"),
               **dict.fromkeys(["cuda/maximum_pool.cu", "cuda/reduction.cu", "cuda/elementwise.cu", "cuda/indexing.cu"],
-                              "cuda_memory_bound_test")}
+                              "cuda_memory_bound_test"),
+              **dict.fromkeys(["cuda/batch_norm_vectors.cu", "cuda/batch_norm_inside.cu"], "cuda_batch_norm_test")}
 
 
 class Programs(Commands):
