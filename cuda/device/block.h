@@ -1,6 +1,8 @@
 // What kernel bodies see of the machine when nvcc compiles them; emulator/block.h is the same for g++.
 #pragma once
 
+#include <joist/cuda/pack.h>
+
 #include <bit>
 #include <cstdint>
 #include <type_traits>
@@ -26,6 +28,20 @@ class Region {
   __device__ void store(std::int64_t i, T value) const {
     reinterpret_cast<T*>(data_)[i] = value;
   }
+  /// n elements from the i-th on, which lie at a multiple of their bytes, or of 16 if they have more.
+  template <class T, int n>
+  __device__ Pack<T, n> load_pack(std::int64_t i) const {
+    const auto* from = reinterpret_cast<const Word<sizeof(T) * n>*>(data_ + i * static_cast<std::int64_t>(sizeof(T)));
+    Words<sizeof(T) * n> words;
+    JOIST_UNROLL for (int k = 0; k < words.count; ++k) words.at[k] = from[k];
+    return std::bit_cast<Pack<T, n>>(words);
+  }
+  template <class T, int n>
+  __device__ void store_pack(std::int64_t i, const Pack<T, n>& pack) const {
+    auto* to = reinterpret_cast<Word<sizeof(T) * n>*>(data_ + i * static_cast<std::int64_t>(sizeof(T)));
+    const auto words = std::bit_cast<Words<sizeof(T) * n>>(pack);
+    JOIST_UNROLL for (int k = 0; k < words.count; ++k) to[k] = words.at[k];
+  }
   /// Adds in one step that no other thread can come between; the order of several is not defined.
   template <class T>
   __device__ void atomic_add(std::int64_t i, T value) const {
@@ -33,6 +49,13 @@ class Region {
   }
 
  private:
+  template <std::size_t bytes>
+  using Word = std::conditional_t<bytes % 16 == 0, uint4, std::conditional_t<bytes % 8 == 0, uint2, unsigned>>;
+  template <std::size_t bytes>
+  struct Words {
+    static constexpr int count = bytes / sizeof(Word<bytes>);
+    Word<bytes> at[count];
+  };
   char* data_ = nullptr;
 };
 

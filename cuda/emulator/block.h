@@ -3,6 +3,7 @@
 
 #include <joist/cuda/emulator/machine.h>
 #include <joist/cuda/emulator/memory.h>
+#include <joist/cuda/pack.h>
 
 #include <cstring>
 #include <type_traits>
@@ -68,6 +69,19 @@ class Region {
     char* place = data_ + i * static_cast<std::int64_t>(sizeof(T));
     emulator::check(place, sizeof(T), emulator::Use::write, bounds_, false);
     std::memcpy(place, &value, sizeof(T));
+  }
+  /// n elements from the i-th on, which lie at a multiple of their bytes, or of 16 if they have more.
+  template <class T, int n>
+  Pack<T, n> load_pack(std::int64_t i) const {
+    emulator::check_alignment(data_ + i * static_cast<std::int64_t>(sizeof(T)), sizeof(T) * n);
+    Pack<T, n> pack;
+    for (int k = 0; k < n; ++k) pack.at[k] = load<T>(i + k);
+    return pack;
+  }
+  template <class T, int n>
+  void store_pack(std::int64_t i, const Pack<T, n>& pack) const {
+    emulator::check_alignment(data_ + i * static_cast<std::int64_t>(sizeof(T)), sizeof(T) * n);
+    for (int k = 0; k < n; ++k) store<T>(i + k, pack.at[k]);
   }
   /// Adds in one step that no other thread can come between; the order of several is not defined.
   template <class T>

@@ -53,5 +53,7 @@ void* shared(std::int64_t bytes);
 enum class Use : std::uint8_t { read, write, atomic };
 /// Throws where the access is outside the bounds or races. `shared_memory`: reading what nobody wrote is refused too.
 void check(const void* address, std::int64_t bytes, Use use, const Bounds& bounds, bool shared_memory);
+/// Throws where one access to so many bytes may not begin at the address.
+void check_alignment(const void* address, std::int64_t bytes);
 
 }  // namespace joist::cuda::emulator
