@@ -108,7 +108,7 @@ TOLD = [
     ("cuda/convolution.cpp", "const bool in_place = direct && accumulate == way->adds;", "const bool in_place = direct;"),
     ("cuda/convolution.cpp", "if (array != &written) *array = readable(*array, dtype, inside);", "static_cast<void>(array);"),
     ("cuda/convolution.cpp", "    accumulate = true;", ""),
-    ("cuda/attention.cu", "number * ((keys + 3) / 4) + j / 4", "number * (keys / 4) + j / 4"),
+    ("cuda/score_rows.h", "row.number * ((keys + 3) / 4) + quarter", "row.number * (keys / 4) + quarter"),
     ("cuda/recurrent.cu", "return now == (reverse ? length(b) - 1 : 0);", "return now == (reverse ? steps - 1 : 0);"),
     ("cuda/recurrent.cu", "if (!dm.defined()) dh.set(b, j, rest);", "if (!dm.defined() && cell != Cell::lstm) dh.set(b, j, rest);"),
     ("cuda/recurrent.cu", "give(b, j, 2, dn, dn * r);", "give(b, j, 2, dn);"),
@@ -139,8 +139,8 @@ MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS + STEPS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/sums.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/reduction.cu",
-        "cuda/packs.h": "cuda/elementwise.cu", "cuda/divisor.h": "cuda/elementwise.cu",
-        "cuda/walk.h": "cuda/elementwise.cu", "cuda/fallback.h": "cuda/kernels.cpp",
+        "cuda/packs.h": "cuda/elementwise.cu", "cuda/divisor.h": "cuda/elementwise.cu", "cuda/lines.h": "cuda/softmax.cu",
+        "cuda/walk.h": "cuda/elementwise.cu", "cuda/score_rows.h": "cuda/attention.cu", "cuda/fallback.h": "cuda/kernels.cpp",
         "cuda/batch_norm_tiles.h": "cuda/batch_norm_vectors.cu",
         "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
