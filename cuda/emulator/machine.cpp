@@ -114,13 +114,6 @@ class Machine {
       fail("an access to " + std::to_string(at_once) + " bytes at an address that is no multiple of them");
   }
 
-  void check_alignment(const void* address, std::int64_t bytes) const {
-    const auto place = reinterpret_cast<std::uintptr_t>(address);
-    const std::int64_t at_once = std::min<std::int64_t>(bytes, 16);
-    if (place % static_cast<std::uintptr_t>(at_once) != 0)
-      fail("an access to " + std::to_string(at_once) + " bytes at an address that is no multiple of them");
-  }
-
   [[noreturn]] void fail(const std::string& what) const {
     throw InternalError({.where = std::string("emulated kernel ") + launch_->name,
                          .what = "block " + std::to_string(block_) + ", thread " + std::to_string(now_) + ": " + what});
