@@ -1,5 +1,5 @@
 // What the ways of batch normalization share: a block per channel (batch_norm.cu), channels that lie innermost
-// (batch_norm_inside.cu), and those that lie without gaps too (batch_norm_vectors.cu).
+// (batch_norm_inside.cu), and of these what is read 16 bytes at a time (batch_norm_vectors.cu).
 #pragma once
 
 #include <joist/core/kernels/normalization.h>
@@ -98,8 +98,9 @@ void batch_statistics_inside(const Array& x, const BatchNormOptions& options, co
 void batch_norm_backward_inside(const Array& x, const Array& dy, const Normalization& layer, bool fixed_statistics,
                                 const Out& dx, const Out& dgamma, const Out& dbeta);
 
-// ---- channels innermost, no gaps, read and written 16 bytes at a time (batch_norm_vectors.cu)
-/// Whether all arrays lie so. They have one shape.
+// ---- channels innermost, read and written 16 bytes at a time (batch_norm_vectors.cu)
+/// Whether all arrays may be: of one type, all places one step apart (pictures without gaps, slices of their channels),
+/// channels and steps that 16 bytes divide. They have one shape.
 bool channels_in_vectors(std::initializer_list<const Array*> arrays);
 /// Per part the mean and the sum of squared distances from it.
 Parts moments_by_vectors(const Array& x);

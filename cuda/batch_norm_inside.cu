@@ -1,5 +1,5 @@
 // Batch normalization where channels lie innermost. Blocks share the places of the pictures; then a block per channel
-// puts together what they found, in an order that does not change. Pictures without gaps are read by vectors
+// puts together what they found, in an order that does not change. Pictures are read by vectors where they can be
 // (batch_norm_vectors.cu); of others a warp's lanes are channels, so that they read neighbours.
 #include <joist/cuda/batch_norm.h>
 #include <joist/cuda/lines.h>

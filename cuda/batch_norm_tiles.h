@@ -1,5 +1,5 @@
-// How the threads of batch_norm_vectors.cu share pictures whose channels lie innermost, and what each knows of its
-// channels.
+// How the threads of batch_norm_vectors.cu share pictures whose channels lie innermost, how they read these, and what
+// each knows of its channels.
 #pragma once
 
 #include <joist/cuda/batch_norm.h>
@@ -53,6 +53,40 @@ struct Seat {
     vector = index % tiles.groups * tiles.columns + thread % tiles.columns;
     mine = row < tiles.rows && vector < tiles.vectors;
   }
+};
+
+/// From one place to the next, in elements, of an array whose channels lie innermost; 0 where that differs.
+inline std::int64_t place_step(const Array& x) {
+  std::int64_t step = 0, length = 1;
+  for (int axis = x.rank() - 1; axis >= 0; --axis) {
+    if (axis == 1 || x.shape(axis) == 1) continue;
+    if (length == 1) step = x.strides()[axis];
+    if (x.strides()[axis] != step * length) return 0;
+    length *= x.shape(axis);
+  }
+  return length == 1 ? x.shape(1) : step;
+}
+
+/// Pictures by quads of their channels.
+template <class T>
+class Pictures {
+ public:
+  static constexpr int width = Vectors<T>::width;
+  explicit Pictures(const Array& array) : quads_(array), step_(static_cast<std::uint32_t>(place_step(array) / width)) {}
+  JOIST_DEVICE Quad get(std::uint32_t place, std::uint32_t vector) const { return quads_[place * step_ + vector]; }
+  /// Adds to what is there where that is wanted.
+  JOIST_DEVICE void put(std::uint32_t place, std::uint32_t vector, float (&values)[width], bool accumulate) const {
+    const std::uint32_t at = place * step_ + vector;
+    if (accumulate) {
+      const Quad old = quads_[at];
+      for (int k = 0; k < width; ++k) values[k] += element<T>(old, k);
+    }
+    quads_.set(at, quad_of<T>(values));
+  }
+
+ private:
+  Vectors<T> quads_;
+  std::uint32_t step_;
 };
 
 /// Per-channel numbers, read by quads where they are floats side by side.

@@ -1,5 +1,6 @@
-// Batch normalization of pictures whose channels lie innermost and without gaps: every thread has as many neighbouring
-// channels as 16 bytes hold and the numbers of these in registers, every pass over the pictures reads them once.
+// Batch normalization of pictures whose channels lie innermost, one place a step behind another: every thread has as
+// many neighbouring channels as 16 bytes hold and the numbers of these in registers, every pass over the pictures reads
+// them once.
 #include <joist/cuda/batch_norm_tiles.h>
 
 namespace joist::cuda {
@@ -9,10 +10,10 @@ namespace {
 /// Golub & LeVeque 1979 do. So no difference of large sums is taken.
 template <class T>
 struct Moments {
-  static constexpr int width = Vectors<T>::width, floats = 2 * width + 1;
+  static constexpr int width = Pictures<T>::width, floats = 2 * width + 1;
   static constexpr std::uint32_t unroll = 4;
   Tiles tiles;
-  Vectors<T> x;
+  Pictures<T> x;
   Typed<float> means, squares, counts;
 
   struct Own {
@@ -47,12 +48,12 @@ struct Moments {
       const std::uint32_t first = tile * tiles.rows * unroll + seat.row;
       if (first + (unroll - 1) * tiles.rows < tiles.places) {
         Quad quads[unroll];
-        for (std::uint32_t u = 0; u < unroll; ++u) quads[u] = x[(first + u * tiles.rows) * tiles.vectors + seat.vector];
+        for (std::uint32_t u = 0; u < unroll; ++u) quads[u] = x.get(first + u * tiles.rows, seat.vector);
         own.add(quads);
         continue;
       }
       for (std::uint32_t place = first; place < tiles.places; place += tiles.rows) {
-        const Quad one[1] = {x[place * tiles.vectors + seat.vector]};
+        const Quad one[1] = {x.get(place, seat.vector)};
         own.add(one);
       }
     }
@@ -86,10 +87,10 @@ struct Moments {
 /// Sums of dz and of dz · normalized.
 template <class T, class F>
 struct SlopeSums {
-  static constexpr int width = Vectors<T>::width, floats = 2 * width;
+  static constexpr int width = Pictures<T>::width, floats = 2 * width;
   static constexpr std::uint32_t unroll = 2;
   Tiles tiles;
-  Vectors<T> x, dy;
+  Pictures<T> x, dy;
   LayerLines lines;
   Typed<float> sums, products;
   F activation;
@@ -104,9 +105,9 @@ struct SlopeSums {
       const std::uint32_t first = tile * tiles.rows * unroll + seat.row;
       Quad values[unroll], slopes[unroll];
       for (std::uint32_t u = 0; u < unroll; ++u) {
-        const std::uint32_t at = tiles.place(first, u) * tiles.vectors + seat.vector;
-        values[u] = x[at];
-        slopes[u] = dy[at];
+        const std::uint32_t place = tiles.place(first, u);
+        values[u] = x.get(place, seat.vector);
+        slopes[u] = dy.get(place, seat.vector);
       }
       for (std::uint32_t u = 0; u < unroll; ++u) {
         const bool exists = first + u * tiles.rows < tiles.places;
@@ -143,23 +144,13 @@ struct SlopeSums {
   }
 };
 
-/// Adds to what is there where that is wanted, and writes.
-template <class T>
-JOIST_DEVICE void put(const Vectors<T>& to, bool accumulate, std::uint32_t at, float (&values)[Vectors<T>::width]) {
-  if (accumulate) {
-    const Quad old = to[at];
-    for (int k = 0; k < Vectors<T>::width; ++k) values[k] += element<T>(old, k);
-  }
-  to.set(at, quad_of<T>(values));
-}
-
 /// y = activation(z). From the end: what the pass before read last may still be in the cache.
 template <class T, class F>
 struct Normalize {
-  static constexpr int width = Vectors<T>::width;
+  static constexpr int width = Pictures<T>::width;
   static constexpr std::uint32_t unroll = 4;
   Tiles tiles;
-  Vectors<T> x, y;
+  Pictures<T> x, y;
   bool accumulate;
   LayerLines lines;
   F activation;
@@ -172,7 +163,7 @@ struct Normalize {
     for (std::uint32_t back = seat.part; back < tiles.tiles; back += tiles.parts) {
       const std::uint32_t first = (tiles.tiles - 1 - back) * tiles.rows * unroll + seat.row;
       Quad values[unroll];
-      for (std::uint32_t u = 0; u < unroll; ++u) values[u] = x[tiles.place(first, u) * tiles.vectors + seat.vector];
+      for (std::uint32_t u = 0; u < unroll; ++u) values[u] = x.get(tiles.place(first, u), seat.vector);
       for (std::uint32_t u = 0; u < unroll; ++u) {
         const std::uint32_t place = first + u * tiles.rows;
         if (place >= tiles.places) continue;
@@ -180,7 +171,7 @@ struct Normalize {
         for (int k = 0; k < width; ++k)
           z[k] =
               scalar::value(activation, line.factor[k] * (element<T>(values[u], k) - line.center[k]) + line.shift[k]);
-        put<T>(y, accumulate, place * tiles.vectors + seat.vector, z);
+        y.put(place, seat.vector, z, accumulate);
       }
     }
   }
@@ -189,10 +180,10 @@ struct Normalize {
 /// dx = factor · (dz - sum/n - normalized · product/n).
 template <class T, class F>
 struct Gradient {
-  static constexpr int width = Vectors<T>::width;
+  static constexpr int width = Pictures<T>::width;
   static constexpr std::uint32_t unroll = 2;
   Tiles tiles;
-  Vectors<T> x, dy, dx;
+  Pictures<T> x, dy, dx;
   bool accumulate;
   LayerLines lines;
   ChannelNumbers sums, products;
@@ -219,9 +210,9 @@ struct Gradient {
       const std::uint32_t first = (tiles.tiles - 1 - back) * tiles.rows * unroll + seat.row;
       Quad values[unroll], slopes[unroll];
       for (std::uint32_t u = 0; u < unroll; ++u) {
-        const std::uint32_t at = tiles.place(first, u) * tiles.vectors + seat.vector;
-        values[u] = x[at];
-        slopes[u] = dy[at];
+        const std::uint32_t place = tiles.place(first, u);
+        values[u] = x.get(place, seat.vector);
+        slopes[u] = dy.get(place, seat.vector);
       }
       for (std::uint32_t u = 0; u < unroll; ++u) {
         const std::uint32_t place = first + u * tiles.rows;
@@ -233,7 +224,7 @@ struct Gradient {
                       dz = element<T>(slopes[u], k) * scalar::slope(activation, z);
           result[k] = line.factor[k] * (dz - mean[k] - tilt[k] * distance);
         }
-        put<T>(dx, accumulate, place * tiles.vectors + seat.vector, result);
+        dx.put(place, seat.vector, result, accumulate);
       }
     }
   }
@@ -256,10 +247,12 @@ bool channels_in_vectors(std::initializer_list<const Array*> arrays) {
   const Array& first = **arrays.begin();
   if (!is_floating(first.dtype()) || first.dtype() == Dtype::float64 || first.elements() == 0) return false;
   const auto width = static_cast<std::int64_t>(16 / size_of(first.dtype()));
-  if (first.shape(1) % width != 0 || first.elements() / width > 0x40000000) return false;  // counted in 32 bits
+  if (first.shape(1) % width != 0) return false;
+  const std::int64_t places = first.elements() / first.shape(1);
   return std::all_of(arrays.begin(), arrays.end(), [&](const Array* array) {
-    return array->dtype() == first.dtype() && channels_inside(*array) && channels_behind(*array).is_row_major() &&
-           begins_quad(*array);
+    if (array->dtype() != first.dtype() || !channels_inside(*array) || !begins_quad(*array)) return false;
+    const std::int64_t step = place_step(*array);
+    return step >= first.shape(1) && step % width == 0 && places * step / width <= 0x40000000;  // counted in 32 bits
   });
 }
 
@@ -271,7 +264,7 @@ Parts moments_by_vectors(const Array& x) {
     parts = Parts(x.shape(1), tiles.parts, x.device());
     launch(
         "batch_norm", tiles.grid(Body::floats),
-        Body{tiles, Vectors<T>(x), Typed<float>(parts.first), Typed<float>(parts.second), Typed<float>(parts.counts)});
+        Body{tiles, Pictures<T>(x), Typed<float>(parts.first), Typed<float>(parts.second), Typed<float>(parts.counts)});
   });
   return parts;
 }
@@ -283,7 +276,7 @@ Parts slopes_by_vectors(const Array& x, const Array& dy, const Normalization& la
     const Tiles tiles(x, Body::width, Body::unroll);
     parts = Parts(x.shape(1), tiles.parts, x.device());
     launch("batch_norm_backward", tiles.grid(Body::floats),
-           Body{tiles, Vectors<T>(x), Vectors<T>(dy), LayerLines(layer), Typed<float>(parts.first),
+           Body{tiles, Pictures<T>(x), Pictures<T>(dy), LayerLines(layer), Typed<float>(parts.first),
                 Typed<float>(parts.second), activation});
   });
   return parts;
@@ -294,7 +287,7 @@ void normalize_by_vectors(const Array& x, const Normalization& layer, const Out&
     using Body = Normalize<T, F>;
     const Tiles tiles(x, Body::width, Body::unroll);
     launch("batch_norm_evaluate", tiles.grid(),
-           Body{tiles, Vectors<T>(x), Vectors<T>(y.array), y.accumulate, LayerLines(layer), activation});
+           Body{tiles, Pictures<T>(x), Pictures<T>(y.array), y.accumulate, LayerLines(layer), activation});
   });
 }
 
@@ -305,7 +298,7 @@ void gradient_by_vectors(const Array& x, const Array& dy, const Normalization& l
     using Body = Gradient<T, F>;
     const Tiles tiles(x, Body::width, Body::unroll);
     launch("batch_norm_backward", tiles.grid(),
-           Body{tiles, Vectors<T>(x), Vectors<T>(dy), Vectors<T>(dx.array), dx.accumulate, LayerLines(layer),
+           Body{tiles, Pictures<T>(x), Pictures<T>(dy), Pictures<T>(dx.array), dx.accumulate, LayerLines(layer),
                 ChannelNumbers(row(0), 0), ChannelNumbers(row(1), 0), activation});
   });
 }

@@ -30,10 +30,12 @@ struct Setting {
   bool fixed = false;  ///< statistics are constants
   double middle = 0;
   bool shifted = false;     ///< pictures begin one element behind a multiple of 16 bytes
+  std::int64_t gap = 0;     ///< channels of others between the places
   std::int64_t blocks = 0;  ///< that share the places; 0: as ever
 
   Shape shape() const { return {batch, channels, height, width}; }
-  bool by_vectors() const { return channels % (dtype == Dtype::float32 ? 4 : 8) == 0 && !shifted; }
+  std::int64_t of_vector() const { return dtype == Dtype::float32 ? 4 : 8; }
+  bool by_vectors() const { return channels % of_vector() == 0 && gap % of_vector() == 0 && !shifted; }
   double precision() const { return dtype == Dtype::float32 ? 1e-5 : dtype == Dtype::float16 ? 0x1p-11 : 0x1p-8; }
 };
 
@@ -45,11 +47,10 @@ class Pictures {
     const Array drawn = Array::empty(setting.shape());
     std::generate_n(drawn.data<float>(), drawn.elements(),
                     [&] { return random.uniform(static_cast<float>(low), static_cast<float>(high)); });
-    const std::int64_t elements = drawn.elements();
-    const Array typed = Array::empty({elements + 1}, setting.dtype);
+    const std::int64_t step = setting.channels + setting.gap;
+    const Array typed = Array::empty({drawn.elements() / setting.channels * step + 1}, setting.dtype);
     kernels(cpu, Dtype::float32).elementwise.fill(0, typed);
-    const Shape strides{setting.channels * setting.height * setting.width, 1, setting.channels * setting.width,
-                        setting.channels};
+    const Shape strides{step * setting.height * setting.width, 1, step * setting.width, step};
     const std::int64_t offset = setting.shifted ? 1 : 0;
     kernels(cpu, Dtype::float32).elementwise.copy(drawn, {typed.strided(setting.shape(), strides, offset)});
     array = on_device(typed, gpu).strided(setting.shape(), strides, offset);
@@ -60,6 +61,15 @@ class Pictures {
     cuda_kernels().elementwise.copy(array, {wide});
     const std::vector<float> got = wide.to_vector<float>();
     return {got.begin(), got.end()};
+  }
+  /// Whether nobody wrote between the places.
+  bool gaps_are_zero(const Setting& setting) const {
+    if (setting.gap == 0) return true;
+    const Array others = array.strided(setting.shape().with(1, setting.gap), array.strides(), setting.channels),
+                wide = Array::empty(others.shape(), Dtype::float32, gpu);
+    cuda_kernels().elementwise.copy(others, {wide});
+    const std::vector<float> got = wide.to_vector<float>();
+    return std::all_of(got.begin(), got.end(), [](float x) { return x == 0; });
   }
   Array array{};
   Numbers numbers{};
@@ -138,7 +148,7 @@ Numbers plus(Numbers numbers, const Numbers& others, bool adds) {
 
 void check(const Setting& s) {
   SCOPED_TRACE(std::string(name_of(s.dtype)) + " " + s.shape().text() + (s.adds ? " added" : "") +
-               (s.shifted ? " shifted" : "") + " blocks " + std::to_string(s.blocks));
+               (s.shifted ? " shifted" : "") + " gap " + std::to_string(s.gap) + " blocks " + std::to_string(s.blocks));
   const std::int64_t before = most_batch_norm_blocks();
   if (s.blocks > 0) most_batch_norm_blocks() = s.blocks;
   const Pictures x(s, 1, s.middle - 2, s.middle + 2), dy(s, 2, -1, 1), y(s, 3, -1, 1), dx(s, 4, -1, 1);
@@ -165,6 +175,7 @@ void check(const Setting& s) {
   expect_near(running_mean.read(), moved_mean, 1e-6, "running mean");
   expect_near(running_variance.read(), moved_variance, 2e-6, "running variance");
   expect_near(y.read(), plus(wanted.y, y.numbers, s.adds), s.precision(), "y");
+  EXPECT_TRUE(y.gaps_are_zero(s) && dx.gaps_are_zero(s));
   expect_near(dx.read(), plus(wanted.dx, dx.numbers, s.adds), s.precision(), "dx");
   expect_near(dgamma.read(), plus(wanted.dgamma, dgamma.numbers, s.adds), 2e-5, "dgamma");
   expect_near(dbeta.read(), plus(wanted.dbeta, dbeta.numbers, s.adds), 2e-5, "dbeta");
@@ -213,6 +224,13 @@ TEST(BatchNorm, WithConstantStatistics) {
 
 TEST(BatchNorm, OfPicturesThatBeginAnywhere) {
   for (const Dtype dtype : types) check({.dtype = dtype, .channels = 16, .activation = HardSwish{}, .shifted = true});
+}
+
+// As what a concatenation gives back; the other channels stay as they are.
+TEST(BatchNorm, OfSlicesOfChannels) {
+  for (const Dtype dtype : types)
+    for (const std::int64_t gap : {8, 40, 3})
+      check({.dtype = dtype, .channels = 16, .activation = Silu{}, .adds = gap == 40, .gap = gap});
 }
 
 TEST(BatchNorm, WithEveryActivation) {
