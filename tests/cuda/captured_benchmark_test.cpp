@@ -2,6 +2,7 @@
 // Steps of `joist bench train` that are recorded have the losses of others, and what cannot be recorded is said.
 #include <joist/cuda/emulator/device.h>
 #include <joist/cuda/kernels.h>
+#include <joist/layers/models/gpt.h>
 #include <joist/tests/cuda/small_runs.h>
 #include <joist/tools/training/benchmark.h>
 
@@ -14,27 +15,40 @@ using namespace testing;  // small_runs.h
 
 const Device gpu = cuda::emulator::use_emulated_gpu();
 
+const ModelRegistry& models() {
+  static const ModelRegistry all([] {
+    std::vector<ModelEntry> list{sequence_model(
+        "tiny_gpt",
+        [](const ModelOptions& o) {
+          return Gpt({.vocabulary = o.classes, .context = 4, .layers = 1, .heads = 2, .width = 8});
+        },
+        4)};
+    for (const char* name : {"tiny_classifier", "tiny_detector", "tiny_lstm"}) list.push_back(registry().find(name));
+    return list;
+  }());
+  return all;
+}
+
 TrainBenchmark steps_of(const std::string& name, Device device, bool capture, bool bfloat16 = false) {
   return benchmark_training({.model = name,
                              .batch = 2,
-                             .size = name == "tiny_detector" ? 32
-                                     : name == "tiny_lstm"   ? 4
-                                                             : 8,
+                             .size = name == "tiny_detector"     ? 32
+                                     : name == "tiny_classifier" ? 8
+                                                                 : 4,
                              .steps = 4,
                              .classes = 5,
                              .device = device,
                              .bfloat16 = bfloat16,
                              .capture = capture},
-                            registry());
+                            models());
 }
 
 class Recorded : public ::testing::TestWithParam<std::tuple<std::string, bool>> {};
-INSTANTIATE_TEST_SUITE_P(Steps, Recorded,
-                         ::testing::Combine(::testing::Values("tiny_classifier", "tiny_detector", "tiny_lstm"),
-                                            ::testing::Bool()),
-                         [](const auto& one) {
-                           return std::get<0>(one.param) + (std::get<1>(one.param) ? "_bfloat16" : "");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Steps, Recorded,
+    ::testing::Combine(::testing::Values("tiny_classifier", "tiny_detector", "tiny_lstm", "tiny_gpt"),
+                       ::testing::Bool()),
+    [](const auto& one) { return std::get<0>(one.param) + (std::get<1>(one.param) ? "_bfloat16" : ""); });
 
 TEST_P(Recorded, HaveTheLossesOfOthers) {
   const auto& [name, bfloat16] = GetParam();

@@ -86,7 +86,7 @@ class GpuCheck(unittest.TestCase):
         path.write_text(text if text.startswith("#!") else "#!/bin/sh\n" + text)
         path.chmod(0o755)
 
-    def checked(self, cases, *more, minutes=9):
+    def checked(self, cases, *more, minutes=9, joist="echo 'gpu: NVIDIA H200'; [ \"$1\" = doctor ]"):
         """Exit code, states and ledger of a run whose GPU, build and joist are scripts."""
         module = loaded()
         root = self.folder / "source"
@@ -95,7 +95,7 @@ class GpuCheck(unittest.TestCase):
         self.program("bin/nvidia-smi", "echo 'NVIDIA H200, 580.65, 9.0, 143771 MiB'")
         for name in ("cmake", "ninja", "nvcc", "g++"):
             self.program(f"bin/{name}", "echo 13.0")
-        self.program("work/build/bin/joist", "echo 'gpu: NVIDIA H200'; echo '{}' > /dev/null; [ \"$1\" = doctor ]")
+        self.program("work/build/bin/joist", joist)
         self.program("work/build/bin/cuda_device_test", cases)
         arguments = ["gpu_check", "--work", str(self.folder / "work"), "--python", "/bin/false", "--minutes", str(minutes), "--parts", "2", *more]
         text = io.StringIO()
@@ -194,6 +194,38 @@ class GpuCheck(unittest.TestCase):
         steps.append({"step": "lstm: joist", "state": "passed", "result": {"step_ms_median": 1.0}})
         self.assertEqual(figures.beside(steps), {"gpt2": {"joist_ms": 30.0, "joist": "joist, graphs", "torch_ms": 60.0,
                                                           "torch": "torch eager", "ratio": 2.0}})
+
+    def test_figures_of_both_sides(self):
+        numbers = {"samples_per_second": 9, "step_ms_median": 4, "step_ms_fastest": 3, "step_ms_p90": 5, "first_step_ms": 6, "step_ms": [8, 2, 4],
+                   "peak_bytes": 7, "predicted_peak_bytes": 7, "losses": [2, 1], "torch": "2.0"}
+        said = self.folder / "said"
+        script = f"""#!{sys.executable}
+import json, os, sys
+open({str(said)!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
+if "-c" in sys.argv or "doctor" in sys.argv:
+    sys.exit(print("gpu yes"))
+if "KERNEL_TIMES" in os.environ:
+    sys.exit(open(os.environ["KERNEL_TIMES"], "w").write("busy 3.5 ms of 4.5\\n   2.0 ms  1 x  a\\n") and 0)
+recorded = os.environ.get("JOIST_CAPTURE") == "1" and "lstm" not in sys.argv
+json.dump({{**{numbers!r}, "captured": recorded, "why_not_captured": "it is an LSTM"}}, open(sys.argv[sys.argv.index("--json") + 1], "w"))
+"""
+        self.program("python", script)
+        self.program("work/libkernel_times.so", "")
+        with mock.patch.object(figures, "CUPTI", ()):
+            code, steps, _ = self.checked(self.cases({}), "--only", "gpt2,lstm,yolo_n", "--python", str(self.folder / "python"), joist=script)
+        self.assertEqual(code, 1)
+        failed = {name: step["why"] for name, step in steps.items() if step["state"] == "failed"}
+        self.assertEqual(list(failed), ["lstm: joist, graphs"])
+        self.assertIn("it is an LSTM", failed["lstm: joist, graphs"])
+        self.assertEqual(steps["gpt2: joist, graphs"]["result"]["step_ms_median"], 4)
+        self.assertEqual(steps["yolo_n: torch channels_last"]["result"]["samples_per_second"], 8000)
+        self.assertEqual(steps["gpt2: kernels"]["result"]["busy_ms"], 3.5)
+        runs = [line for line in said.read_text().splitlines() if "gpt2" in line]
+        self.assertEqual(len(runs), 5)
+        for line in runs:
+            self.assertRegex(line, "--batch 16 --size 1024 .*--bf16")
+        report = json.loads((self.folder / "work/report.json").read_text())
+        self.assertEqual(report["beside"]["gpt2"]["ratio"], 1.0)
 
     def test_some_steps_only(self):
         code, steps, _ = self.checked(self.cases({}), "--only", "cases,lstm: joist")

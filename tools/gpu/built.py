@@ -45,7 +45,7 @@ def pack_built(build, folder):
         if build.resolve() not in path.resolve().parents:
             shutil.copyfile(os.path.realpath(path), needed / name)
     file = folder / f"{NAME}.tar.xz"
-    with tarfile.open(file, "w:xz", preset=6) as archive:
+    with tarfile.open(file, "w:xz", preset=3) as archive:
         archive.add(staging, NAME)
     shutil.rmtree(staging)
     return file, file.stat().st_size
