@@ -1,6 +1,7 @@
-// Attention as matrix products with our softmax between them, in parts that most_column_bytes() bounds: whole batches
-// where they fit, else some queries of one. Scores are float32.
+// Attention by cuDNN where that has a way; else as matrix products with our softmax between them, in parts that
+// most_column_bytes() bounds: whole batches where they fit, else some queries of one. Scores are float32.
 #include <joist/cuda/attention.h>
+#include <joist/cuda/attention_by_library.h>
 #include <joist/cuda/columns.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/matmul.h>
@@ -44,6 +45,7 @@ void for_each_part(const Sizes& sizes, const Work& work) {
 }
 
 void forward(const AttentionOptions& options, const AttentionArguments& a, const Out& y, const Array& log_sum) {
+  if (attention_by_library(forward_name, options, a, y, log_sum)) return;
   const Sizes sizes(a);
   const Array keys = grouped(a.k, sizes.key_heads), values = grouped(a.v, sizes.key_heads);
   for_each_part(sizes, [&](std::int64_t from, std::int64_t to, std::int64_t first, std::int64_t last) {
@@ -87,8 +89,9 @@ class Sum {
   bool own_ = false;
 };
 
-void backward(const AttentionOptions& options, const AttentionArguments& a, const Array&, const Array& log_sum,
+void backward(const AttentionOptions& options, const AttentionArguments& a, const Array& y, const Array& log_sum,
               const Array& dy, const AttentionOuts& outs) {
+  if (attention_backward_by_library(backward_name, options, a, y, log_sum, dy, outs)) return;
   const Sizes sizes(a);
   const Array keys = grouped(a.k, sizes.key_heads), values = grouped(a.v, sizes.key_heads);
   const Sum dk(outs.dk), dv(outs.dv);
