@@ -20,6 +20,12 @@ struct FourRows {
   std::int64_t apart = 0;
   explicit FourRows(const Array& x) : memory(x), apart(x.strides()[0]) {}
   JOIST_DEVICE void read(std::int64_t row, std::int64_t i, float (&x)[4]) const { memory.read(row * apart + i, x); }
+  /// The thread's packs of a row, zeros behind its end.
+  template <class Packs>
+  JOIST_DEVICE void read_row(Block& block, std::int64_t row, std::int64_t length, float (&x)[Packs::takes][4]) const {
+    memory.read_all([&](int u) { return row * apart + Packs::first_of(block, u); },
+                    [&](int u) { return Packs::first_of(block, u) < length; }, x);
+  }
   JOIST_DEVICE void write(std::int64_t row, std::int64_t i, const float (&x)[4]) const {
     memory.write(row * apart + i, x);
   }
@@ -49,13 +55,8 @@ struct PackedLayerNorm {
     const auto room = block.shared<float>(32);
     const float n = static_cast<float>(length);
     Packs::each_row(block, rows, [&](std::int64_t row) {
-      float v[Packs::takes][4];
-      float own = 0;
-      JOIST_UNROLL for (int u = 0; u < Packs::takes; ++u) {
-        const std::int64_t j = Packs::first_of(block, u);
-        JOIST_UNROLL for (int k = 0; k < 4; ++k) v[u][k] = 0;
-        if (j < length) x.read(row, j, v[u]);
-      }
+      float v[Packs::takes][4], own = 0;
+      x.read_row<Packs>(block, row, length, v);
       JOIST_UNROLL for (int u = 0; u < Packs::takes; ++u) { JOIST_UNROLL for (int k = 0; k < 4; ++k) own += v[u][k]; }
       const bool centered = mean.numbers.defined();
       const float center = centered ? Packs::fold_row(block, room, own, Plus{}) / n : 0.0F;
@@ -100,13 +101,8 @@ struct PackedLayerNormBackward {
     const float n = static_cast<float>(length);
     Packs::each_row(block, rows, [&](std::int64_t row) {
       float v[Packs::takes][4], g[Packs::takes][4];  // x̂ and γ dy
-      JOIST_UNROLL for (int u = 0; u < Packs::takes; ++u) {
-        const std::int64_t j = Packs::first_of(block, u);
-        JOIST_UNROLL for (int k = 0; k < 4; ++k) v[u][k] = g[u][k] = 0;
-        if (j >= length) continue;
-        x.read(row, j, v[u]);
-        dy.read(row, j, g[u]);
-      }
+      x.read_row<Packs>(block, row, length, v);
+      dy.read_row<Packs>(block, row, length, g);
       const float center = mean.get(row, 0), scale = inverse.get(row, 1);
       float slopes = 0, products = 0;
       JOIST_UNROLL for (int u = 0; u < Packs::takes; ++u) {

@@ -23,6 +23,12 @@ class Fours {
     if (dtype_ == Dtype::float32) return read_as<float>(i, x);
     dtype_ == Dtype::bfloat16 ? read_as<BFloat16>(i, x) : read_as<Float16>(i, x);
   }
+  /// From place(u) on for every u < takes that is there(u), else zeros; all accesses before the first is needed.
+  template <int takes, class Place, class There>
+  JOIST_DEVICE void read_all(const Place& place, const There& there, float (&x)[takes][4]) const {
+    if (dtype_ == Dtype::float32) return read_all_as<float>(place, there, x);
+    dtype_ == Dtype::bfloat16 ? read_all_as<BFloat16>(place, there, x) : read_all_as<Float16>(place, there, x);
+  }
   JOIST_DEVICE void write(std::int64_t i, const float (&x)[4]) const {
     if (dtype_ == Dtype::float32) return write_as<float>(i, x);
     dtype_ == Dtype::bfloat16 ? write_as<BFloat16>(i, x) : write_as<Float16>(i, x);
@@ -33,6 +39,14 @@ class Fours {
   JOIST_DEVICE void read_as(std::int64_t i, float (&x)[4]) const {
     const auto pack = memory_.load_pack<T, 4>(i);
     JOIST_UNROLL for (int k = 0; k < 4; ++k) x[k] = static_cast<float>(pack.at[k]);
+  }
+  template <class T, int takes, class Place, class There>
+  JOIST_DEVICE void read_all_as(const Place& place, const There& there, float (&x)[takes][4]) const {
+    Pack<T, 4> packs[takes];
+    JOIST_UNROLL for (int u = 0; u < takes; ++u) packs[u] = there(u) ? memory_.load_pack<T, 4>(place(u)) : Pack<T, 4>{};
+    JOIST_UNROLL for (int u = 0; u < takes; ++u) {
+      JOIST_UNROLL for (int k = 0; k < 4; ++k) x[u][k] = static_cast<float>(packs[u].at[k]);
+    }
   }
   template <class T>
   JOIST_DEVICE void write_as(std::int64_t i, const float (&x)[4]) const {
