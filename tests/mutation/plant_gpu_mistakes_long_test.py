@@ -16,7 +16,7 @@ import sys
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
 TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test",
-         "cuda_long_lines_test", "cuda_capture_test"]
+         "cuda_long_lines_test", "cuda_capture_test", "cuda_attention_test", "cuda_layer_norm_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -101,6 +101,9 @@ TOLD = [
     ("cuda/layers.cpp", "const Array dweights = space(x.device());", "const Array dweights = packed(a);"),
     ("cuda/layers.cpp", "for (std::size_t i = 0; i < given.size(); ++i) shape.lengths[i]", "for (std::size_t i = 1; i < given.size(); ++i) shape.lengths[i]"),
     ("cuda/attention.cpp", "softmax_scores({options, a, from, first}, scores, weights, log_sum);", "softmax_scores({options, a, from, 0}, scores, weights, log_sum);"),
+    ("cuda/attention_by_library.cpp", "lies_well(dy, dtype) && layout(dy) == layout(even_y);", "lies_well(dy, dtype);"),
+    ("cuda/score_packs.h", "const float score = rows.score(row, j + k, w[u][k]);", "const float score = rows.score(row, j, w[u][k]);"),
+    ("cuda/layer_norm_packs.h", "(s + 1) * slice < rows ? (s + 1) * slice : rows", "(s + 1) * slice"),
     ("cuda/columns.cu", "seen = seen && begin >= 0 && begin % frame.stride[axis] == 0", "seen = seen && begin >= 0"),
 ]
 # Collectives: no wait before, not waited for after, wrong count, wrong place, wrong root.
@@ -122,7 +125,7 @@ MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS + STEPS
 
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/lines.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/elementwise.cu",
-        "cuda/walk.h": "cuda/elementwise.cu", "cuda/score_rows.h": "cuda/attention.cu", "cuda/fallback.h": "cuda/kernels.cpp",
+        "cuda/walk.h": "cuda/elementwise.cu", "cuda/score_rows.h": "cuda/attention.cu", "cuda/score_packs.h": "cuda/attention.cu", "cuda/layer_norm_packs.h": "cuda/layer_norm.cu", "cuda/fallback.h": "cuda/kernels.cpp",
         "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
          "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "pooling": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
@@ -132,6 +135,8 @@ FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexi
 
 # The tests that show it before those cases do.
 FIRST_TEST = {**dict.fromkeys(["cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp"], "cuda_streams_test"),
+              **dict.fromkeys(["cuda/attention_by_library.cpp", "cuda/attention.cu"], "cuda_attention_test"),
+              "cuda/layer_norm.cu": "cuda_layer_norm_test",
               **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test")}
 
 
