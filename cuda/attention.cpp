@@ -1,6 +1,7 @@
-// Attention as matrix products with our softmax between them, in parts that most_column_bytes() bounds: whole batches
-// where they fit, else some queries of one. Scores are float32.
+// Attention by cuDNN where that has a way; else as matrix products with our softmax between them, in parts that
+// most_column_bytes() bounds: whole batches where they fit, else some queries of one. Scores are float32.
 #include <joist/cuda/attention.h>
+#include <joist/cuda/attention_by_library.h>
 #include <joist/cuda/columns.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/matmul.h>
@@ -44,6 +45,7 @@ void for_each_part(const Sizes& sizes, const Work& work) {
 }
 
 void forward(const AttentionOptions& options, const AttentionArguments& a, const Out& y, const Array& log_sum) {
+  if (attention_by_library(forward_name, options, a, y, log_sum)) return;
   const Sizes sizes(a);
   const Array keys = grouped(a.k, sizes.key_heads), values = grouped(a.v, sizes.key_heads);
   for_each_part(sizes, [&](std::int64_t from, std::int64_t to, std::int64_t first, std::int64_t last) {
@@ -61,21 +63,26 @@ void forward(const AttentionOptions& options, const AttentionArguments& a, const
   });
 }
 
-/// What many products are added to: float32, and the array itself where it is that.
+/// A gradient of keys or values. Written at once where every place comes from one product, else float32 sums.
 class Sum {
  public:
-  explicit Sum(const Out& out) : out_(out) {
+  /// own_ where queries come in parts, too: one array may be the gradients of q and k, and parts of q are overwritten.
+  Sum(const Out& out, const Sizes& sizes)
+      : out_(out),
+        in_parts_(sizes.query_step < sizes.queries),
+        once_(!in_parts_ && sizes.queries > 0 && sizes.heads == sizes.key_heads) {
     if (!out.array.defined()) return;
-    own_ = out.array.dtype() != Dtype::float32;
+    own_ = !once_ && (in_parts_ || out.array.dtype() != Dtype::float32);
     total_ = own_ ? Array::empty(out.array.shape(), Dtype::float32, out.array.device()) : out.array;
-    if (own_ || !out.accumulate) cuda_kernels().elementwise.fill(0, total_);
+    if (own_ || (!once_ && !out.accumulate)) cuda_kernels().elementwise.fill(0, total_);
   }
   bool wanted() const { return total_.defined(); }
   /// Adds aᵀ · b of every group of queries.
   void add(const Array& a, const Array& b, std::int64_t from, std::int64_t to) const {
     const Array part = total_.sliced(0, from, to);
     for (std::int64_t group = 0; group < a.shape(2); ++group)
-      multiply(backward_name, a.selected(2, group).transposed(), b.selected(2, group), {}, {part, true});
+      multiply(backward_name, a.selected(2, group).transposed(), b.selected(2, group), {},
+               {part, !once_ || out_.accumulate});
   }
   void finish() const {
     if (own_) copy_elements(total_, out_);
@@ -83,15 +90,17 @@ class Sum {
 
  private:
   Out out_;
+  bool in_parts_, once_;
   Array total_{};
   bool own_ = false;
 };
 
-void backward(const AttentionOptions& options, const AttentionArguments& a, const Array&, const Array& log_sum,
+void backward(const AttentionOptions& options, const AttentionArguments& a, const Array& y, const Array& log_sum,
               const Array& dy, const AttentionOuts& outs) {
+  if (attention_backward_by_library(backward_name, options, a, y, log_sum, dy, outs)) return;
   const Sizes sizes(a);
   const Array keys = grouped(a.k, sizes.key_heads), values = grouped(a.v, sizes.key_heads);
-  const Sum dk(outs.dk), dv(outs.dv);
+  const Sum dk(outs.dk, sizes), dv(outs.dv, sizes);
   for_each_part(sizes, [&](std::int64_t from, std::int64_t to, std::int64_t first, std::int64_t last) {
     const auto part = [&](const Array& x) {
       return grouped(x.sliced(0, from, to).sliced(2, first, last), sizes.key_heads);

@@ -80,11 +80,11 @@ Grid grid_of(const MaskedRows& rows) {
 
 void softmax_scores(const ScoreRows& which, const Array& scores, const Array& weights, const Array& log_sum) {
   const MaskedRows rows(which, scores);
-  const bool packed = with_packs(rows, {&scores, &weights}, [&](auto shape) {
-    launch("attention", shape.grid(rows.count()),
-           PackedSoftmax<decltype(shape)>{rows, FourScores(scores), FourScores(weights), Floats(log_sum),
-                                          RowPlaces(log_sum)});
-  });
+  const bool packed = has_fours(scores) && has_fours(weights) && with_packs(rows.keys, [&](auto shape) {
+                        launch("attention", shape.grid(rows.count()),
+                               PackedSoftmax<decltype(shape)>{rows, Fours(scores), Fours(weights), Floats(log_sum),
+                                                              RowPlaces(log_sum)});
+                      });
   if (!packed)
     launch("attention", grid_of(rows),
            SoftmaxScores{rows, Floats(scores), Floats(weights), Floats(log_sum), RowPlaces(log_sum)});
@@ -94,10 +94,11 @@ void softmax_scores_backward(const ScoreRows& which, const Array& scores, const 
                              const Array& weights, const Array& slopes, const Out& dmask) {
   const MaskedRows rows(which, scores);
   const bool packed =
-      !dmask.array.defined() && with_packs(rows, {&scores, &dweights, &weights, &slopes}, [&](auto shape) {
+      !dmask.array.defined() && has_fours(scores) && has_fours(dweights) && has_fours(weights) && has_fours(slopes) &&
+      with_packs(rows.keys, [&](auto shape) {
         launch("attention_backward", shape.grid(rows.count()),
-               PackedSoftmaxBackward<decltype(shape)>{rows, FourScores(scores), FourScores(dweights), Floats(log_sum),
-                                                      FourScores(weights), FourScores(slopes), RowPlaces(log_sum)});
+               PackedSoftmaxBackward<decltype(shape)>{rows, Fours(scores), Fours(dweights), Floats(log_sum),
+                                                      Fours(weights), Fours(slopes), RowPlaces(log_sum)});
       });
   if (packed) return;
   SoftmaxScoresBackward body{rows,

@@ -10,10 +10,7 @@
 #include <joist/cuda/plans.h>
 #include <joist/cuda/runtime.h>
 
-#include <cstdio>
 #include <cstdlib>
-#include <mutex>
-#include <set>
 #include <string_view>
 
 namespace joist::cuda {
@@ -76,14 +73,6 @@ Plans<ConvolutionShape, ConvolutionWay>& ways() {
   return *all;
 }
 
-// Once for every kernel.
-void say_by_columns(const char* name, const std::string& why) {
-  static std::mutex mutex;
-  static std::set<std::string_view> said;
-  const std::lock_guard lock(mutex);
-  if (said.insert(name).second) std::fprintf(stderr, "joist: %s by cuBLASLt: %s\n", name, why.c_str());
-}
-
 std::shared_ptr<const ConvolutionWay> planned(const char* name, const ConvolutionShape& shape) {
   const auto way = ways()(shape, [&](const ConvolutionShape& wanted) {
     try {
@@ -94,7 +83,7 @@ std::shared_ptr<const ConvolutionWay> planned(const char* name, const Convolutio
       return std::make_shared<const ConvolutionWay>(std::move(none));
     }
   });
-  if (!way->plan) say_by_columns(name, way->why);
+  if (!way->plan) say_by_products(name, way->why);
   return way;
 }
 

@@ -1,4 +1,5 @@
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/layer_norm_packs.h>
 #include <joist/cuda/lines.h>
 #include <joist/cuda/sums.h>
 
@@ -48,6 +49,15 @@ Grid grid_of(std::int64_t rows, std::int64_t length) {
 void forward(const Array& x, const Array& gamma, const Array& beta, const LayerNormOptions& options, const Out& y,
              const Array& mean, const Array& inverse_deviation) {
   const std::int64_t rows = x.shape(0), length = x.shape(1);
+  const bool packed =
+      has_four_rows(x) && has_four_rows(y.array) && !y.accumulate && has_four_columns(gamma) &&
+      has_four_columns(beta) && with_packs(length, [&](auto shape) {
+        launch("layer_norm", shape.grid(rows),
+               PackedLayerNorm<decltype(shape)>{rows, length, FourRows(x), Fours(gamma), Fours(beta), FourRows(y.array),
+                                                options.root ? RowNumbers() : RowNumbers(mean),
+                                                RowNumbers(inverse_deviation), static_cast<float>(options.epsilon)});
+      });
+  if (packed) return;
   launch("layer_norm", grid_of(rows, length),
          LayerNormRows{Walk<2>({rows, 1}, {&x, &y.array}), length, x.strides()[1], y.array.strides()[1],
                        options.root ? 0 : mean.strides()[0], inverse_deviation.strides()[0], Floats(x),
@@ -98,10 +108,8 @@ struct ColumnTerm {
     return slope * (x[places.at[0]] - center) * inverse[places.at[3]];
   }
 };
-void backward(const Array& x, const Array& dy, const Array& gamma, const Array& mean, const Array& inverse_deviation,
-              const LayerNormOptions& options, const Out& dx, const Out& dgamma, const Out& dbeta) {
-  const std::int64_t rows = x.shape(0), length = x.shape(1);
-  // Before dx, which may lie where dy does.
+void sum_columns(const Array& x, const Array& dy, const Array& mean, const Array& inverse_deviation,
+                 const LayerNormOptions& options, const Out& dgamma, const Out& dbeta) {
   const Array centers = (options.root ? inverse_deviation : mean).inserted(1).expanded(x.shape()),
               scales = inverse_deviation.inserted(1).expanded(x.shape());
   const Floats center = options.root ? Floats() : Floats(mean);
@@ -112,7 +120,33 @@ void backward(const Array& x, const Array& dy, const Array& gamma, const Array& 
                    ColumnTerm{Floats(x), Floats(dy), center, Floats(inverse_deviation), normalized}, 1,
                    {out.array.inserted(0), out.accumulate});
   }
+}
+void backward(const Array& x, const Array& dy, const Array& gamma, const Array& mean, const Array& inverse_deviation,
+              const LayerNormOptions& options, const Out& dx, const Out& dgamma, const Out& dbeta) {
+  const std::int64_t rows = x.shape(0), length = x.shape(1);
+  // Before dx, which may lie where dy does.
+  const bool fours = has_four_rows(x) && has_four_rows(dy) && length % 4 == 0;
+  if (fours && rows >= 32 && (dgamma.array.defined() || dbeta.array.defined())) {
+    const ColumnParts body(x, dy, options.root ? Array() : mean, inverse_deviation);
+    const Array parts = body.run("layer_norm_backward", x.device());
+    if (dgamma.array.defined())
+      cuda_kernels().reduction.sum(parts.selected(1, 0), 1, {dgamma.array.inserted(0), dgamma.accumulate});
+    if (dbeta.array.defined())
+      cuda_kernels().reduction.sum(parts.selected(1, 1), 1, {dbeta.array.inserted(0), dbeta.accumulate});
+  } else {
+    sum_columns(x, dy, mean, inverse_deviation, options, dgamma, dbeta);
+  }
   if (!dx.array.defined()) return;
+  const bool packed =
+      fours && has_four_rows(dx.array) && has_four_columns(gamma) && with_packs(length, [&](auto shape) {
+        launch(
+            "layer_norm_backward", shape.grid(rows),
+            PackedLayerNormBackward<decltype(shape)>{rows, length, FourRows(x), FourRows(dy), Fours(gamma),
+                                                     options.root ? RowNumbers() : RowNumbers(mean),
+                                                     RowNumbers(inverse_deviation), FourRows(dx.array), dx.accumulate});
+      });
+  if (packed) return;
+  const Floats center = options.root ? Floats() : Floats(mean);
   launch("layer_norm_backward", grid_of(rows, length),
          LayerNormBackwardRows{Walk<3>({rows, 1}, {&x, &dy, &dx.array}), length, x.strides()[1], dy.strides()[1],
                                dx.array.strides()[1], options.root ? 0 : mean.strides()[0],

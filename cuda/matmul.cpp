@@ -9,6 +9,10 @@
 #include <joist/cuda/runtime.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <set>
+#include <string_view>
 #include <vector>
 
 namespace joist::cuda {
@@ -187,6 +191,13 @@ void multiply(const char* name, const Array& a, const Array& b, const Array& bia
       return run(name, all, right, dense_bias, {result, y.accumulate});
   }
   run(name, left, right, dense_bias, y);
+}
+
+void say_by_products(const char* name, const std::string& why) {
+  static std::mutex mutex;
+  static std::set<std::string_view> said;
+  const std::lock_guard lock(mutex);
+  if (said.insert(name).second) std::fprintf(stderr, "joist: %s by cuBLASLt: %s\n", name, why.c_str());
 }
 
 namespace {

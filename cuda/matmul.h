@@ -3,6 +3,8 @@
 
 #include <joist/core/kernels/kernel.h>
 
+#include <string>
+
 namespace joist::cuda {
 
 /// As MatmulKernels::product. Arrays may have any strides; what the library cannot read as it lies is copied. a and b
@@ -12,5 +14,7 @@ void multiply(const char* name, const Array& a, const Array& b, const Array& bia
 void copy_elements(const Array& x, const Out& y);
 /// x, or a row-major copy of it.
 Array gapless(const Array& x);
+/// Says, once for every kernel, that it is computed by products because cuDNN does not.
+void say_by_products(const char* name, const std::string& why);
 
 }  // namespace joist::cuda

@@ -25,7 +25,7 @@ Descriptor& Descriptor::set(cudnnBackendAttributeName_t name, cudnnBackendAttrib
           ("attribute " + std::to_string(name)).c_str());
   return *this;
 }
-Descriptor& Descriptor::set(cudnnBackendAttributeName_t name, std::initializer_list<const Descriptor*> values) {
+Descriptor& Descriptor::set(cudnnBackendAttributeName_t name, std::span<const Descriptor* const> values) {
   std::vector<cudnnBackendDescriptor_t> all;
   for (const Descriptor* value : values) all.push_back(value->raw());
   return set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, all.data(), static_cast<std::int64_t>(all.size()));
@@ -65,14 +65,15 @@ cudnnDataType_t type_of(Dtype dtype) {
 }
 
 Descriptor tensor(std::int64_t id, cudnnDataType_t type, std::span<const std::int64_t> lengths,
-                  std::span<const std::int64_t> strides, std::int64_t alignment, bool inner) {
+                  std::span<const std::int64_t> strides, std::int64_t alignment, Place place) {
   Descriptor made(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
   made.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, id)
-      .set(CUDNN_ATTR_TENSOR_DATA_TYPE, inner ? CUDNN_DATA_FLOAT : type)
+      .set(CUDNN_ATTR_TENSOR_DATA_TYPE, type)
       .set(CUDNN_ATTR_TENSOR_DIMENSIONS, lengths)
       .set(CUDNN_ATTR_TENSOR_STRIDES, strides)
       .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, alignment)
-      .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, inner)
+      .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, place == Place::inner)
+      .set(CUDNN_ATTR_TENSOR_IS_BY_VALUE, place == Place::host)
       .finalize();
   return made;
 }
@@ -84,6 +85,8 @@ std::vector<cudnnBackendNumericalNote_t> notes_of(const Descriptor& engine) {
                                                  CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
 }
 
+}  // namespace
+
 void say_any_order() {
   static const bool said = [] {
     std::fprintf(stderr,
@@ -93,10 +96,7 @@ void say_any_order() {
   static_cast<void>(said);
 }
 
-}  // namespace
-
-GraphPlan::GraphPlan(const Machine& machine, std::initializer_list<const Descriptor*> operations,
-                     const Demands& demands) {
+GraphPlan::GraphPlan(const Machine& machine, std::span<const Descriptor* const> operations, const Demands& demands) {
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operations);
   if (cudnnHandle_t handle = machine.handle())
@@ -138,7 +138,7 @@ bool GraphPlan::try_mode(const Machine& machine, const Descriptor& graph, cudnnB
       const auto notes = notes_of(engine);
       const auto noted = [&](cudnnBackendNumericalNote_t note) { return std::ranges::count(notes, note) > 0; };
       if (noted(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) && !any_order) continue;
-      if (noted(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) continue;
+      if (noted(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) && !demands.short_sums) continue;
       if (demands.exact_float32 &&
           (noted(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) || noted(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) ||
            noted(CUDNN_NUMERICAL_NOTE_FFT) || noted(CUDNN_NUMERICAL_NOTE_WINOGRAD)))

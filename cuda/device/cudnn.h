@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -46,8 +45,11 @@ class Descriptor {
   Descriptor& set(cudnnBackendAttributeName_t name, cudnnDataType_t value) {
     return set(name, CUDNN_TYPE_DATA_TYPE, &value, 1);
   }
-  Descriptor& set(cudnnBackendAttributeName_t name, std::initializer_list<const Descriptor*> values);
-  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& value) { return set(name, {&value}); }
+  Descriptor& set(cudnnBackendAttributeName_t name, std::span<const Descriptor* const> values);
+  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& value) {
+    const Descriptor* const single = &value;
+    return set(name, std::span(&single, 1));
+  }
   Descriptor& finalize();
 
   /// As many values as there are, at most `most`. Throws Refused.
@@ -83,21 +85,28 @@ class Machine {
 };
 
 cudnnDataType_t type_of(Dtype dtype);
-/// An array, or (`inner`) a float32 intermediate that never reaches memory.
+enum class Place : std::uint8_t {
+  memory,  ///< an array
+  inner,   ///< an intermediate that never reaches memory
+  host     ///< a number that the host gives at every run, by its address
+};
 Descriptor tensor(std::int64_t id, cudnnDataType_t type, std::span<const std::int64_t> lengths,
-                  std::span<const std::int64_t> strides, std::int64_t alignment, bool inner = false);
+                  std::span<const std::int64_t> strides, std::int64_t alignment, Place place = Place::memory);
 
 /// Which of the ways that cuDNN offers may be taken.
 struct Demands {
   bool exact_float32 = false;  ///< no TF32, no transforms that lose digits
+  bool short_sums = false;     ///< partial sums may have 16 bits
   std::int64_t most_workspace = std::int64_t{512} << 20;
 };
+/// Says, once, that sums come out otherwise from run to run.
+void say_any_order();
 /// Operations that cuDNN computes together, and how.
 class GraphPlan {
  public:
   /// Takes the first of cuDNN's suggestions, best first, that meets the demands and whose sums have always the same
   /// order; where none has, says so once and takes what there is. Throws Refused where there is no way.
-  GraphPlan(const Machine& machine, std::initializer_list<const Descriptor*> operations, const Demands& demands);
+  GraphPlan(const Machine& machine, std::span<const Descriptor* const> operations, const Demands& demands);
   std::size_t workspace() const { return workspace_; }
   /// The engine and what is said of it.
   const std::string& text() const { return text_; }

@@ -63,7 +63,8 @@ Names names_of(ConvolutionResult result) {
 cudnn::GraphPlan make_plan(const cudnn::Machine& machine, const ConvolutionShape& shape) {
   const cudnnDataType_t type = cudnn::type_of(shape.dtype);
   const auto tensor = [&](std::int64_t id, const PictureLayout& layout, bool inner = false) {
-    return cudnn::tensor(id, type, layout.lengths, layout.strides, convolution_alignment, inner);
+    return cudnn::tensor(id, inner ? CUDNN_DATA_FLOAT : type, layout.lengths, layout.strides, convolution_alignment,
+                         inner ? cudnn::Place::inner : cudnn::Place::memory);
   };
   const Descriptor x = tensor(id_x, shape.x), w = tensor(id_w, shape.w), how = geometry(shape);
   const Descriptor y = shape.bias ? tensor(id_sum, shape.y, true) : tensor(id_y, shape.y);
@@ -77,7 +78,8 @@ cudnn::GraphPlan make_plan(const cudnn::Machine& machine, const ConvolutionShape
       .set(names.beta, shape.adds ? 1.0F : 0.0F)
       .finalize();
   const cudnn::Demands demands{.exact_float32 = shape.dtype == Dtype::float32 && !shape.tf32};
-  if (!shape.bias) return {machine, {&convolution}, demands};
+  const std::array<const Descriptor*, 1> alone{&convolution};
+  if (!shape.bias) return {machine, alone, demands};
   PictureLayout vector{std::vector<std::int64_t>(shape.y.lengths.size(), 1),
                        std::vector<std::int64_t>(shape.y.lengths.size(), shape.y.lengths[1])};
   vector.lengths[1] = shape.y.lengths[1];
@@ -93,7 +95,8 @@ cudnn::GraphPlan make_plan(const cudnn::Machine& machine, const ConvolutionShape
       .set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, bias)
       .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, result)
       .finalize();
-  return {machine, {&convolution, &operation}, demands};
+  const std::array<const Descriptor*, 2> both{&convolution, &operation};
+  return {machine, both, demands};
 }
 
 class Plan final : public ConvolutionPlan {

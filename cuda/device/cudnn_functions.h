@@ -9,15 +9,15 @@
 
 namespace joist::cuda::cudnn {
 
-#define JOIST_CUDNN(f)                                                                                               \
-  f(cudnnCreate) f(cudnnGetErrorString) f(cudnnGetLastErrorString) f(cudnnSetStream) f(cudnnBackendCreateDescriptor) \
-      f(cudnnBackendDestroyDescriptor) f(cudnnBackendExecute) f(cudnnBackendFinalize) f(cudnnBackendGetAttribute)    \
-          f(cudnnBackendSetAttribute) f(cudnnCreateRNNDescriptor) f(cudnnDestroyRNNDescriptor)                       \
-              f(cudnnSetRNNDescriptor_v8) f(cudnnCreateRNNDataDescriptor) f(cudnnDestroyRNNDataDescriptor)           \
-                  f(cudnnSetRNNDataDescriptor) f(cudnnCreateTensorDescriptor) f(cudnnDestroyTensorDescriptor)        \
-                      f(cudnnSetTensorNdDescriptor) f(cudnnGetTensorNdDescriptor) f(cudnnGetRNNWeightSpaceSize)      \
-                          f(cudnnGetRNNTempSpaceSizes) f(cudnnGetRNNWeightParams) f(cudnnRNNForward)                 \
-                              f(cudnnRNNBackwardData_v8) f(cudnnRNNBackwardWeights_v8)
+#define JOIST_CUDNN(f)                                                                                                \
+  f(cudnnGetVersion) f(cudnnCreate) f(cudnnGetErrorString) f(cudnnGetLastErrorString) f(cudnnSetStream)               \
+      f(cudnnBackendCreateDescriptor) f(cudnnBackendDestroyDescriptor) f(cudnnBackendExecute) f(cudnnBackendFinalize) \
+          f(cudnnBackendGetAttribute) f(cudnnBackendSetAttribute) f(cudnnCreateRNNDescriptor)                         \
+              f(cudnnDestroyRNNDescriptor) f(cudnnSetRNNDescriptor_v8) f(cudnnCreateRNNDataDescriptor)                \
+                  f(cudnnDestroyRNNDataDescriptor) f(cudnnSetRNNDataDescriptor) f(cudnnCreateTensorDescriptor)        \
+                      f(cudnnDestroyTensorDescriptor) f(cudnnSetTensorNdDescriptor) f(cudnnGetTensorNdDescriptor)     \
+                          f(cudnnGetRNNWeightSpaceSize) f(cudnnGetRNNTempSpaceSizes) f(cudnnGetRNNWeightParams)       \
+                              f(cudnnRNNForward) f(cudnnRNNBackwardData_v8) f(cudnnRNNBackwardWeights_v8)
 
 struct Functions {
 #define JOIST_MEMBER(name) decltype(&::name) name = nullptr;

@@ -5,6 +5,7 @@
 #include <joist/core/mode.h>
 #include <joist/core/plugin.h>
 #include <joist/core/transfer.h>
+#include <joist/cuda/attentions.h>
 #include <joist/cuda/convolution.h>
 #include <joist/cuda/emulator/calls.h>
 #include <joist/cuda/emulator/device.h>
@@ -161,6 +162,41 @@ TEST(Plans, AreRefusedForWhatCannotBe) {
   refused("other channels", [](WantedConvolution& c) { c.w[1] = 63; });
   refused("padding that is not there", [](WantedConvolution& c) { c.options.padding = {1, 0}; });
   expect_error<EnvironmentError>([&] { return cudnn.foresee(describe(good), "{}", way); }, {"cuDNN"});
+}
+
+// Attention has no engines but those that are compiled at run time, for which cuDNN asks the driver: without one it has
+// no plan, but says first whether the graph makes sense.
+TEST(Attention, IsAGraphThatCudnnTakes) {
+  const Cudnn& cudnn = Cudnn::instance();
+  if (!cudnn.foresee) GTEST_SKIP() << cudnn.why;
+  const Plugin plugin = load_plugin("cuda", {.to_build = "", .to_run = "", .remedy = ""});
+  const auto foresee = reinterpret_cast<bool (*)(const AttentionShape&, const std::string&, std::string&)>(
+      plugin.function("joist_cuda_foresee_attention"));
+  ASSERT_NE(foresee, nullptr);
+  const auto heads = [](std::int64_t count, std::int64_t rows, std::int64_t width) {
+    return HeadsLayout{{2, count, rows, width}, {rows * count * width, width, count * width, 1}};
+  };
+  std::string text;
+  for (const bool backward : {false, true})
+    for (const bool causal : {false, true})
+      for (const std::int64_t key_heads : {4, 2}) {
+        AttentionShape shape{.backward = backward,
+                             .causal = causal,
+                             .scale = 0.125F,
+                             .q = heads(4, 70, 64),
+                             .k = heads(key_heads, 96, 64),
+                             .v = heads(key_heads, 96, 32),
+                             .y = heads(4, 70, 32),
+                             .dq = heads(4, 70, 64),
+                             .dk = heads(key_heads, 96, 64),
+                             .dv = heads(key_heads, 96, 32)};
+        if (!foresee(shape, cudnn.json, text)) {
+          EXPECT_EQ(text.find("BAD_PARAM"), std::string::npos) << text;
+        }
+        shape.v.lengths[2] = 95;
+        EXPECT_FALSE(foresee(shape, cudnn.json, text));
+        EXPECT_NE(text.find("CUDNN_STATUS"), std::string::npos) << text;
+      }
 }
 
 // Autocast's products: both ways add up in float32 what was rounded to 16 bits, and write float32.

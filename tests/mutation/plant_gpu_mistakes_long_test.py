@@ -16,7 +16,8 @@ import sys
 from plant_mistakes_long_test import BUILD, Commands, plant, run
 
 TESTS = ["cuda_backend_test", "cuda_streams_test", "cuda_kernels_test", "cuda_emulator_test", "cuda_pictures_test",
-         "cuda_long_lines_test", "cuda_memory_bound_test", "cuda_batch_norm_test", "cuda_capture_test"]
+         "cuda_long_lines_test", "cuda_memory_bound_test", "cuda_batch_norm_test", "cuda_capture_test",
+         "cuda_attention_test", "cuda_layer_norm_test"]
 
 # (file, right, wrong): each text stands exactly once in its file. A header's mistake is compiled into one kernel file.
 RACES = [
@@ -118,6 +119,9 @@ TOLD = [
     ("cuda/layers.cpp", "const Array dweights = space(x.device());", "const Array dweights = packed(a);"),
     ("cuda/layers.cpp", "for (std::size_t i = 0; i < given.size(); ++i) shape.lengths[i]", "for (std::size_t i = 1; i < given.size(); ++i) shape.lengths[i]"),
     ("cuda/attention.cpp", "softmax_scores({options, a, from, first}, scores, weights, log_sum);", "softmax_scores({options, a, from, 0}, scores, weights, log_sum);"),
+    ("cuda/attention_by_library.cpp", "lies_well(dy, dtype) && layout(dy) == layout(even_y);", "lies_well(dy, dtype);"),
+    ("cuda/score_packs.h", "const float score = rows.score(row, j + k, w[u][k]);", "const float score = rows.score(row, j, w[u][k]);"),
+    ("cuda/layer_norm_packs.h", "(s + 1) * slice < rows ? (s + 1) * slice : rows", "(s + 1) * slice"),
     ("cuda/columns.cu", "seen = seen && begin >= 0 && begin % frame.stride[axis] == 0", "seen = seen && begin >= 0"),
 ]
 # Collectives: no wait before, not waited for after, wrong count, wrong place, wrong root.
@@ -140,7 +144,8 @@ MISTAKES = RACES + WAITS + NUMBERS + TOLD + RANKS + STEPS
 # The kernel file that shows a header's mistake, and the cases that run it first.
 USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/sums.h": "cuda/reduction.cu", "cuda/elements.h": "cuda/reduction.cu",
         "cuda/packs.h": "cuda/elementwise.cu", "cuda/divisor.h": "cuda/elementwise.cu", "cuda/lines.h": "cuda/softmax.cu",
-        "cuda/walk.h": "cuda/elementwise.cu", "cuda/score_rows.h": "cuda/attention.cu", "cuda/fallback.h": "cuda/kernels.cpp",
+        "cuda/walk.h": "cuda/elementwise.cu", "cuda/score_rows.h": "cuda/attention.cu", "cuda/score_packs.h": "cuda/attention.cu",
+        "cuda/layer_norm_packs.h": "cuda/layer_norm.cu", "cuda/fallback.h": "cuda/kernels.cpp",
         "cuda/batch_norm_tiles.h": "cuda/batch_norm_vectors.cu",
         "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
@@ -151,6 +156,8 @@ FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexi
 
 # The tests that show it before those cases do.
 FIRST_TEST = {**dict.fromkeys(["cuda/transfer.cpp", "cuda/upload.cpp", "cuda/communicator.cpp"], "cuda_streams_test"),
+              **dict.fromkeys(["cuda/attention_by_library.cpp", "cuda/attention.cu"], "cuda_attention_test"),
+              "cuda/layer_norm.cu": "cuda_layer_norm_test",
               **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test"),
               **dict.fromkeys(["cuda/maximum_pool.cu", "cuda/reduction.cu", "cuda/elementwise.cu", "cuda/indexing.cu"],
                               "cuda_memory_bound_test"),
