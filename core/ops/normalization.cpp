@@ -53,10 +53,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   const auto value_of = [](const Tensor& vector) { return vector.defined() ? vector.value() : Array(); };
   const Array scale = value_of(gamma), shift = value_of(beta);
   Array y = Array::like(x.value());
+  // Of 16-bit numbers too in float32 where the kernels take that: rounded ones would move every number of a channel.
+  const bool wide = is_half(x.dtype()) && x.device().kind == Device::Kind::cuda;
+  const Dtype of_statistics = wide ? Dtype::float32 : x.dtype();
   Array mean, inverse_deviation;
   if (training) {
-    mean = Array::empty({channels}, x.dtype(), x.device());
-    inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
+    mean = Array::empty({channels}, of_statistics, x.device());
+    inverse_deviation = Array::empty({channels}, of_statistics, x.device());
     // Computed again in a checkpoint's backward, the running statistics are not moved a second time.
     const bool moves = running_mean.defined() && !recomputing();
     const Array moved_mean = moves ? running_mean.value() : Array(),
@@ -74,7 +77,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     if (!NoGradient::active()) {  // backward wants 1/√(variance + ε)
       mean = running_mean.value();
       const auto& elementwise = kernels_of<ElementwiseKernels>(x.value());
-      inverse_deviation = Array::empty({channels}, x.dtype(), x.device());
+      inverse_deviation = Array::empty({channels}, of_statistics, x.device());
       elementwise.unary(Affine{1, options.epsilon}, running_variance.value(), {inverse_deviation, false});
       elementwise.unary(Power{-0.5}, inverse_deviation, {inverse_deviation, false});
     }
