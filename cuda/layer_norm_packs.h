@@ -1,7 +1,7 @@
 // Layer norm with rows in registers, and its sums over rows with lanes as columns.
 #pragma once
 
-#include <joist/cuda/row_packs.h>
+#include <joist/cuda/packed_rows.h>
 
 #include <cmath>
 

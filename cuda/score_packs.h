@@ -1,7 +1,7 @@
 // Rows of scores in registers. Keys that the causal rule or the window hides are not read.
 #pragma once
 
-#include <joist/cuda/row_packs.h>
+#include <joist/cuda/packed_rows.h>
 #include <joist/cuda/score_rows.h>
 
 namespace joist::cuda {
