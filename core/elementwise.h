@@ -132,6 +132,7 @@ struct NumberMaximum {};  ///< of a number and a NaN the number
 struct NumberMinimum {};
 struct SquaredDifference {};
 struct AbsoluteDifference {};
+struct AddRelu {};  ///< the positive part of the sum
 struct HuberDifference {
   double delta = 1;
   bool scaled = false;
@@ -147,7 +148,7 @@ using Binary =
     std::variant<Add, Subtract, Multiply, Divide, Maximum, Minimum, BinaryCrossEntropy, PowerOf, ArcTangent2,
                  Hypotenuse, Remainder, TruncatedRemainder, FloorDivide, TruncatedDivide, XLogY, XLogOnePlusY,
                  LogAddExp, CopySign, ParametricRelu, NumberMaximum, NumberMinimum, SquaredDifference,
-                 AbsoluteDifference, HuberDifference, ProbabilityCrossEntropy, FocalCrossEntropy>;
+                 AbsoluteDifference, AddRelu, HuberDifference, ProbabilityCrossEntropy, FocalCrossEntropy>;
 
 /// The functions for float and double on the host and in device code.
 namespace scalar {

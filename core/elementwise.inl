@@ -377,6 +377,10 @@ JOIST_FUNCTION slope_first(const NumberMinimum&, T a, T b) {
 }
 JOIST_FUNCTION slope_second(const NumberMinimum&, T a, T b) { return T(1.0) - slope_first(NumberMinimum{}, a, b); }
 
+JOIST_FUNCTION value(const AddRelu&, T a, T b) { return max(a + b, T(0.0)); }
+JOIST_FUNCTION slope_first(const AddRelu&, T a, T b) { return slope(Relu{}, a + b); }
+JOIST_FUNCTION slope_second(const AddRelu&, T a, T b) { return slope(Relu{}, a + b); }
+
 JOIST_FUNCTION value(const SquaredDifference&, T a, T b) { return (a - b) * (a - b); }
 JOIST_FUNCTION slope_first(const SquaredDifference&, T a, T b) { return (a - b) + (a - b); }
 JOIST_FUNCTION slope_second(const SquaredDifference&, T a, T b) { return (b - a) + (b - a); }

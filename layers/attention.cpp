@@ -180,6 +180,15 @@ AttentionOutput MultiheadAttention::operator()(const Tensor& query, const Tensor
   const auto part = [&](const Tensor& x, int i) {
     return x.defined() ? slice(x, 0, i * embed_dim, (i + 1) * embed_dim) : Tensor();
   };
+  const double dropped = training() ? dropout : 0;
+  if (one_input && in_proj_weight.defined() && !call.cache && !call.need_weights && !call.attn_mask.defined() &&
+      !call.key_padding_mask.defined()) {
+    AttentionOptions options{.causal = call.is_causal, .dropout = dropped};
+    if (dropped > 0) options.key = next_random_key(Stream::dropout);
+    const Tensor y = joined_attention(linear(ordered(query), in_proj_weight, in_proj_bias), num_heads, options);
+    const Tensor output = out_proj(y);
+    return {.output = batch_first ? output : transpose(output, 0, 1), .weights = {}};
+  }
   Tensor q, k, v;  // [batch, heads, length, width]
   if (one_input && in_proj_weight.defined()) {
     const std::vector<Tensor> parts =
@@ -199,7 +208,6 @@ AttentionOutput MultiheadAttention::operator()(const Tensor& query, const Tensor
 
   const std::int64_t batch = q.shape(0), queries = q.shape(2), keys = k.shape(2);
   const Tensor mask = combined(call, batch, num_heads, queries, keys, q.dtype());
-  const double dropped = training() ? dropout : 0;
   const bool align_end = call.cache != nullptr;
   AttentionOutput result;
   Tensor y;

@@ -74,8 +74,7 @@ namespace commands {
 
 std::shared_ptr<std::string> add_device(CLI::App& command, const std::string& usual) {
   const auto device = std::make_shared<std::string>(usual);
-  command
-      .add_option("--device", *device, "where to compute; auto: on the CPU, while no GPU has verified joist's kernels")
+  command.add_option("--device", *device, "where to compute; auto: on a GPU that can be used, else on the CPU")
       ->type_name("auto|cpu|cuda")
       ->capture_default_str();
   return device;

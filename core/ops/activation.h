@@ -10,6 +10,8 @@ Tensor apply(const Unary& function, const Tensor& x);
 
 // ---- activations --------------------------------------------------------------------------------------------------
 Tensor relu(const Tensor& x);
+/// relu(a + b), the end of a residual block, in one pass where both have one shape and type.
+Tensor add_relu(const Tensor& a, const Tensor& b);
 Tensor relu6(const Tensor& x);
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
 /// weight: one number or one per channel (axis 1).

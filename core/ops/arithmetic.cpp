@@ -96,6 +96,25 @@ Tensor apply(const Binary& function, const Tensor& given_a, const Tensor& given_
                 });
 }
 
+Tensor add_relu(const Tensor& a, const Tensor& b) {
+  // Listeners see the two operations.
+  if (listening() || a.device() != b.device() || a.dtype() != b.dtype() || !is_floating(a.dtype()) ||
+      a.shape() != b.shape())
+    return relu(a + b);
+  const auto& table = kernels_of<ElementwiseKernels>(a.value());
+  Array y = Array::like(a.value());
+  table.binary(AddRelu{}, a.value(), b.value(), {y, false});
+  const Array result = y;
+  return record({Op::binary, Binary(AddRelu{})}, {a, b}, std::move(y),
+                [y = saved(result), &table](const Array& dy, Node& node) {
+                  // The sum is positive where the result is.
+                  const Array slopes = Array::like(y);
+                  table.unary_backward(Relu{}, y, dy, {slopes, false});
+                  for (int i = 0; i < 2; ++i)
+                    if (node.wants(i)) node.give(i, slopes);
+                });
+}
+
 Tensor operator+(const Tensor& a, const Tensor& b) { return apply(Add{}, a, b); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return apply(Subtract{}, a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return apply(Multiply{}, a, b); }

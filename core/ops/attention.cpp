@@ -3,6 +3,7 @@
 // dmask = ds
 // w is computed again in backward from the logarithm of the softmax's denominator, block by block.
 #include <joist/core/kernels/attention.h>
+#include <joist/core/kernels/elementwise.h>
 #include <joist/core/ops/attention.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/dtype.h>
@@ -128,6 +129,72 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                                 {node.slot(0), node.slot(1), node.slot(2), node.slot(3)});
                                });
   return q.rank() == 4 ? result : reshape(result, q.shape().with(-1, v.shape(-1)));
+}
+
+namespace {
+
+Array row_major_copy(const Array& x) {
+  const Array y = Array::empty(x.shape(), x.dtype(), x.device());
+  kernels_of<ElementwiseKernels>(x).copy(x, {y, false});
+  return y;
+}
+
+// [batch, length, parts · heads · width] -> part [batch, heads, length, width] of the same memory.
+template <class T>
+T heads_of(const T& x, std::int64_t heads, std::int64_t parts, std::int64_t part);
+template <>
+Array heads_of(const Array& x, std::int64_t heads, std::int64_t parts, std::int64_t part) {
+  const Shape& shape = x.shape();
+  return x.view({shape[0], shape[1], parts * heads, shape[2] / (parts * heads)})
+      .sliced(2, part * heads, (part + 1) * heads)
+      .permuted({0, 2, 1, 3});
+}
+template <>
+Tensor heads_of(const Tensor& x, std::int64_t heads, std::int64_t parts, std::int64_t part) {
+  const Shape& shape = x.shape();
+  const Tensor all = reshape(x, {shape[0], shape[1], parts * heads, shape[2] / (parts * heads)});
+  return permute(slice(all, 2, part * heads, (part + 1) * heads), {0, 2, 1, 3});
+}
+
+}  // namespace
+
+Tensor joined_attention(const Tensor& qkv, std::int64_t heads, const AttentionOptions& options) {
+  require_rank("joined_attention", qkv, 3, "[batch, length, 3 · heads · width]");
+  require_floating("joined_attention", qkv);
+  require_options(options);
+  if (heads < 1 || qkv.shape(2) < 1 || qkv.shape(2) % (3 * heads) != 0)
+    throw ShapeError({.where = "joined_attention",
+                      .what = "qkv " + qkv.shape().text() + " and " + std::to_string(heads) + " heads",
+                      .expected = "[batch, length, 3 · heads · width]"});
+  if (wants_halves({qkv})) return joined_attention(halved(qkv), heads, options);
+  const std::int64_t batch = qkv.shape(0), length = qkv.shape(1), width = qkv.shape(2) / 3;
+  if (listening() || !qkv.value().is_row_major()) {  // listeners see attention and the steps around it
+    const Tensor y = scaled_dot_product_attention(heads_of(qkv, heads, 3, 0), heads_of(qkv, heads, 3, 1),
+                                                  heads_of(qkv, heads, 3, 2), options);
+    return reshape(permute(y, {0, 2, 1, 3}), {batch, length, width});
+  }
+  const auto arguments_of = [heads](const Array& x) {
+    return AttentionArguments{heads_of(x, heads, 3, 0), heads_of(x, heads, 3, 1), heads_of(x, heads, 3, 2)};
+  };
+  const auto& table = kernels_of<AttentionKernels>(qkv.value());
+  Array y = Array::empty({batch, length, width}, qkv.dtype(), qkv.device());
+  const Array log_sum =
+      Array::empty({batch, heads, length}, is_half(qkv.dtype()) ? Dtype::float32 : qkv.dtype(), qkv.device());
+  const Array result = y;
+  table.forward(options, arguments_of(qkv.value()), {heads_of(y, heads, 1, 0), false}, log_sum);
+  return record(
+      {Op::attention, options}, {qkv}, std::move(y),
+      [qkv = saved(qkv), y = saved(result), log_sum = saved(log_sum), heads, options, arguments_of, &table](
+          const Array& given, Node& node) {
+        const Array dy = given.is_row_major() ? given : row_major_copy(given);
+        const Out slot = node.slot(0);
+        const bool direct = slot.array.is_row_major();
+        const Out dqkv = direct ? slot : Out{Array::empty(slot.array.shape(), slot.array.dtype(), dy.device()), false};
+        const AttentionArguments parts = arguments_of(dqkv.array);
+        table.backward(options, arguments_of(qkv), heads_of(y.get(), heads, 1, 0), log_sum, heads_of(dy, heads, 1, 0),
+                       {{parts.q, dqkv.accumulate}, {parts.k, dqkv.accumulate}, {parts.v, dqkv.accumulate}, {}});
+        if (!direct) kernels_of<ElementwiseKernels>(dy).copy(dqkv.array, slot);
+      });
 }
 
 }  // namespace joist

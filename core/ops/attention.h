@@ -21,6 +21,11 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                     const AttentionOptions& options = {}, const Tensor& mask = {},
                                     const Tensor& slopes = {});
 
+/// The same of queries, keys and values that lie side by side, as one product gives them: qkv [batch, length,
+/// 3 · heads · width] -> [batch, length, heads · width]. The gradient is written where it belongs, without copies.
+/// Throws ShapeError or UsageError when operands or options do not fit.
+Tensor joined_attention(const Tensor& qkv, std::int64_t heads, const AttentionOptions& options = {});
+
 struct RotaryOptions {
   double base = 10000;
   std::int64_t offset = 0;   ///< position of the first row, as with a key/value cache

@@ -65,7 +65,7 @@ struct RegNetBlock {
   }
   Tensor operator()(const Tensor& x) const {
     const Tensor y = b(a(x));
-    return relu((proj ? (*proj)(x) : x) + c(se ? (*se)(y) : y));
+    return add_relu(proj ? (*proj)(x) : x, c(se ? (*se)(y) : y));
   }
   auto fields() { return joist::fields("proj", proj, "f.a", a, "f.b", b, "f.se", se, "f.c", c); }
   std::optional<ConvNormUnit> proj{};

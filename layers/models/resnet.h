@@ -50,7 +50,7 @@ struct BasicBlock {
   }
   Tensor operator()(const Tensor& x) const {
     const Tensor y = bn2(conv2(bn1(conv1(x))));
-    return relu(y + (downsample ? (*downsample)(x) : x));
+    return add_relu(y, downsample ? (*downsample)(x) : x);
   }
   auto fields() {
     return joist::fields("conv1", conv1, "bn1", bn1, "conv2", conv2, "bn2", bn2, "downsample", downsample);
@@ -79,7 +79,7 @@ struct BottleneckBlock {
   }
   Tensor operator()(const Tensor& x) const {
     const Tensor y = bn3(conv3(bn2(conv2(bn1(conv1(x))))));
-    return relu(y + (downsample ? (*downsample)(x) : x));
+    return add_relu(y, downsample ? (*downsample)(x) : x);
   }
   auto fields() {
     return joist::fields("conv1", conv1, "bn1", bn1, "conv2", conv2, "bn2", bn2, "conv3", conv3, "bn3", bn3,

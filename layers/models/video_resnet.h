@@ -58,7 +58,7 @@ struct VideoBlock {
     conv.weight = init::he_normal_fan_out(conv.weight.shape());
     shortcut.add(BatchNorm3d{{.channels = out}});
   }
-  Tensor operator()(const Tensor& x) const { return relu(conv2(conv1(x)) + (downsample ? (*downsample)(x) : x)); }
+  Tensor operator()(const Tensor& x) const { return add_relu(conv2(conv1(x)), downsample ? (*downsample)(x) : x); }
   auto fields() { return joist::fields("conv1", conv1, "conv2", conv2, "downsample", downsample); }
   FactoredConvolution conv1, conv2;
   std::optional<Sequence<Conv3d, BatchNorm3d>> downsample{};

@@ -36,6 +36,7 @@ Family arithmetic_cases() {
                                         {"number_maximum", NumberMaximum{}},
                                         {"number_minimum", NumberMinimum{}},
                                         {"squared_difference", SquaredDifference{}},
+                                        {"add_relu", AddRelu{}},
                                         {"absolute_difference", AbsoluteDifference{}},
                                         {"huber_difference", HuberDifference{}},
                                         {"smooth_difference", HuberDifference{0.7, true}}};
@@ -90,6 +91,10 @@ Family arithmetic_cases() {
   call("xlogy", {p, y}, [](auto t) { return xlogy(t[0], t[1]); });
   call("xlog1py", {p, y}, [](auto t) { return xlog1py(t[0], t[1]); });
   call("logaddexp", {p, y}, [](auto t) { return logaddexp(t[0], t[1]); });
+  call("add_relu", {uniform({3, 5}, -1, 1), uniform({3, 5}, -1, 1)}, [](auto t) { return add_relu(t[0], t[1]); });
+  call("add_relu_itself", {uniform({3, 5}, -1, 1)}, [](auto t) { return add_relu(t[0], t[0]); });
+  call("add_relu_broadcast", {uniform({3, 5}, -1, 1), uniform({5}, -1, 1)},
+       [](auto t) { return add_relu(t[0], t[1]); });
   call("logaddexp2", {p, y}, [](auto t) { return logaddexp2(t[0], t[1]); });
   call("copysign", {p, y}, [](auto t) { return copysign(t[0], t[1]); });
   call("ldexp", {p, y}, [](auto t) { return ldexp(t[0], t[1]); });

@@ -196,6 +196,10 @@ Family attention_cases() {
                      const Tensor heads = transpose(reshape(t[0], {2, 5, 3, 2}), 1, 2);
                      return reshape(transpose(scaled_dot_product_attention(heads, heads, heads), 1, 2), {2, 5, 6});
                    }});
+  for (const bool causal : {false, true})
+    cases.push_back({causal ? "joined_causal" : "joined", {uniform({2, 5, 24})}, [causal](auto t) {
+                       return joined_attention(t[0], 2, {.causal = causal});
+                     }});
   // Scores near 300, exact in float32; the logarithm kept for backward is not, hence no gradients.
   const auto far = [](std::int64_t rows) {
     return constant(Input{.shape = {1, 1, rows, 4}, .low = 10, .high = 20, .kind = Kind::coarse});

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -277,6 +278,47 @@ TEST(MaximumPools, OfEveryLayoutAndType) {
           if (type == f32) expect_near(Array::from(result.result(), one.shape), slopes, 1e-6);
         }
       }
+}
+
+// Rows of whole packs take another way; scaled rows, rows to ignore and logits that forbid a class among them.
+TEST(CrossEntropy, ByPacks) {
+  for (const std::int64_t classes : {256, 8192, 260}) {
+    for (const Dtype dtype : {f32, bf16, f16}) {
+      SCOPED_TRACE(std::to_string(classes) + " " + std::string(name_of(dtype)));
+      constexpr std::int64_t rows = 5;
+      const Array x = numbers({rows, classes}, 3);
+      for (std::int64_t k = 0; k < classes; ++k) x.data<float>()[classes + k] *= 20;
+      for (std::int64_t k = 0; k < classes / 2; ++k)
+        x.data<float>()[2 * classes + k] = -std::numeric_limits<float>::infinity();
+      const Array logits = as(x, dtype),
+                  target = Array::from(std::vector<std::int64_t>{7, 0, classes - 1, -1, 200}, {rows});
+      const std::vector<float> exact = floats(logits);
+      std::vector<float> losses(rows), slopes(static_cast<std::size_t>(rows * classes));
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const std::int64_t wanted = target.data<std::int64_t>()[row];
+        const float* const of_row = exact.data() + row * classes;
+        double total = 0;
+        const double top = *std::max_element(of_row, of_row + classes);
+        for (std::int64_t k = 0; k < classes; ++k) total += std::exp(of_row[k] - top);
+        for (std::int64_t k = 0; k < classes && wanted >= 0; ++k)
+          slopes[static_cast<std::size_t>(row * classes + k)] =
+              static_cast<float>(0.5 * (std::exp(of_row[k] - top) / total - (k == wanted ? 1 : 0)));
+        losses[static_cast<std::size_t>(row)] =
+            wanted < 0 ? 0 : static_cast<float>(std::log(total) - (of_row[wanted] - top));
+      }
+      const Array there = on_device(logits, gpu), targets = on_device(target, gpu);
+      const Array loss = Array::empty({rows}, f32, gpu),
+                  dloss = on_device(as(Array::from(std::vector<float>(rows, 0.5F), {rows}), f32), gpu);
+      const Array dlogits = Array::empty({rows, classes}, dtype, gpu);
+      kernels(there).loss.cross_entropy(there, targets, {.ignore = -1}, {loss});
+      kernels(there).loss.cross_entropy_backward(there, targets, dloss, {.ignore = -1}, {dlogits});
+      expect_near(loss, Array::from(losses, {rows}), 1e-5);
+      expect_near(dlogits, Array::from(slopes, {rows, classes}),
+                  dtype == f32    ? 2e-6
+                  : dtype == bf16 ? 0x1p-8
+                                  : 0x1p-10);
+    }
+  }
 }
 
 }  // namespace

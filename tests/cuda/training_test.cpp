@@ -300,7 +300,7 @@ TEST_F(SmallGpu, RunsSayBeforehandWhatWillNotFit) {
 TEST(Device, Names) {
   EXPECT_EQ(choose_device("cpu").device, cpu);
   EXPECT_EQ(choose_device("cuda").device, gpu);
-  EXPECT_TRUE(choose_device("auto").device.on_host()) << "no GPU has verified the kernels";
+  EXPECT_TRUE(choose_device("auto").device.on_host()) << "the emulator is no GPU to choose by itself";
   expect_error<UsageError>([] { return choose_device("tpu"); }, {"--device", "tpu", "auto, cpu, cuda"});
 }
 

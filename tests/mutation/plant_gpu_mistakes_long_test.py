@@ -65,8 +65,10 @@ NUMBERS = [
     ("cuda/batch_norm_vectors.cu", "(exists ? element<T>(slopes[u], k) : 0.0F) *", "element<T>(slopes[u], k) *"),
     ("cuda/batch_norm_vectors.cu", "own.count += count;", ""),
     ("cuda/batch_norm_tiles.h", "  keep();\n  block.sync();\n  for", "  keep();\n  for"),
-    ("cuda/loss.cu", "(k == wanted ? 1 - smoothing : 0.0F);", "(k == wanted ? 1.0F : 0.0F);"),
-    ("cuda/loss.cu", "if (block.thread() == 0) loss.put(base.at[2], 0);", ""),
+    ("cuda/cross_entropy.cu", "(k == wanted ? 1 - smoothing : 0.0F);", "(k == wanted ? 1.0F : 0.0F);"),
+    ("cuda/cross_entropy.cu", "(top == largest ? total : total * std::exp(top - largest))", "total"),
+    ("cuda/cross_entropy.cu", "width + k == wanted ? 1.0F", "width == wanted ? 1.0F"),
+    ("cuda/cross_entropy.cu", "if (block.thread() == 0) loss.put(base.at[2], 0);", ""),
     ("cuda/maximum_pool.cu", "!(values[u] > best[u] ||", "!(values[u] >= best[u] ||"),
     ("cuda/maximum_pool.cu", "(kernel[axis] - 1) * dilation[axis]", "(kernel[axis] - 1)"),
     ("cuda/maximum_pool.cu", "&& array.strides()[axis] % n != 0) return false;", "&& false) return false;"),
@@ -149,7 +151,7 @@ USER = {"cuda/reduce.h": "cuda/softmax.cu", "cuda/sums.h": "cuda/reduction.cu", 
         "cuda/batch_norm_tiles.h": "cuda/batch_norm_vectors.cu",
         "core/kernels/complete_iou.inl": "cuda/box_loss.cu"}
 FIRST = {"scan": "scan", "softmax": "softmax", "reduction": "reduction", "indexing": "indexing|embedding", "layer_norm": "normalization",
-         "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "maximum_pool": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
+         "batch_norm": "normalization", "batch_norm_inside": "norm", "loss": "loss", "cross_entropy": "loss", "maximum_pool": "pooling", "elementwise": "activation|arithmetic", "windows": "windows|convolution_axes",
          "random": "Kernel", "optimizer": "Kernel", "comparison": "comparison", "kernels": "linalg|fourier", "box_loss": "loss", "sorting": "sorting", "roi_align": "detection", "grid_sample": "resample", "attention": "attention",
          "matmul": "matmul", "convolution": "convolution", "convolution_columns": "convolution", "columns": "convolution"}
 
@@ -159,7 +161,7 @@ FIRST_TEST = {**dict.fromkeys(["cuda/transfer.cpp", "cuda/upload.cpp", "cuda/com
               **dict.fromkeys(["cuda/attention_by_library.cpp", "cuda/attention.cu"], "cuda_attention_test"),
               "cuda/layer_norm.cu": "cuda_layer_norm_test",
               **dict.fromkeys(["cuda/sorting.cu", "cuda/roi_align.cu", "cuda/grid_sample.cu", "cuda/ctc.cu"], "cuda_long_lines_test"),
-              **dict.fromkeys(["cuda/maximum_pool.cu", "cuda/reduction.cu", "cuda/elementwise.cu", "cuda/indexing.cu"],
+              **dict.fromkeys(["cuda/maximum_pool.cu", "cuda/cross_entropy.cu", "cuda/reduction.cu", "cuda/elementwise.cu", "cuda/indexing.cu"],
                               "cuda_memory_bound_test"),
               **dict.fromkeys(["cuda/batch_norm_vectors.cu", "cuda/batch_norm_inside.cu"], "cuda_batch_norm_test")}
 

@@ -16,7 +16,7 @@
 
 namespace joist {
 
-/// JOIST_CAPTURE=1 asks for it; no GPU has run it yet.
+/// JOIST_CAPTURE=1 asks for it.
 bool wants_capture();
 
 class CapturedStep {

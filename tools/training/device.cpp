@@ -21,11 +21,10 @@ DeviceChoice choose_device(const std::string& wanted) {
     static_cast<void>(kernels(gpu));
     return {.device = gpu};
   }
-  // What a run does by itself has to be proven: tests/cuda/verified.json names no GPU yet.
   if (!plugin_exists("cuda") || !has_gpu()) return {};
   const std::string reason = why_no_backend(gpu.kind);
-  return {.note = reason.empty() ? "the GPU is not used, since these kernels were tried on none yet: --device cuda does"
-                                 : "the GPU is not used: " + reason};
+  if (!reason.empty()) return {.note = "the GPU is not used: " + reason};
+  return {.device = gpu};
 }
 
 }  // namespace joist

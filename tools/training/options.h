@@ -223,8 +223,8 @@ void visit_options(Options& o, Visit&& visit) {
 
   constexpr const char* machine = "Machine";
   visit(OptionInfo{"device", "auto|cpu|cuda",
-                   "where to compute; auto: on the CPU, while no GPU has verified joist's kernels. A run may go on "
-                   "elsewhere, with other roundings",
+                   "where to compute; auto: on a GPU that can be used, else on the CPU. A run may go on elsewhere, "
+                   "with other roundings",
                    machine, false},
         o.device);
   visit(OptionInfo{"threads", "N", "threads of the computation; 0: one per core", machine, true}, o.threads);
