@@ -44,8 +44,8 @@ Tensor with_number(const Binary& function, double scale, double shift, const Ten
 
 }  // namespace
 
-// A float32 and a bfloat16 tensor, as where a branch comes back to a residual stream under Autocast: a GPU's kernel reads
-// both as they are, so neither is converted first.
+// A float32 and a bfloat16 tensor, as where a branch comes back to a residual stream under Autocast: a GPU's kernel
+// reads both as they are, so neither is converted first.
 Tensor added_as_they_are(const Tensor& a, const Tensor& b) {
   const auto& table = kernels_of<ElementwiseKernels>(a.value());
   Array y = Array::like((a.dtype() == Dtype::float32 ? a : b).value());

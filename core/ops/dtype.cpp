@@ -70,9 +70,8 @@ bool wants_halves(std::initializer_list<Tensor> operands) noexcept {
   const auto is = [](const Tensor& x, Dtype dtype) { return x.defined() && x.dtype() == dtype; };
   return Autocast::halves_results(operands.begin()->device()) &&
          std::any_of(operands.begin(), operands.end(), [&](const Tensor& x) { return is(x, Dtype::float32); }) &&
-         std::all_of(operands.begin(), operands.end(), [&](const Tensor& x) {
-           return !x.defined() || is(x, Dtype::float32) || is(x, Dtype::bfloat16);
-         });
+         std::all_of(operands.begin(), operands.end(),
+                     [&](const Tensor& x) { return !x.defined() || is(x, Dtype::float32) || is(x, Dtype::bfloat16); });
 }
 
 Tensor halved(const Tensor& x) { return x.defined() && x.dtype() == Dtype::float32 ? to(x, Dtype::bfloat16) : x; }

@@ -155,8 +155,8 @@ Tensor group_norm(const Tensor& given, std::int64_t groups, const Tensor& weight
   return scaled_channels(ordered_like(x, y), weight, bias);
 }
 
-Tensor instance_norm(const Tensor& given, const Tensor& running_mean, const Tensor& running_variance, const Tensor& weight,
-                     const Tensor& bias, const InstanceNormOptions& options) {
+Tensor instance_norm(const Tensor& given, const Tensor& running_mean, const Tensor& running_variance,
+                     const Tensor& weight, const Tensor& bias, const InstanceNormOptions& options) {
   const Tensor x = unhalved(given);
   require_channels("instance_norm", x, weight, bias);
   require_epsilon("instance_norm", options.epsilon);
