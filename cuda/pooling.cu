@@ -73,7 +73,7 @@ void average(const Array& x, const PoolOptions& options, const Out& y) {
   const Floats from(x);
   const Result to(y);
   each("average_pool", out.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place o = out.place(i);
+    const Place o = out.place_in_memory(i);
     Total total;
     std::int64_t k[3];
     Place p{};
@@ -90,7 +90,7 @@ void average_backward(const Array& dy, const PoolOptions& options, const Out& dx
   const Floats slope(dy);
   const Result to(dx);
   each("average_pool_backward", in.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place p = in.place(i);
+    const Place p = in.place_in_memory(i);
     Total total;
     windows.over(out, p, [&](const Place& o) { total.add(slope[out.offset(o)] / windows.size(in, o)); });
     to.put(in.offset(p), total.value());
@@ -120,7 +120,7 @@ void adaptive_average(const Array& x, const Out& y) {
   const Floats from(x);
   const Result to(y);
   each("adaptive_average_pool", out.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place o = out.place(i);
+    const Place o = out.place_in_memory(i);
     Total total;
     const std::int64_t seen = over_part(in, out, o, [&](const Place& p) { total.add(from[in.offset(p)]); });
     to.put(out.offset(o), total.value() / static_cast<float>(seen));
@@ -131,7 +131,7 @@ void adaptive_average_backward(const Array& dy, const Out& dx) {
   const Floats slope(dy);
   const Result to(dx);
   each("adaptive_average_pool_backward", in.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place p = in.place(i);
+    const Place p = in.place_in_memory(i);
     // Outputs whose part may hold the place: from p m / n, rounded down, while their start is not beyond it.
     std::int64_t first[3];
     for (int k = 0; k < 3; ++k) {
@@ -161,7 +161,7 @@ void adaptive_maximum(const Array& x, const Out& y, const Array& index) {
   const Result to(y);
   const Typed<std::int64_t> where(index);
   each("adaptive_max_pool", out.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place o = out.place(i);
+    const Place o = out.place_in_memory(i);
     float best = 0;
     std::int64_t position = -1;
     over_part(in, out, o, [&](const Place& p) {
@@ -198,7 +198,7 @@ void pick(const Array& x, const Array& index, const Out& y) {
   const Result to(y);
   const Typed<std::int64_t> where(index);
   each("pool_pick", out.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place o = out.place(i);
+    const Place o = out.place_in_memory(i);
     to.put(out.offset(o), from[in.offset(in.at_position(o, where[at.offset(o)]))]);
   });
 }

@@ -24,14 +24,15 @@ struct Source {
     }
   }
   JOIST_DEVICE std::int64_t operator()(int axis, std::int64_t i) const {
-    if (rule == Rule::whole) return i * from[axis] / to[axis];
+    if (rule == Rule::whole) return quotient(i * from[axis], to[axis]);
     const float at =
         rule == Rule::exact ? (static_cast<float>(i) + 0.5F) * ratio[axis] : static_cast<float>(i) * ratio[axis];
     const auto place = static_cast<std::int64_t>(std::floor(at));
     return place < from[axis] ? place : from[axis] - 1;
   }
-  /// The first position that comes from `s` or later, by halving.
+  /// The first position that comes from `s` or later; by halving where a formula could round otherwise.
   JOIST_DEVICE std::int64_t first(int axis, std::int64_t s) const {
+    if (rule == Rule::whole) return quotient(s * to[axis] + from[axis] - 1, from[axis]);
     std::int64_t low = 0, high = to[axis];
     while (low < high) {
       const std::int64_t middle = (low + high) / 2;
@@ -42,6 +43,12 @@ struct Source {
     }
     return low;
   }
+
+ private:
+  JOIST_DEVICE static std::int64_t quotient(std::int64_t a, std::int64_t b) {
+    if (a > 0x7FFFFFFF) return a / b;
+    return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);
+  }
 };
 
 void resize(const Array& x, const Source& source, const Out& y) {
@@ -49,7 +56,7 @@ void resize(const Array& x, const Source& source, const Out& y) {
   const Floats from(x);
   const Result to(y);
   each("resize_nearest", out.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place o = out.place(i);
+    const Place o = out.place_in_memory(i);
     Place p = o;
     for (int axis = 0; axis < 3; ++axis) p.at[axis] = source(axis, o.at[axis]);
     to.put(out.offset(o), from[in.offset(p)]);
@@ -60,7 +67,7 @@ void resize_backward(const Array& dy, const Source& source, const Out& dx) {
   const Floats slope(dy);
   const Result to(dx);
   each("resize_nearest_backward", in.count(), [=] JOIST_DEVICE(std::int64_t i) {
-    const Place p = in.place(i);
+    const Place p = in.place_in_memory(i);
     std::int64_t begin[3], end[3];
     for (int axis = 0; axis < 3; ++axis) {
       begin[axis] = source.first(axis, p.at[axis]);

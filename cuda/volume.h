@@ -39,6 +39,18 @@ struct Volume {
     p.batch = i / channels;
     return p;
   }
+  /// As place(), but in another order: where channels lie innermost, as the elements lie in memory.
+  JOIST_DEVICE Place place_in_memory(std::int64_t i) const {
+    const bool inside = channel_stride == 1 && stride[2] != 1;
+    if (count() > 0x7FFFFFFF) return place(i);
+    auto left = static_cast<std::uint32_t>(i);
+    Place p{};
+    if (inside) p.channel = split(left, channels);
+    for (int axis = 2; axis >= 0; --axis) p.at[axis] = split(left, length[axis]);
+    if (!inside) p.channel = split(left, channels);
+    p.batch = left;
+    return p;
+  }
   JOIST_DEVICE std::int64_t offset(const Place& p) const {
     return p.batch * batch_stride + p.channel * channel_stride + p.at[0] * stride[0] + p.at[1] * stride[1] +
            p.at[2] * stride[2];
@@ -50,6 +62,14 @@ struct Volume {
   JOIST_DEVICE Place at_position(const Place& p, std::int64_t position) const {
     return {
         p.batch, p.channel, {position / length[2] / length[1], position / length[2] % length[1], position % length[2]}};
+  }
+
+ private:
+  // 32-bit division: a sixth of the time of 64-bit.
+  JOIST_DEVICE static std::int64_t split(std::uint32_t& left, std::int64_t length) {
+    const std::uint32_t number = left, by = static_cast<std::uint32_t>(length);
+    left = number / by;
+    return number - left * by;
   }
 };
 
