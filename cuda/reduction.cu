@@ -1,3 +1,4 @@
+#include <joist/cuda/column_sums.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/lines.h>
 #include <joist/cuda/sums.h>
@@ -9,7 +10,9 @@ struct Itself {
   Floats x;
   JOIST_DEVICE float operator()(const Walk<1>::Places& places) const { return x[places.at[0]]; }
 };
-void sum_axes(const Array& x, double scale, const Out& y) { sum_lines<1>("sum", {&x}, Itself{Floats(x)}, scale, y); }
+void sum_axes(const Array& x, double scale, const Out& y) {
+  if (!sum_columns("sum", x, scale, y)) sum_lines<1>("sum", {&x}, Itself{Floats(x)}, scale, y);
+}
 
 /// A value and its place on the line.
 struct Found {

@@ -213,6 +213,33 @@ TEST(Sums, OfManyLines) {
   }
 }
 
+// Columns by sixteen bytes: one part and many, groups that are not full, rows further apart than they are long, views
+// that begin elsewhere; and what is left to the other way.
+TEST(Sums, OfColumns) {
+  for (const Shape& shape : {Shape{1, 40, 1, 128}, Shape{2, 90, 1, 136}, Shape{1, 1101, 1, 136}, Shape{1, 257, 1, 264},
+                             Shape{1, 70, 1, 131}})
+    for (const Dtype type : {f32, bf16, f16})
+      for (const Layout source : {Layout::rows, Layout::one_further, Layout::four_further, Layout::padded})
+        for (const bool accumulate : {false, true}) {
+          SCOPED_TRACE(shape.text() + " " + std::string(name_of(type)) + " " +
+                       std::to_string(static_cast<int>(source)));
+          const Shape kept = shape.with(0, 1).with(1, 1);
+          const Pair x(shape, 1, type, source), y(kept, 2, f32, accumulate ? Layout::every_second : Layout::rows);
+          const Array all = as(x.here, f32);
+          std::vector<double> sums(static_cast<std::size_t>(shape[3]));
+          for (std::int64_t i = 0; i < all.elements(); ++i)
+            sums[static_cast<std::size_t>(i % shape[3])] += static_cast<double>(all.data<float>()[i]);
+          const std::vector<float> old = y.result();
+          cuda_kernels().reduction.sum(x.there, 0.5, {y.there, accumulate});
+          const std::vector<float> got = y.result();
+          for (std::size_t i = 0; i < sums.size(); ++i)
+            ASSERT_NEAR(got[i], 0.5 * sums[i] + (accumulate ? static_cast<double>(old[i]) : 0), 2e-4) << i;
+          if (accumulate) continue;  // and the same bits again
+          cuda_kernels().reduction.sum(x.there, 0.5, {y.there});
+          ASSERT_EQ(y.result(), got);
+        }
+}
+
 // Indices that are alone, that fill several chunks, that end where a chunk does; all the same; none twice.
 TEST(TakenRows, GiveTheirGradient) {
   for (const std::int64_t count : {1, 31, 32, 33, 400, 3000})
