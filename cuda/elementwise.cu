@@ -1,3 +1,4 @@
+#include <joist/cuda/dense_packs.h>
 #include <joist/cuda/functions.h>
 #include <joist/cuda/kernels.h>
 #include <joist/cuda/packs.h>
@@ -12,6 +13,17 @@ constexpr bool any_of = (std::is_same_v<F, Few> || ...);
 template <class F>
 constexpr bool is_short = any_of<F, Identity, Affine, Absolute, Square, Relu, LeakyRelu, Clamp, Add, Subtract, Multiply,
                                  Maximum, Minimum, SquaredDifference, AbsoluteDifference>;
+/// Functions that models spend their time in: bfloat16 has kernels of its own, which others do without, since each
+/// takes nvcc its time.
+template <class F>
+constexpr bool is_frequent = any_of<F, Affine, Relu, Silu, Gelu, Sigmoid, Add, Multiply>;
+
+template <class F, int takes, int inputs, class Body>
+void by_packs_of(const char* name, const std::array<const Array*, inputs>& arrays, const Body& body, const Out& out) {
+  if constexpr (is_frequent<F>)
+    if (by_dense_packs<takes, BFloat16, BFloat16, inputs>(name, arrays, body, out)) return;
+  by_packs<takes, inputs>(name, arrays, body, out);
+}
 
 void fill_value(double value, const Array& y) {
   const Elements to(y);
@@ -37,8 +49,12 @@ void copy_as(const Array& x, const Out& y) {
 void copy(const Array& x, const Out& y) {
   if (are_floats(x) && are_floats(y.array)) {
     const Array wide = x.expanded(y.array.shape());
-    return by_packs<4, 1>(
-        "copy", {&wide}, [] JOIST_DEVICE(float value) { return value; }, y);
+    const auto same = [] JOIST_DEVICE(float value) { return value; };
+    if (by_dense_packs<2, float, BFloat16, 1>("copy", {&wide}, same, y) ||
+        by_dense_packs<4, BFloat16, float, 1>("copy", {&wide}, same, y) ||
+        by_dense_packs<4, BFloat16, BFloat16, 1>("copy", {&wide}, same, y))
+      return;
+    return by_packs<4, 1>("copy", {&wide}, same, y);
   }
   const auto either = [&](Dtype dtype) { return x.dtype() == dtype || (y.accumulate && y.array.dtype() == dtype); };
   if (either(Dtype::float64)) return copy_as<double>(x, y);
@@ -48,7 +64,7 @@ void copy(const Array& x, const Out& y) {
 
 template <class F>
 void unary_of(const F& f, const Array& x, const Out& out) {
-  by_packs<is_short<F> ? 4 : 1, 1>(
+  by_packs_of<F, is_short<F> ? 4 : 1, 1>(
       "unary", {&x}, [=] JOIST_DEVICE(float value) { return scalar::value(f, value); }, out);
 }
 void unary(const Unary& function, const Array& x, const Out& y) {
@@ -57,7 +73,7 @@ void unary(const Unary& function, const Array& x, const Out& y) {
 
 template <class F>
 void unary_backward_of(const F& f, const Array& x, const Array& dy, const Out& dx) {
-  by_packs<is_short<F> ? 2 : 1, 2>(
+  by_packs_of<F, is_short<F> ? 2 : 1, 2>(
       "unary_backward", {&x, &dy},
       [=] JOIST_DEVICE(float value, float slope) { return slope * scalar::slope(f, value); }, dx);
 }
@@ -68,7 +84,7 @@ void unary_backward(const Unary& function, const Array& x, const Array& dy, cons
 template <class F>
 void binary_of(const F& f, const Array& a, const Array& b, const Out& out) {
   const Array wide_a = a.expanded(out.array.shape()), wide_b = b.expanded(out.array.shape());
-  by_packs<is_short<F> ? 2 : 1, 2>(
+  by_packs_of<F, is_short<F> ? 2 : 1, 2>(
       "binary", {&wide_a, &wide_b},
       [=] JOIST_DEVICE(float first, float second) { return scalar::value(f, first, second); }, out);
 }

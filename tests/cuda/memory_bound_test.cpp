@@ -173,6 +173,36 @@ TEST(Functions, OfManyElements) {
     }
 }
 
+// bfloat16 without gaps, eight at a time: no whole pack, some left over, and several packs each.
+TEST(Functions, OfBfloat16WithoutGaps) {
+  const auto& gpus = cuda_kernels().elementwise;
+  const auto& cpus = kernels(cpu).elementwise;
+  for (const std::int64_t count : {5, 64, 4099, (1 << 21) + 2061})
+    for (const bool accumulate : {false, true}) {
+      SCOPED_TRACE(std::to_string(count) + (accumulate ? " accumulated" : ""));
+      const Shape shape{1, 1, 1, count};
+      const Pair x(shape, 1, bf16, Layout::rows), dy(shape, 2, bf16, Layout::rows);
+      const Array a = as(x.here, f32), b = as(dy.here, f32);
+      const auto check = [&](const auto& on_gpu, const auto& on_cpu, double tolerance) {
+        for (const Dtype type : {bf16, f32}) {
+          const Pair y(shape, 3, type, Layout::rows);
+          const Array wanted = as(y.here, f32);
+          on_gpu(Out{y.there, accumulate});
+          on_cpu(Out{wanted, accumulate});
+          expect_near(y.memory, as(wanted, type), tolerance);
+        }
+      };
+      check([&](const Out& y) { gpus.copy(x.there, y); }, [&](const Out& y) { cpus.copy(a, y); }, 0);
+      if (count > 4099) break;  // the emulator takes its time
+      check([&](const Out& y) { gpus.binary(Add{}, x.there, dy.there, y); },
+            [&](const Out& y) { cpus.binary(Add{}, a, b, y); }, 0);
+      check([&](const Out& y) { gpus.unary(Gelu{}, x.there, y); }, [&](const Out& y) { cpus.unary(Gelu{}, a, y); },
+            0.008);
+      check([&](const Out& y) { gpus.unary_backward(Relu{}, x.there, dy.there, y); },
+            [&](const Out& y) { cpus.unary_backward(Relu{}, a, b, y); }, 0);
+    }
+}
+
 TEST(Sums, OfEveryLayout) {
   struct Case {
     Shape shape, kept;
