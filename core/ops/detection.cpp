@@ -96,7 +96,8 @@ Tensor roi_align(const Tensor& given, const Tensor& given_boxes, const RoiAlignO
                 });
 }
 
-Tensor roi_pool(const Tensor& given, const Tensor& given_boxes, std::int64_t height, std::int64_t width, double spatial_scale) {
+Tensor roi_pool(const Tensor& given, const Tensor& given_boxes, std::int64_t height, std::int64_t width,
+                double spatial_scale) {
   const Tensor x = unhalved(given), boxes = unhalved(given_boxes);
   require_regions("roi_pool", x, boxes, height, width, spatial_scale);
   const Shape& s = x.shape();

@@ -133,8 +133,8 @@ TEST(Bfloat16, StepsGiveTheLossesOfTheCpu) {
   }
 }
 
-// What PyTorch's autocast gives: products and what follows from them in bfloat16, sums with a float32 tensor, losses and
-// gradients of weights in float32.
+// What PyTorch's autocast gives: products and what follows from them in bfloat16, sums with a float32 tensor and losses
+// in float32.
 TEST(Bfloat16, ResultsOfProductsTakeHalfTheMemory) {
   const Autocast autocast;
   const auto on_gpu = [](const Shape& shape) {
