@@ -36,6 +36,9 @@ std::string describe(const void* block, std::size_t bytes) {
   return found->second.text;
 }
 
+// Names of blocks that nobody else listens to.
+thread_local const Listener* only_names = nullptr;
+
 std::string at(const std::string& place, const Operation& operation) {
   return (place.empty() ? "" : place + ": ") + joist::describe(operation);
 }
@@ -45,9 +48,13 @@ std::string at(const std::string& place, const Operation& operation) {
 BlockNames::BlockNames(const std::vector<Field>& fields)
     : names_(fields), before_(joist::listening()), listening_(*this) {
   SegmentAllocator::describe_blocks_with(describe);
+  if (!before_) only_names = this;
 }
 
+bool hears_single_operations() noexcept { return listening() && listening() != only_names; }
+
 BlockNames::~BlockNames() {
+  if (only_names == this) only_names = nullptr;
   SegmentAllocator::describe_blocks_with(nullptr);
   const std::lock_guard lock(table().mutex);
   table().blocks.clear();

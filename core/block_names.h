@@ -31,4 +31,8 @@ class BlockNames final : private Listener {
   Listening listening_;
 };
 
+/// Whether a listener of this thread wants each operation by itself: any but names of blocks, which are as good for
+/// operations that are computed in one.
+bool hears_single_operations() noexcept;
+
 }  // namespace joist

@@ -39,7 +39,7 @@ class Inference {
 /// included, and so is what follows from them up to the next operation with a float32 tensor; losses are float32.
 class Autocast {
  public:
-  /// Where results are bfloat16: as the device has it, everywhere (what a GPU will need is foreseen on the CPU), nowhere.
+  /// Where results are bfloat16: as the device has it, everywhere (what a GPU will need, foreseen on the CPU), nowhere.
   enum class Results { of_device, bfloat16, float32 };
   explicit Autocast(bool on = true);  ///< results as around it
   Autocast(bool on, Results results);

@@ -2,15 +2,13 @@
 #include <joist/cuda/coefficients.h>
 #include <joist/cuda/elements.h>
 #include <joist/cuda/kernels.h>
+#include <joist/cuda/pack.h>
 #include <joist/cuda/reduce.h>
+
+#include <algorithm>
 
 namespace joist::cuda {
 namespace {
-
-struct Memory {
-  Floats at[3];
-  explicit Memory(const StepMemory& memory) : at{Floats(memory[0]), Floats(memory[1]), Floats(memory[2])} {}
-};
 
 template <class Rule>
 struct StepNumbers {
@@ -18,12 +16,13 @@ struct StepNumbers {
   double gradient, weight_decay, shrink;
 };
 
-// The coefficients are read once per thread.
-template <class Rule>
+// The coefficients are read once per thread. Four elements are read before the first is needed, so that memory is kept
+// busy; `Numbers`: Typed<float>, as parameters usually are, or Floats.
+template <class Rule, class Numbers>
 struct StepBy {
+  static constexpr int at_once = 4;
   Coefficients<StepNumbers<Rule>> coefficients;
-  Floats parameters, gradients;
-  Memory remembered;
+  Numbers parameters, gradients, remembered[3];
   std::int64_t count;
   JOIST_DEVICE void operator()(Block& block) const {
     if (!coefficients.are_wanted()) return;
@@ -31,14 +30,26 @@ struct StepBy {
     const auto factor = static_cast<float>(now.gradient), decay = static_cast<float>(now.weight_decay),
                shrink = static_cast<float>(now.shrink);
     const std::int64_t step = block.count() * block.threads();
-    for (std::int64_t i = block.index() * block.threads() + block.thread(); i < count; i += step) {
-      const float p = parameters[i], g = factor * gradients[i] + decay * p;
-      float s[3] = {0, 0, 0};
-      for (int k = 0; k < 3; ++k)
-        if (remembered.at[k].defined()) s[k] = remembered.at[k][i];
-      parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));
-      for (int k = 0; k < 3; ++k)
-        if (remembered.at[k].defined()) remembered.at[k].set(i, s[k]);
+    for (std::int64_t first = block.index() * block.threads() + block.thread(); first < count;
+         first += at_once * step) {
+      float p[at_once], g[at_once], s[at_once][3];
+      JOIST_UNROLL for (int u = 0; u < at_once; ++u) {
+        const std::int64_t i = first + u * step;
+        const bool there = i < count;
+        p[u] = there ? parameters[i] : 0.0F;
+        g[u] = there ? gradients[i] : 0.0F;
+        JOIST_UNROLL for (int k = 0; k < 3; ++k) {
+          s[u][k] = there && remembered[k].defined() ? remembered[k][i] : 0.0F;
+        }
+      }
+      JOIST_UNROLL for (int u = 0; u < at_once; ++u) {
+        const std::int64_t i = first + u * step;
+        if (i >= count) break;
+        parameters.set(i, scalar::updated(now.rule, p[u] * shrink, factor * g[u] + decay * p[u], s[u]));
+        JOIST_UNROLL for (int k = 0; k < 3; ++k) {
+          if (remembered[k].defined()) remembered[k].set(i, s[u][k]);
+        }
+      }
     }
   }
 };
@@ -53,8 +64,18 @@ void step(const OptimizerStep& step, const Array& parameter, const Array& gradie
   std::visit(
       [&]<class Rule>(const Rule& rule) {
         const StepNumbers<Rule> numbers{rule, step.gradient, step.weight_decay, step.shrink};
-        launch_passes("step", StepBy<Rule>{Coefficients(numbers, parameter), Floats(parameter), Floats(gradient),
-                                           Memory(memory), parameter.elements()});
+        const auto by = [&]<class Numbers>(Numbers) {
+          launch_passes("step", StepBy<Rule, Numbers>{Coefficients(numbers, parameter),
+                                                      Numbers(parameter),
+                                                      Numbers(gradient),
+                                                      {Numbers(memory[0]), Numbers(memory[1]), Numbers(memory[2])},
+                                                      parameter.elements()});
+        };
+        const auto is_float = [](const Array& x) { return !x.defined() || x.dtype() == Dtype::float32; };
+        if (is_float(parameter) && is_float(gradient) && std::all_of(memory.begin(), memory.end(), is_float))
+          by(Typed<float>());
+        else
+          by(Floats());
       },
       step.rule);
 }

@@ -1,4 +1,5 @@
 // y = f(a, b) with broadcasting      da = sum over broadcast axes of dy · ∂f/∂a      db alike
+#include <joist/core/block_names.h>
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/ops/activation.h>
 #include <joist/core/ops/arithmetic.h>
@@ -98,7 +99,7 @@ Tensor apply(const Binary& function, const Tensor& given_a, const Tensor& given_
 
 Tensor add_relu(const Tensor& a, const Tensor& b) {
   // Listeners see the two operations.
-  if (listening() || a.device() != b.device() || a.dtype() != b.dtype() || !is_floating(a.dtype()) ||
+  if (hears_single_operations() || a.device() != b.device() || a.dtype() != b.dtype() || !is_floating(a.dtype()) ||
       a.shape() != b.shape())
     return relu(a + b);
   const auto& table = kernels_of<ElementwiseKernels>(a.value());

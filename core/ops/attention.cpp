@@ -2,6 +2,7 @@
 // dv = (kept w)ᵀ dy      dw = kept · (dy vᵀ)      ds = w (dw - Σ dy y)      dq = scale ds k      dk = scale dsᵀ q
 // dmask = ds
 // w is computed again in backward from the logarithm of the softmax's denominator, block by block.
+#include <joist/core/block_names.h>
 #include <joist/core/kernels/attention.h>
 #include <joist/core/kernels/elementwise.h>
 #include <joist/core/ops/attention.h>
@@ -168,7 +169,7 @@ Tensor joined_attention(const Tensor& qkv, std::int64_t heads, const AttentionOp
                       .expected = "[batch, length, 3 · heads · width]"});
   if (wants_halves({qkv})) return joined_attention(halved(qkv), heads, options);
   const std::int64_t batch = qkv.shape(0), length = qkv.shape(1), width = qkv.shape(2) / 3;
-  if (listening() || !qkv.value().is_row_major()) {  // listeners see attention and the steps around it
+  if (hears_single_operations() || !qkv.value().is_row_major()) {  // listeners see attention and the steps around it
     const Tensor y = scaled_dot_product_attention(heads_of(qkv, heads, 3, 0), heads_of(qkv, heads, 3, 1),
                                                   heads_of(qkv, heads, 3, 2), options);
     return reshape(permute(y, {0, 2, 1, 3}), {batch, length, width});

@@ -22,8 +22,8 @@ std::pair<Tensor, Tensor> promote(const Tensor& a, const Tensor& b);
 
 /// Whether an operation on these shall compute in bfloat16 now (Autocast): all that are defined are float32.
 bool wants_autocast(std::initializer_list<Tensor> operands) noexcept;
-/// Whether an operation on these shall have all of them, and its result, in bfloat16 now (Autocast on a GPU): float32 is
-/// among them, and nothing but float32 and bfloat16.
+/// Whether an operation on these shall have all of them, and its result, in bfloat16 now (Autocast on a GPU): float32
+/// is among them, and nothing but float32 and bfloat16.
 bool wants_halves(std::initializer_list<Tensor> operands) noexcept;
 /// A float32 tensor in bfloat16; others as they are.
 Tensor halved(const Tensor& x);

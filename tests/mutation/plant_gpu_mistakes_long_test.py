@@ -86,7 +86,7 @@ NUMBERS = [
     ("cuda/windows.cu", "case PadMode::reflect: return s < 0 ? -s : 2 * (length - 1) - s;", "case PadMode::reflect: return s < 0 ? -s : 2 * length - 1 - s;"),
     ("cuda/pictures.cu", "change.left_to_right != 0 ? width - 1 - x : x", "change.left_to_right != 0 ? width - x : x"),
     ("cuda/random.cu", "const std::int64_t pair = i / 2 * 2;", "const std::int64_t pair = i;"),
-    ("cuda/optimizer.cu", "parameters.set(i, scalar::updated(now.rule, p * shrink, g, s));", "parameters.set(i, scalar::updated(now.rule, p * shrink * shrink, g, s));"),
+    ("cuda/optimizer.cu", "scalar::updated(now.rule, p[u] * shrink,", "scalar::updated(now.rule, p[u] * shrink * shrink,"),
     ("cuda/comparison.cu", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[2]);", "T value = which[places.at[0]] ? first.get<T>(places.at[1]) : second.get<T>(places.at[1]);"),
     ("cuda/walk.h", "here -= left * divisor_[axis].value();", "here -= left * (divisor_[axis].value() + (axis == 1));"),
     ("cuda/sorting.cu", "return !ahead(b, a, descending) && a_place < b_place;", "return !ahead(b, a, descending) && a_place > b_place;"),
