@@ -11,12 +11,12 @@ namespace {
 template <class F, class... Few>
 constexpr bool any_of = (std::is_same_v<F, Few> || ...);
 template <class F>
-constexpr bool is_short = any_of<F, Identity, Affine, Absolute, Square, Relu, LeakyRelu, Clamp, Add, Subtract, Multiply,
-                                 Maximum, Minimum, SquaredDifference, AbsoluteDifference>;
+constexpr bool is_short = any_of<F, Identity, Affine, Absolute, Square, Relu, LeakyRelu, Clamp, Add, AddRelu, Subtract,
+                                 Multiply, Maximum, Minimum, SquaredDifference, AbsoluteDifference>;
 /// Functions that models spend their time in: bfloat16 has kernels of its own, which others do without, since each
 /// takes nvcc its time.
 template <class F>
-constexpr bool is_frequent = any_of<F, Affine, Relu, Silu, Gelu, Sigmoid, Add, Multiply>;
+constexpr bool is_frequent = any_of<F, Affine, Relu, Silu, Gelu, Sigmoid, Add, AddRelu, Multiply>;
 
 template <class F, int takes, int inputs, class Body>
 void by_packs_of(const char* name, const std::array<const Array*, inputs>& arrays, const Body& body, const Out& out) {
