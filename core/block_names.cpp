@@ -51,8 +51,6 @@ BlockNames::BlockNames(const std::vector<Field>& fields)
   if (!before_) only_names = this;
 }
 
-bool hears_single_operations() noexcept { return listening() && listening() != only_names; }
-
 BlockNames::~BlockNames() {
   if (only_names == this) only_names = nullptr;
   SegmentAllocator::describe_blocks_with(nullptr);
@@ -83,5 +81,7 @@ void BlockNames::on_backward(const Node& node, std::span<const Array> output_gra
 void BlockNames::on_backward_done(const Node& node, std::span<const Array> output_gradients) {
   if (before_) before_->on_backward_done(node, output_gradients);
 }
+
+bool hears_single_operations() noexcept { return listening() && listening() != only_names; }
 
 }  // namespace joist

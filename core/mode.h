@@ -35,8 +35,9 @@ class Inference {
 /// stays as it is, attention too, and so do parameters and their gradients. Faster where the CPU has bfloat16 products
 /// (`joist doctor`), else only the same numbers.
 ///
-/// On a GPU, whose memory is the limit, those results are bfloat16 too (torch.autocast does so), convolutions in groups
-/// included, and so is what follows from them up to the next operation with a float32 tensor; losses are float32.
+/// On a GPU, whose memory is the limit, those results are bfloat16 too but for recurrent layers', as torch.autocast has
+/// them, and so are those of convolutions in groups, of attention and, unlike there, of layer_norm and rms_norm, and
+/// what follows up to the next operation with a float32 tensor. Detectors' logits and cross entropies are float32.
 class Autocast {
  public:
   /// Where results are bfloat16: as the device has it, everywhere (what a GPU will need, foreseen on the CPU), nowhere.

@@ -43,8 +43,6 @@ Tensor with_number(const Binary& function, double scale, double shift, const Ten
   return apply(function, x, Tensor::full({}, number, dtype, x.device()));
 }
 
-}  // namespace
-
 // A float32 and a bfloat16 tensor, as where a branch comes back to a residual stream under Autocast: a GPU's kernel
 // reads both as they are, so neither is converted first.
 Tensor added_as_they_are(const Tensor& a, const Tensor& b) {
@@ -62,6 +60,8 @@ Tensor added_as_they_are(const Tensor& a, const Tensor& b) {
                   }
                 });
 }
+
+}  // namespace
 
 Tensor apply(const Binary& function, const Tensor& given_a, const Tensor& given_b) {
   require_same_device("arithmetic", given_a, given_b);

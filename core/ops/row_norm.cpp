@@ -129,7 +129,8 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, con
   return over_last_axes("layer_norm", x, shape, weight, bias, {.epsilon = epsilon});
 }
 
-Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, double epsilon) {
+Tensor rms_norm(const Tensor& given, const Shape& shape, const Tensor& weight, double epsilon) {
+  const Tensor x = unhalved(given);  // whose type decides the usual epsilon
   if (epsilon < 0) switch (x.dtype()) {
       case Dtype::float64: epsilon = std::numeric_limits<double>::epsilon(); break;
       case Dtype::float16: epsilon = 0x1p-10; break;
@@ -142,6 +143,7 @@ Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, doubl
 
 Tensor group_norm(const Tensor& given, std::int64_t groups, const Tensor& weight, const Tensor& bias, double epsilon) {
   const Tensor x = unhalved(given);
+  const Autocast in_float32(Autocast::active(), Autocast::Results::float32);  // what is scaled and shifted afterwards
   require_channels("group_norm", x, weight, bias);
   require_epsilon("group_norm", epsilon);
   if (groups < 1 || x.shape(1) % groups != 0)
