@@ -77,6 +77,8 @@ void Node::connect(std::size_t input, const std::shared_ptr<TensorState>& state)
   edge.device = state->value.device();
 }
 
+LateGradient::~LateGradient() = default;
+
 Node::~Node() {
   std::vector<std::shared_ptr<Node>> mine;
   const bool outermost = doomed == nullptr;
@@ -100,12 +102,13 @@ Out Node::slot(int input) {
     return {leaf.gradient, std::exchange(leaf.has_gradient, true)};
   }
   Received& received = edge.producer->received_[static_cast<std::size_t>(edge.output)];
+  if (received.late) received = {received.late->compute(), true, nullptr};
   const bool first = !received.gradient.defined();
   if (first || !received.owned) {
     Array fresh = Array::empty(edge.shape, edge.dtype, edge.device, edge.order);
     // A second contribution to a gradient that is a view of another one: it needs memory of its own now.
     if (!first) kernels_of<ElementwiseKernels>(edge.device, edge.dtype).copy(received.gradient, {fresh, false});
-    received = {std::move(fresh), true};
+    received = {std::move(fresh), true, nullptr};
   }
   return {received.gradient, !first};
 }
@@ -115,12 +118,24 @@ void Node::give(int input, const Array& gradient) {
   if (!edge.exists()) return;
   if (edge.producer) {
     Received& received = edge.producer->received_[static_cast<std::size_t>(edge.output)];
-    if (!received.gradient.defined()) {
-      received = {gradient, false};
+    if (!received.gradient.defined() && !received.late) {
+      received = {gradient, false, nullptr};
       return;
     }
   }
   kernels_of<ElementwiseKernels>(edge.device, edge.dtype).copy(gradient, slot(input));
+}
+
+bool Node::takes_late(int input) const noexcept {
+  const Edge& edge = edges_[static_cast<std::size_t>(input)];
+  if (!edge.producer || listener || !edge.producer->reads_late()) return false;  // a listener is shown every gradient
+  const Received& received = edge.producer->received_[static_cast<std::size_t>(edge.output)];
+  return !received.gradient.defined() && !received.late;
+}
+
+void Node::give_late(int input, std::shared_ptr<const LateGradient> gradient) {
+  const Edge& edge = edges_[static_cast<std::size_t>(input)];
+  edge.producer->received_[static_cast<std::size_t>(edge.output)].late = std::move(gradient);
 }
 
 Array Node::arrived(int input) const {
@@ -155,6 +170,7 @@ class Backward {
       if (tensor.state()->origin) require_fresh(*tensor.state()->origin);
     for (std::size_t i = 0; i < tensors.size(); ++i) seed(heap, tensors[i].shared_state(), seeds[i]);
     std::vector<Array> gradients;
+    std::shared_ptr<const LateGradient> late;
     while (!heap.empty()) {
       std::pop_heap(heap.begin(), heap.end(), later);
       const std::shared_ptr<Node> node = std::move(heap.back());
@@ -163,8 +179,12 @@ class Backward {
       for (const Node::Edge& edge : node->edges_)
         if (edge.producer) require_fresh(*edge.producer);
       gradients.clear();
-      for (Node::Received& received : node->received_) gradients.push_back(std::exchange(received.gradient, {}));
-      run_one(*node, gradients);
+      for (Node::Received& received : node->received_) {
+        gradients.push_back(std::exchange(received.gradient, {}));
+        late = std::exchange(received.late, {});  // there is one output where there is one
+      }
+      run_one(*node, gradients, late.get());
+      late.reset();
       if (node->reusable_) continue;  // its only input is a leaf
       for (Node::Edge& edge : node->edges_)
         if (edge.producer) push(heap, std::move(edge.producer));
@@ -194,9 +214,9 @@ class Backward {
       const auto& table = kernels_of<ElementwiseKernels>(sum);
       table.copy(received.gradient, {sum, false});
       table.copy(gradient, {sum, true});
-      received = {sum, true};
+      received = {sum, true, nullptr};
     } else {
-      received = {gradient, false};
+      received = {gradient, false, nullptr};
     }
     push(heap, producer);
   }
@@ -215,15 +235,15 @@ class Backward {
     kernels_of<ElementwiseKernels>(seed).copy(seed, {state.gradient, std::exchange(state.has_gradient, true)});
   }
 
-  static void run_one(Node& node, std::span<const Array> gradients) {
-    if (std::any_of(gradients.begin(), gradients.end(), [](const Array& dy) { return dy.defined(); })) {
+  static void run_one(Node& node, std::span<const Array> gradients, const LateGradient* late) {
+    if (late || std::any_of(gradients.begin(), gradients.end(), [](const Array& dy) { return dy.defined(); })) {
       struct Running {  // nested: a checkpoint's backward runs one of its own
         const Operation* before;
         explicit Running(const Operation& now) : before(std::exchange(running, &now)) {}
         ~Running() { running = before; }
       } const scope(node.operation_);
       if (listener) listener->on_backward(node, gradients);
-      node.run(gradients);
+      node.run(gradients, late);
       if (listener) listener->on_backward_done(node, gradients);
     }
     if (node.reusable_) return;

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,19 @@ class Saved {
 inline Saved saved(const Tensor& tensor) { return Saved(tensor); }
 inline Saved saved(const Array& array) { return Saved(array); }
 
+/// A gradient that is not computed yet: an operation that reads it block by block saves its being written and read.
+class LateGradient {
+ public:
+  virtual ~LateGradient();
+  /// All of it, in an array of its own.
+  virtual Array compute() const = 0;
+
+ protected:
+  LateGradient() = default;
+  LateGradient(const LateGradient&) = default;
+  LateGradient& operator=(const LateGradient&) = default;
+};
+
 /// One recorded operation. Backward functions see this interface.
 class Node {
  public:
@@ -73,6 +87,10 @@ class Node {
   /// Hands over a finished gradient of input i (may be a view of dy, which stays unchanged): no copy where none is
   /// needed.
   void give(int input, const Array& gradient);
+  /// Whether the operation that made input i reads a late gradient, and nothing arrived there before.
+  bool takes_late(int input) const noexcept;
+  /// Hands one over, after takes_late(). Should more arrive, it is computed then.
+  void give_late(int input, std::shared_ptr<const LateGradient> gradient);
   const Operation& operation() const noexcept { return operation_; }
   int inputs() const noexcept { return static_cast<int>(edges_.size()); }
   /// What has arrived so far at the gradient of input i, from all its uses. Undefined when it is not wanted or nothing
@@ -100,7 +118,8 @@ class Node {
   };
   struct Received {
     Array gradient{};
-    bool owned = false;  // else a view of somebody else's gradient: never written to
+    bool owned = false;                          // else a view of somebody else's gradient: never written to
+    std::shared_ptr<const LateGradient> late{};  // instead of `gradient`
   };
 
   friend class HookNode;
@@ -108,7 +127,9 @@ class Node {
   /// Of another tensor's state: what Hooks needs, which have no Tensor at hand.
   Node(Operation operation, const std::shared_ptr<TensorState>& input);
   void connect(std::size_t input, const std::shared_ptr<TensorState>& state);
-  virtual void run(std::span<const Array> output_gradients) = 0;
+  /// `late`: the gradient of the only output, which is undefined then; nullptr: there is none.
+  virtual void run(std::span<const Array> output_gradients, const LateGradient* late) = 0;
+  virtual bool reads_late() const noexcept { return false; }
   virtual void drop_saved() noexcept = 0;
 
   Operation operation_;
@@ -156,13 +177,17 @@ class Recorder {
         : Node(operation, inputs), function_(std::move(function)) {}
 
    private:
-    void run(std::span<const Array> dys) override {
+    static constexpr bool late_too = std::is_invocable_v<Function&, const Array&, const LateGradient*, Node&>;
+    void run(std::span<const Array> dys, const LateGradient* late) override {
       if constexpr (several) {
         (*function_)(dys, *this);
+      } else if constexpr (late_too) {
+        (*function_)(dys[0], late, *this);
       } else {
         (*function_)(dys[0], *this);
       }
     }
+    bool reads_late() const noexcept override { return late_too; }
     void drop_saved() noexcept override { function_.reset(); }
     std::optional<Function> function_;
   };
@@ -173,7 +198,8 @@ class Recorder {
 };
 
 /// Records an operation with one output. backward(const Array& dy, Node& node) writes node.slot(i) for each wanted
-/// input i.
+/// input i. One that takes (const Array& dy, const LateGradient* late, Node& node) gets `late` instead of dy where that
+/// is not nullptr.
 template <class Backward>
 Tensor record(Operation operation, std::initializer_list<Tensor> inputs, Array output, Backward&& backward) {
   return Recorder::one(std::move(operation), std::span(inputs.begin(), inputs.size()), std::move(output),

@@ -17,7 +17,7 @@ class HookNode final : public Node {
   }
 
  private:
-  void run(std::span<const Array> dys) override {
+  void run(std::span<const Array> dys, const LateGradient*) override {
     Array gradient = dys[0];
     const auto hooks = list_->hooks;  // a hook may remove itself
     for (const auto& [handle, hook] : hooks) {

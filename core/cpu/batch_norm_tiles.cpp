@@ -39,7 +39,8 @@ void moments_tile(const void*, const Matrices& tile, double* first, double* seco
         const Lanes reference = load_up_to(origin + i, left);
         Lanes s = load(sum + i), q = load(square + i);
         for (std::int64_t k = 0; k < depth; ++k) {
-          const Lanes d = load_up_to(x + k * tile.x.row + i, left) - reference;
+          const Lanes value = load_up_to(x + k * tile.x.row + i, left), d = value - reference;
+          if (tile.past_caches) hn::Stream(value.v, FloatTag(), tile.out + (top + row + k) * tile.out_row + i);
           s = s + d;
           q = multiply_add(d, d, q);
         }
@@ -55,6 +56,7 @@ void moments_tile(const void*, const Matrices& tile, double* first, double* seco
       second[i] += q + d * (s + s + count * d);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class F>
@@ -101,7 +103,9 @@ void gradient_sums_tile(const void* activation, const Matrices& tile, double* fi
         Lanes s = load(sum + i), p = load(product + i);
         for (std::int64_t k = 0; k < depth; ++k) {
           const Lanes d = load_up_to(x + k * tile.x.row + i, left) - m;
-          const Lanes dz = load_up_to(dy + k * tile.dy.row + i, left) * slope(f, multiply_add(d, a, b));
+          const Lanes given = load_up_to(dy + k * tile.dy.row + i, left);
+          if (tile.past_caches) hn::Stream(given.v, FloatTag(), tile.out + (row + k) * tile.out_row + i);
+          const Lanes dz = given * slope(f, multiply_add(d, a, b));
           s = s + dz;
           p = multiply_add(dz, d, p);
         }
@@ -114,6 +118,7 @@ void gradient_sums_tile(const void* activation, const Matrices& tile, double* fi
       second[i] += static_cast<double>(product[i]);
     }
   }
+  OutputRow::finish(tile.past_caches);
 }
 
 template <class F>

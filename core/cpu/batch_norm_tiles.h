@@ -24,7 +24,8 @@ struct Matrices {
   std::array<const float*, parameter_count> parameter{};  ///< one number per column each
 };
 
-/// first[column] and second[column] grow by two sums over the rows.
+/// first[column] and second[column] grow by two sums over the rows. With past_caches what was read last, x or where
+/// there is one dy, is also written to out.
 using SumFunction = void (*)(const void* activation, const Matrices&, double* first, double* second);
 using WriteFunction = void (*)(const void* activation, const Matrices&);
 

@@ -21,7 +21,7 @@ bool pays(const Shape& x, const Shape& w, Dtype dtype, const ConvolutionOptions&
 
 void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& options, const Out& dw) {
   const Taps taps(x.shape(), dw.array.shape(), dy.shape(), options);
-  const Blocks blocks(x.shape(1));
+  const Blocks blocks(x.shape(1), taps.down.kernel);
   const RingShape shape = taps.ring(blocks.block);
   const std::int64_t channels = blocks.channels;
   // How many sums there are does not depend on the number of threads, so neither does a result.
@@ -34,14 +34,15 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
   parallel_workers(items, least, [&](int worker, std::int64_t begin, std::int64_t end) {
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t group = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
-      const auto copy = [&](const float* from, float* to) {
+      const auto copy = [&](std::int64_t first, float* to) {
+        const float* const from = x.data<float>() + first * channels + channel;
         for (std::int64_t pixel = 0; pixel < taps.across.pixels; ++pixel)
           std::memcpy(to + pixel * blocks.block, from + pixel * channels,
                       static_cast<std::size_t>(blocks.channels_of(block)) * sizeof(float));
       };
       Ring ring(shape, rings.data<float>() + worker * shape.floats(), copy);
       for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
-        ring.begin(taps.picture(x, picture) + channel, taps.across.pixels * channels);
+        ring.begin(taps.first_pixel(picture));
         for (std::int64_t row = 0; row < taps.down.windows; ++row)
           add_row(
               {.pixels = taps.pixels(ring, row, blocks.block).data(),

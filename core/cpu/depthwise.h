@@ -30,9 +30,7 @@ struct Taps {
   RingShape ring(std::int64_t block) const {
     return {down.pixels, across.pixels, across.padding, across.behind(), (down.kernel - 1) * down.dilation + 1, block};
   }
-  const float* picture(const Array& x, std::int64_t number) const {
-    return x.data<float>() + number * down.pixels * across.pixels * x.shape(1);
-  }
+  std::int64_t first_pixel(std::int64_t picture) const { return picture * down.pixels * across.pixels; }
   /// Per tap the pixel that it meets in the first window of a row of windows.
   template <class Fill>
   std::vector<const float*> pixels(Ring<Fill>& ring, std::int64_t row, std::int64_t block) const {

@@ -13,10 +13,12 @@ namespace joist::depthwise {
 
 /// Blocks of channels.
 struct Blocks {
-  explicit Blocks(std::int64_t channel_count) : channels(channel_count) {
+  /// For kernels of so many rows.
+  Blocks(std::int64_t channel_count, std::int64_t kernel) : channels(channel_count) {
     // Few floats per pixel waste the memory's bandwidth, many make rows that leave the cache before they are used
     // again.
-    constexpr std::int64_t widest = 64, register_floats = 16;
+    constexpr std::int64_t register_floats = 16;
+    const std::int64_t widest = kernel > 3 ? 64 : 128;
     const std::int64_t wanted = (channels + widest - 1) / widest, each = (channels + wanted - 1) / wanted;
     block = (each + register_floats - 1) / register_floats * register_floats;
     count = (channels + block - 1) / block;
@@ -35,8 +37,8 @@ struct RingShape {
   std::int64_t floats() const { return kept * row_floats(); }
 };
 
-/// The rows of a block of one picture that the windows at hand need. fill(from, to): brings a row of it, from the
-/// picture's pixels into pixels `block` floats apart.
+/// The rows of a block of one picture that the windows at hand need. fill(pixel, to): brings a row of it, which begins
+/// with that pixel of all pictures' pixels, into pixels `block` floats apart.
 template <class Fill>
 class Ring {
  public:
@@ -44,10 +46,9 @@ class Ring {
     std::memset(memory, 0, static_cast<std::size_t>(shape.floats()) * sizeof(float));
   }
 
-  /// `picture`: its first pixel's first channel of the block; `row`: floats from row to row.
-  void begin(const float* picture, std::int64_t row) {
-    picture_ = picture;
-    picture_row_ = row;
+  /// `pixel`: the picture's first one.
+  void begin(std::int64_t pixel) {
+    picture_ = pixel;
     first_ = true;
   }
 
@@ -70,14 +71,13 @@ class Ring {
     if (number < 0 || number >= shape_.rows)
       std::memset(to, 0, static_cast<std::size_t>(shape_.pixels * shape_.block) * sizeof(float));
     else
-      fill_(picture_ + number * picture_row_, to);
+      fill_(picture_ + number * shape_.pixels, to);
   }
 
   RingShape shape_;
   float* memory_;
   Fill fill_;
-  const float* picture_ = nullptr;
-  std::int64_t picture_row_ = 0, next_ = 0;
+  std::int64_t picture_ = 0, next_ = 0;
   bool first_ = true;
 };
 

@@ -21,6 +21,7 @@ using pointwise::Rows;
 constexpr std::int64_t most_repeated = 64;
 // With more channels than these, oneDNN's product is faster by more than a pass over its results takes.
 constexpr std::int64_t most_plain = 256;
+constexpr std::int64_t most_late = 128;  // the same for a pass over the gradient of its result
 
 bool is_pointwise(const Array& w, const ConvolutionOptions& options) {
   return options.groups == 1 && w.shape().elements(2, 4) == 1 && options.stride == Shape{1, 1} &&
@@ -28,7 +29,7 @@ bool is_pointwise(const Array& w, const ConvolutionOptions& options) {
 }
 bool is_depthwise(const Array& x, const Array& w, const ConvolutionOptions& options) {
   return options.groups > 1 && options.groups == x.shape(1) && w.shape(0) == x.shape(1) && w.shape(1) == 1 &&
-         options.dilation == Shape{1, 1};
+         options.dilation == Shape{1, 1} && options.padding[0] < w.shape(2);
 }
 
 Array channels_innermost(const Array& x) {
@@ -43,12 +44,6 @@ std::vector<Rows> all_rows(std::span<const Array> x) {
   std::vector<Rows> rows;
   for (const Array& part : x) rows.push_back(pointwise::rows_of(part));
   return rows;
-}
-
-Parameters parameters_of(const NormalizedInput& input) {
-  Parameters parameters(input.x.shape(1));
-  batch_norm::set_normalization(parameters, input.mean, input.inverse_deviation, input.gamma, input.beta);
-  return parameters;
 }
 
 class Convolutions final : public FusedConvolutions {
@@ -68,30 +63,29 @@ class Convolutions final : public FusedConvolutions {
     normalized::forward_depthwise(input, gapless(w), options, y, sums);
   }
 
-  void backward(const NormalizedInput& given, const Array& given_w, const Array& given_dy,
+  void backward(const NormalizedInput& given, const Array& given_w, const ResultGradient& given_dy,
                 const ConvolutionOptions& options, const Out& dx, const Out& dw, const Out& dgamma,
                 const Out& dbeta) const override {
-    const Array &x = given.x, dy = channels_innermost(given_dy), w = gapless(given_w);
-    Parameters parameters = parameters_of(given);
-    const Fused fused = batch_norm::fused_with(given.options.activation);
-    const Input input{x, parameters, fused};
-    const bool pointwise = is_pointwise(w, options), repeats = pointwise && w.shape(0) <= most_repeated;
+    const Array &x = given.x, w = gapless(given_w);
+    const ResultGradient dy = innermost(given_dy);
     Array values;
-    if (!pointwise || (dx.array.defined() && !repeats))
+    const bool repeats = is_pointwise(w, options) && w.shape(0) <= most_repeated;
+    if (!is_pointwise(w, options) || (dx.array.defined() && !repeats))
       values = dx.array.defined() && dx.array.is_channels_last() && !dx.accumulate ? dx.array : Array::like(x);
-    const bool direct = !dw.array.defined() || dw.array.is_row_major();
-    const Out own_dw = direct ? dw : Out{Array::empty(dw.array.shape())};
-    const Totals totals = pointwise ? normalized::backward_pointwise(input, w, dy, values, own_dw)
-                                    : normalized::backward_depthwise(input, w, dy, options, values, own_dw);
-    if (!direct) copy_array(own_dw.array, dw);
-    batch_norm::finish_gradient(parameters, totals, x.elements() / x.shape(1), given.gamma, given.inverse_deviation,
-                                false, dgamma, dbeta);
+    const LateNormalization late = sums(given, w, dy, options, values, dw, dgamma, dbeta);
     if (!dx.array.defined()) return;
-    if (values.defined()) return Loop(x, values, dx).write(fused.gradient, fused.activation, parameters);
-    if (dx.array.is_channels_last()) return normalized::backward_pointwise_input(input, w, dy, dx);
+    if (values.defined()) return write(late, dx);
+    const Parameters parameters = parameters_of(late);
+    const Input input{x, parameters, batch_norm::fused_with(given.options.activation)};
+    if (dx.array.is_channels_last()) return normalized::backward_pointwise_input(input, w, GradientRows(dy), dx);
     const Array dense = Array::like(x);
-    normalized::backward_pointwise_input(input, w, dy, {dense});
+    normalized::backward_pointwise_input(input, w, GradientRows(dy), {dense});
     copy_array(dense, dx);
+  }
+  LateNormalization backward_late(const NormalizedInput& given, const Array& w, const ResultGradient& dy,
+                                  const ConvolutionOptions& options, const Out& dw, const Out& dgamma,
+                                  const Out& dbeta) const override {
+    return sums(given, gapless(w), innermost(dy), options, Array::like(given.x), dw, dgamma, dbeta);
   }
 
   bool take_joined(std::span<const Array> x, const Array& w) const override {
@@ -104,9 +98,10 @@ class Convolutions final : public FusedConvolutions {
   void forward_joined(std::span<const Array> x, const Array& w, const Array& y, ChannelSums* sums) const override {
     pointwise::forward(all_rows(x), gapless(w), pixels_of(y), pointwise::rows_of(y), sums);
   }
-  void backward_joined(std::span<const Array> x, const Array& w, const Array& given_dy, std::span<const Out> given_dx,
-                       const Out& given_dw) const override {
-    const Array dy = pointwise::is_rows(given_dy) ? given_dy : channels_innermost(given_dy);
+  void backward_joined(std::span<const Array> x, const Array& w, const ResultGradient& given_dy,
+                       std::span<const Out> given_dx, const Out& given_dw) const override {
+    ResultGradient dy = given_dy;
+    if (!dy.late && !pointwise::is_rows(dy.array)) dy.array = channels_innermost(dy.array);
     std::vector<Out> dx(given_dx.begin(), given_dx.end());
     std::vector<Rows> rows;
     std::vector<bool> add;
@@ -117,7 +112,7 @@ class Convolutions final : public FusedConvolutions {
     }
     const bool direct = !given_dw.array.defined() || given_dw.array.is_row_major();
     const Out dw = direct ? given_dw : Out{Array::empty(given_dw.array.shape())};
-    pointwise::backward(all_rows(x), gapless(w), pixels_of(dy), pointwise::rows_of(dy), rows, add, dw);
+    pointwise::backward(all_rows(x), gapless(w), pixels_of(x[0]), GradientRows(dy), rows, add, dw);
     if (!direct) copy_array(dw.array, given_dw);
     for (std::size_t i = 0; i < dx.size(); ++i)
       if (dx[i].array.defined() && dx[i].array.raw() != given_dx[i].array.raw()) copy_array(dx[i].array, given_dx[i]);
@@ -132,6 +127,54 @@ class Convolutions final : public FusedConvolutions {
   }
   void normalize(const NormalizedInput& given, const Out& y) const override {
     batch_norm::normalize(given.x, given.options.activation, parameters_of(given), y);
+  }
+
+  bool late_pays(const Array& w) const override {
+    return w.shape(1) <= most_late && w.shape(0) >= 2 * w.shape(1);  // the result is what is large
+  }
+  bool take_late(const Array& x, const BatchNormOptions& normalization, const Array& dy) const override {
+    return x.dtype() == Dtype::float32 && x.rank() == 4 && x.is_channels_last() && dy.is_channels_last() &&
+           x.elements() > 0 && batch_norm::fused_with(normalization.activation).gradient;
+  }
+  LateNormalization late(const NormalizedInput& input, const Array& dy, const Out& dgamma,
+                         const Out& dbeta) const override {
+    Parameters parameters = parameters_of(input);
+    const Fused fused = batch_norm::fused_with(input.options.activation);
+    const Totals totals = Loop(input.x, dy, {}).sums(fused.gradient_sums, fused.activation, parameters);
+    return finished(input, dy, parameters, totals, dgamma, dbeta);
+  }
+  void write(const LateNormalization& late, const Out& dx) const override {
+    const Fused fused = batch_norm::fused_with(late.input.options.activation);
+    Loop(late.input.x, late.values, dx).write(fused.gradient, fused.activation, parameters_of(late));
+  }
+
+ private:
+  static ResultGradient innermost(const ResultGradient& dy) {
+    return dy.late ? dy : ResultGradient{channels_innermost(dy.array), nullptr};
+  }
+  static LateNormalization finished(const NormalizedInput& input, const Array& values, Parameters& parameters,
+                                    const Totals& totals, const Out& dgamma, const Out& dbeta) {
+    const std::int64_t channels = parameters.channels();
+    batch_norm::finish_gradient(parameters, totals, input.x.elements() / channels, input.gamma, input.inverse_deviation,
+                                false, dgamma, dbeta);
+    const float *constant = parameters.of(batch_norm::constant), *linear = parameters.of(batch_norm::linear);
+    return {input, values, {constant, constant + channels}, {linear, linear + channels}};
+  }
+  // All gradients but dx. `values`: where the gradient of the normalized values is kept; undefined: nowhere.
+  static LateNormalization sums(const NormalizedInput& given, const Array& w, const ResultGradient& dy,
+                                const ConvolutionOptions& options, const Array& values, const Out& dw,
+                                const Out& dgamma, const Out& dbeta) {
+    Parameters parameters = parameters_of(given);
+    const Input input{given.x, parameters, batch_norm::fused_with(given.options.activation)};
+    const GradientRows rows(dy);
+    const bool direct = !dw.array.defined() || dw.array.is_row_major();
+    const Out own_dw = direct ? dw : Out{Array::empty(dw.array.shape())};
+    const Shape y = dy.late ? dy.late->values.shape() : dy.array.shape();
+    const Totals totals = is_pointwise(w, options)
+                              ? normalized::backward_pointwise(input, w, rows, values, own_dw)
+                              : normalized::backward_depthwise(input, w, rows, y, options, values, own_dw);
+    if (!direct) copy_array(own_dw.array, dw);
+    return finished(given, values, parameters, totals, dgamma, dbeta);
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <joist/core/cpu/batch_norm_parameters.h>
+#include <joist/core/cpu/gradient_rows.h>
 #include <joist/core/cpu/pointwise.h>
 #include <joist/core/kernels/fused_convolution.h>
 
@@ -31,15 +32,17 @@ struct Input {
 void forward_pointwise(const Input& input, const Array& w, const Array& y, ChannelSums* sums);
 /// The sums for batch_norm::finish_gradient(), and the weights' gradient where it is wanted. `values`: where the
 /// gradient of the normalized values is kept; undefined: nowhere.
-batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const Array& dy, const Array& values,
+batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const GradientRows& dy, const Array& values,
                                       const Out& dw);
 /// dx, for which the gradient of the normalized values is computed once more.
-void backward_pointwise_input(const Input& input, const Array& w, const Array& dy, const Out& dx);
+void backward_pointwise_input(const Input& input, const Array& w, const GradientRows& dy, const Out& dx);
 
 /// Depthwise convolutions without dilation: w [channel, 1, kernel_height, kernel_width].
 void forward_depthwise(const Input& input, const Array& w, const ConvolutionOptions& options, const Array& y,
                        ChannelSums* sums);
-batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const Array& dy,
+/// dy of shape `y`. The padding is less than the kernel, so that no row of dy is wanted after later ones took its
+/// place.
+batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const GradientRows& dy, const Shape& y,
                                       const ConvolutionOptions& options, const Array& values, const Out& dw);
 
 }  // namespace joist::normalized

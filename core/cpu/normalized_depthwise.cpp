@@ -6,7 +6,6 @@
 #include <joist/core/cpu/parallel.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 namespace joist::normalized {
@@ -32,9 +31,9 @@ Array taps_first(const Array& w, const Taps& taps, const Blocks& blocks) {
 
 // Brings rows of a block of channels into a ring, normalized.
 auto normalizing(const Input& input, const Taps& taps, const Blocks& blocks, std::int64_t block) {
-  return [&input, &taps, &blocks, block](const float* from, float* to) {
-    const std::int64_t channel = block * blocks.block;
-    Matrices tile = input.tile(from - channel, blocks.channels, taps.across.pixels, channel, blocks.channels_of(block));
+  return [&input, &taps, &blocks, block](std::int64_t pixel, float* to) {
+    Matrices tile = input.tile(input.x.data<float>() + pixel * blocks.channels, blocks.channels, taps.across.pixels,
+                               block * blocks.block, blocks.channels_of(block));
     tile.out = to;
     tile.out_row = blocks.block;
     input.fused.normalize(input.fused.activation, tile);
@@ -57,7 +56,7 @@ class ValueGradient {
   }
 
   template <class Fill>
-  void row(Ring<Fill>& dy, std::int64_t number, float* to) {
+  void row(Ring<Fill>& dy, std::int64_t number, float* to, std::int64_t to_row) {
     const Axis &down = taps_.down, &across = taps_.across;
     for (std::int64_t phase = 0; phase < std::min(across.stride, across.pixels); ++phase) {
       pixels_.clear();
@@ -79,8 +78,8 @@ class ValueGradient {
                                .windows = (across.pixels - phase + across.stride - 1) / across.stride,
                                .step = blocks_.block,
                                .channels = blocks_.channels_of(block_),
-                               .y = to + phase * blocks_.channels,
-                               .y_step = across.stride * blocks_.channels});
+                               .y = to + phase * to_row,
+                               .y_step = across.stride * to_row});
     }
   }
 
@@ -97,7 +96,7 @@ class ValueGradient {
 void forward_depthwise(const Input& input, const Array& w, const ConvolutionOptions& options, const Array& y,
                        ChannelSums* sums) {
   const Taps taps(input.x.shape(), w.shape(), y.shape(), options);
-  const Blocks blocks(input.channels());
+  const Blocks blocks(input.channels(), taps.down.kernel);
   const RingShape shape = taps.ring(blocks.block);
   const Array weights = taps_first(w, taps, blocks);
   const std::int64_t pictures = input.x.shape(0), groups = std::min<std::int64_t>(pictures, 64);
@@ -113,7 +112,7 @@ void forward_depthwise(const Input& input, const Array& w, const ConvolutionOpti
         factors[static_cast<std::size_t>(tap)] = weights.data<float>() + tap * blocks.floats() + channel;
       Ring ring(shape, rings.data<float>() + worker * shape.floats(), normalizing(input, taps, blocks, block));
       for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
-        ring.begin(taps.picture(input.x, picture) + channel, taps.across.pixels * blocks.channels);
+        ring.begin(taps.first_pixel(picture));
         for (std::int64_t row = 0; row < taps.down.windows; ++row) {
           float* const to =
               y.data<float>() + (picture * taps.down.windows + row) * taps.across.windows * blocks.channels + channel;
@@ -125,7 +124,8 @@ void forward_depthwise(const Input& input, const Array& w, const ConvolutionOpti
                                    .channels = blocks.channels_of(block),
                                    .y = to,
                                    .y_step = blocks.channels});
-          if (sums) partial.add(group, to, blocks.channels, taps.across.windows, channel, blocks.channels_of(block));
+          if (sums)
+            partial.add(group, {to, blocks.channels, blocks.channels_of(block)}, taps.across.windows, channel, {});
         }
       }
     }
@@ -133,11 +133,11 @@ void forward_depthwise(const Input& input, const Array& w, const ConvolutionOpti
   if (sums) partial.write(*sums);
 }
 
-batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const Array& dy,
+batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const GradientRows& dy, const Shape& y,
                                       const ConvolutionOptions& options, const Array& values, const Out& dw) {
-  const Taps taps(input.x.shape(), w.shape(), dy.shape(), options);
+  const Taps taps(input.x.shape(), w.shape(), y, options);
   const Axis &down = taps.down, &across = taps.across;
-  const Blocks blocks(input.channels());
+  const Blocks blocks(input.channels(), taps.down.kernel);
   const std::int64_t channels = blocks.channels;
   const RingShape shape = taps.ring(blocks.block), dy_shape = ValueGradient::ring(taps, blocks.block);
   const Array weights = taps_first(w, taps, blocks);
@@ -148,31 +148,34 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
   PartialSums partial(groups, channels);
   const std::int64_t items = groups * blocks.count,
                      least = 1 + (1 << 15) / (2 * taps.work(blocks.block) * pictures / groups);
-  const std::int64_t each = shape.floats() + dy_shape.floats();
+  const bool past = outgrows_caches(values.elements()) && fills_lines(values.data<float>(), channels, channels);
+  const std::int64_t each = shape.floats() + dy_shape.floats() + (past ? across.pixels * blocks.block : 0);
   const Array rings = Array::empty({parts_of(items, least), each});
   parallel_workers(items, least, [&](int worker, std::int64_t begin, std::int64_t end) {
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t group = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
-      const auto copy = [&](const float* from, float* to) {
-        for (std::int64_t pixel = 0; pixel < across.windows; ++pixel)
-          std::memcpy(to + pixel * blocks.block, from + pixel * channels,
-                      static_cast<std::size_t>(blocks.channels_of(block)) * sizeof(float));
+      const auto copy = [&](std::int64_t pixel, float* to) {
+        dy.copy(pixel, across.windows, channel, blocks.channels_of(block), to, blocks.block);
       };
       float* const memory = rings.data<float>() + worker * each;
       Ring x_ring(shape, memory, normalizing(input, taps, blocks, block));
       Ring dy_ring(dy_shape, memory + shape.floats(), copy);
       ValueGradient gradient(taps, blocks, block, weights);
       for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
-        const float* const slopes = dy.data<float>() + picture * down.windows * across.windows * channels + channel;
-        x_ring.begin(taps.picture(input.x, picture) + channel, across.pixels * channels);
-        dy_ring.begin(slopes, across.windows * channels);
+        x_ring.begin(taps.first_pixel(picture));
+        dy_ring.begin(picture * down.windows * across.windows);
         const auto value_row = [&](std::int64_t number) {
-          const std::int64_t at = (picture * down.pixels + number) * across.pixels * channels;
+          const std::int64_t at = (taps.first_pixel(picture) + number * across.pixels) * channels;
           float* const to = values.data<float>() + at + channel;
-          gradient.row(dy_ring, number, to);
+          float* const now = past ? memory + shape.floats() + dy_shape.floats() : to;
+          const std::int64_t now_row = past ? blocks.block : channels;
+          gradient.row(dy_ring, number, now, now_row);
           Matrices tile =
               input.tile(input.x.data<float>() + at, channels, across.pixels, channel, blocks.channels_of(block));
-          tile.dy = {to, channels};
+          tile.dy = {now, now_row};
+          tile.past_caches = past;
+          tile.out = to;
+          tile.out_row = channels;
           input.fused.gradient_sums(input.fused.activation, tile, partial.first(group) + channel,
                                     partial.second(group) + channel);
         };
@@ -184,8 +187,8 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
                                 .windows = across.windows,
                                 .step = across.stride * blocks.block,
                                 .channels = blocks.channels_of(block),
-                                .dy = slopes + row * across.windows * channels,
-                                .dy_step = channels,
+                                .dy = dy_ring.row(row),
+                                .dy_step = blocks.block,
                                 .sums = sums.data<float>() + group * taps.count() * blocks.floats() + channel,
                                 .sums_step = blocks.floats()});
           // The rows that lie there now, while they are in the cache.

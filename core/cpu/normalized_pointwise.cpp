@@ -16,6 +16,7 @@ using pointwise::matrix;
 using pointwise::most_groups;
 using pointwise::PartialSums;
 using pointwise::pixels_of;
+using pointwise::Rows;
 
 const float* pixel(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
 float* pixel_to(const Array& x, std::int64_t number) { return x.data<float>() + number * x.shape(1); }
@@ -61,19 +62,19 @@ void forward_pointwise(const Input& input, const Array& w, const Array& y, Chann
         float* const values = scratch.data<float>() + worker * block * in;
         normalize(input, first, rows, values);
         weights.multiply(values, in, rows, pixel_to(y, first), out, 0, weights.panels(), false);
-        if (sums) partial.add(group, pixel(y, first), out, rows, 0, out);
+        if (sums) partial.add(group, {pixel_to(y, first), out, out}, rows, 0, {});
       }
   });
   if (sums) partial.write(*sums);
 }
 
-batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const Array& dy, const Array& values,
+batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const GradientRows& dy, const Array& values,
                                       const Out& dw) {
-  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), out = dy.shape(1), block = block_of(in);
+  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), out = dy.channels(), block = block_of(in);
   const std::int64_t width = PackedMatrix::panel_columns(), panels = (in + width - 1) / width;
   const PackedMatrix weights(matrix(w));
   const int parts = parts_of(pixels, block);
-  const std::int64_t each = block * (in + panels * width);
+  const std::int64_t each = block * (in + panels * width) + dy.scratch(block);
   const Array scratch = Array::empty({parts, each}), sums = Array::empty({dw.array.defined() ? parts : 0, out, in});
   PartialSums partial(parts, in);
   parallel_parts(pixels, block, [&](int part, std::int64_t begin, std::int64_t end) {
@@ -81,7 +82,8 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
       float* const slopes = values.defined() ? pixel_to(values, first) : own;
-      weights.multiply(pixel(dy, first), out, rows, slopes, in, 0, weights.panels(), false);
+      const Rows below = dy.block(first, rows, own + block * (in + panels * width));
+      weights.multiply(below.data, below.row, rows, slopes, in, 0, weights.panels(), false);
       for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
         tile.dy = {slopes + column, in};
         input.fused.gradient_sums(input.fused.activation, tile, partial.first(part) + column,
@@ -90,11 +92,11 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
       if (!dw.array.defined()) continue;
       float* const normal = own + block * in;
       normalize_panels(input, first, rows, normal);
-      multiply_packed({.a = pixel(dy, first),
+      multiply_packed({.a = below.data,
                        .panel = normal,
                        .y = sums.data<float>() + part * out * in,
                        .a_row = 1,
-                       .a_step = out,
+                       .a_step = below.row,
                        .y_row = in,
                        .depth = rows,
                        .columns = in,
@@ -108,16 +110,18 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
   return totals;
 }
 
-void backward_pointwise_input(const Input& input, const Array& w, const Array& dy, const Out& dx) {
-  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), out = dy.shape(1), block = block_of(in);
+void backward_pointwise_input(const Input& input, const Array& w, const GradientRows& dy, const Out& dx) {
+  const std::int64_t pixels = pixels_of(input.x), in = input.channels(), block = block_of(in);
   const PackedMatrix weights(matrix(w));
   const bool past_caches = outgrows_caches(input.x.elements()) && !dx.accumulate;
-  const Array scratch = Array::empty({parts_of(pixels, block), block * in});
+  const std::int64_t each = block * in + dy.scratch(block);
+  const Array scratch = Array::empty({parts_of(pixels, block), each});
   parallel_workers(pixels, block, [&](int worker, std::int64_t begin, std::int64_t end) {
-    float* const slopes = scratch.data<float>() + worker * block * in;
+    float* const slopes = scratch.data<float>() + worker * each;
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
-      weights.multiply(pixel(dy, first), out, rows, slopes, in, 0, weights.panels(), false);
+      const Rows below = dy.block(first, rows, slopes + block * in);
+      weights.multiply(below.data, below.row, rows, slopes, in, 0, weights.panels(), false);
       for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
         tile.dy = {slopes + column, in};
         tile.out = pixel_to(dx.array, first) + column;

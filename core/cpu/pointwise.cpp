@@ -1,4 +1,5 @@
 #include <joist/core/cpu/batch_norm_tiles.h>
+#include <joist/core/cpu/gradient_rows.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/packed_matrix.h>
 #include <joist/core/cpu/parallel.h>
@@ -29,14 +30,17 @@ void pack_panels(const Rows& x, std::int64_t first, std::int64_t rows, float* to
 
 }  // namespace
 
-void PartialSums::add(std::int64_t part, const float* values, std::int64_t row, std::int64_t rows, std::int64_t channel,
-                      std::int64_t columns) {
+void PartialSums::add(std::int64_t part, const Rows& values, std::int64_t count, std::int64_t channel,
+                      const Rows& past_caches) {
   static constexpr std::array<float, most_columns> zeros{};
-  for (std::int64_t column = 0; column < columns; column += most_columns) {
+  for (std::int64_t column = 0; column < values.channels; column += most_columns) {
     Matrices tile;
-    tile.x = {values + column, row};
-    tile.rows = rows;
-    tile.columns = std::min(most_columns, columns - column);
+    tile.x = {values.data + column, values.row};
+    tile.past_caches = past_caches.data != nullptr;
+    if (tile.past_caches) tile.out = past_caches.data + column;
+    tile.out_row = past_caches.row;
+    tile.rows = count;
+    tile.columns = std::min(most_columns, values.channels - column);
     tile.parameter[batch_norm::mean] = zeros.data();
     batch_norm::moments()(nullptr, tile, first(part) + channel + column, second(part) + channel + column);
   }
@@ -68,22 +72,27 @@ void forward(std::span<const Rows> x, const Array& w, std::int64_t pixels, const
   // How many sums there are does not depend on the number of threads, so neither does a result.
   const std::int64_t groups = std::min(most_groups, (pixels + block - 1) / block);
   PartialSums partial(sums ? groups : 0, out);
-  parallel_for(groups, 1, [&](std::int64_t begin, std::int64_t end) {
+  const bool past = sums && outgrows_caches(pixels * out) && fills_lines(y.data, y.row, out);
+  const Array scratch = Array::empty({past ? parts_of(groups, 1) : 0, block * out});
+  parallel_workers(groups, 1, [&](int worker, std::int64_t begin, std::int64_t end) {
     for (std::int64_t group = begin; group < end; ++group)
       for (std::int64_t first = pixels * group / groups; first < pixels * (group + 1) / groups; first += block) {
         const std::int64_t rows = std::min(block, pixels * (group + 1) / groups - first);
+        const Rows to{y.at(first), y.row, out};
+        const Rows now = past ? Rows{scratch.data<float>() + worker * block * out, out, out} : to;
         for (std::size_t i = 0; i < x.size(); ++i)
-          weights[i].multiply(x[i].at(first), x[i].row, rows, y.at(first), y.row, 0, weights[i].panels(), i > 0);
-        if (sums) partial.add(group, y.at(first), y.row, rows, 0, out);
+          weights[i].multiply(x[i].at(first), x[i].row, rows, now.data, now.row, 0, weights[i].panels(), i > 0);
+        if (sums) partial.add(group, now, rows, 0, past ? to : Rows{});
       }
   });
   if (sums) partial.write(*sums);
 }
 
-void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, const Rows& dy, std::span<const Rows> dx,
-              const std::vector<bool>& add, const Out& dw) {
+void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, const GradientRows& dy,
+              std::span<const Rows> dx, const std::vector<bool>& add, const Out& dw) {
   const std::vector<std::int64_t> bounds = bounds_of(x);
-  const std::int64_t in = bounds.back(), out = dy.channels, block = block_of(in), width = PackedMatrix::panel_columns();
+  const std::int64_t in = bounds.back(), out = dy.channels(), block = block_of(in),
+                     width = PackedMatrix::panel_columns();
   std::vector<PackedMatrix> weights;
   std::int64_t widest = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -92,22 +101,25 @@ void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, cons
   }
   const bool wanted = dw.array.defined();
   const int parts = parts_of(pixels, block);
-  const Array scratch = Array::empty({parts, wanted ? block * widest : 0}),
-              sums = Array::empty({wanted ? parts : 0, out, in});
+  const std::int64_t computed = dy.scratch(block), each = computed + (wanted ? block * widest : 0);
+  const Array scratch = Array::empty({parts, each}), sums = Array::empty({wanted ? parts : 0, out, in});
   parallel_parts(pixels, block, [&](int part, std::int64_t begin, std::int64_t end) {
-    float* const panels = scratch.data<float>() + part * block * widest;
+    float* const own = scratch.data<float>() + part * each;
+    float* const panels = own + computed;
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
+      const Rows slopes = dy.block(first, rows, own);
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (dx[i].data)
-          weights[i].multiply(dy.at(first), dy.row, rows, dx[i].at(first), dx[i].row, 0, weights[i].panels(), add[i]);
+          weights[i].multiply(slopes.data, slopes.row, rows, dx[i].at(first), dx[i].row, 0, weights[i].panels(),
+                              add[i]);
         if (!wanted) continue;
         pack_panels(x[i], first, rows, panels);
-        multiply_packed({.a = dy.at(first),
+        multiply_packed({.a = slopes.data,
                          .panel = panels,
                          .y = sums.data<float>() + part * out * in + bounds[i],
                          .a_row = 1,
-                         .a_step = dy.row,
+                         .a_step = slopes.row,
                          .y_row = in,
                          .depth = rows,
                          .columns = x[i].channels,

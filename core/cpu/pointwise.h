@@ -7,6 +7,10 @@
 #include <span>
 #include <vector>
 
+namespace joist {
+class GradientRows;
+}
+
 namespace joist::pointwise {
 
 /// Pixels of a block of so many channels: a multiple of what a product takes at once, and few enough for the cache.
@@ -20,6 +24,13 @@ inline std::int64_t pixels_of(const Array& x) { return x.elements() / x.shape(1)
 /// Weights [out, in, 1, 1], dense row-major, as a matrix [out, in].
 inline Array matrix(const Array& w) { return w.strided({w.shape(0), w.shape(1)}, {w.shape(1), 1}); }
 
+/// Pixels `row` floats apart, each with `channels` neighbouring ones.
+struct Rows {
+  float* data = nullptr;
+  std::int64_t row = 0, channels = 0;
+  float* at(std::int64_t pixel) const { return data + pixel * row; }
+};
+
 /// Sums of parts of a batch, which loops write each by itself: they are added in the same order for any number of
 /// threads.
 class PartialSums {
@@ -28,9 +39,8 @@ class PartialSums {
       : channels_(channels), values_(static_cast<std::size_t>(2 * parts * channels)) {}
   double* first(std::int64_t part) { return values_.data() + 2 * part * channels_; }
   double* second(std::int64_t part) { return first(part) + channels_; }
-  /// Adds those of rows of values that lie `row` floats apart, of `columns` channels from `channel` on.
-  void add(std::int64_t part, const float* values, std::int64_t row, std::int64_t rows, std::int64_t channel,
-           std::int64_t columns);
+  /// Adds those of `count` rows of values, channels from `channel` on. Where `past_caches` has data, writes them there.
+  void add(std::int64_t part, const Rows& values, std::int64_t count, std::int64_t channel, const Rows& past_caches);
   template <class Totals>
   void write(Totals& totals) const {
     const auto count = static_cast<std::size_t>(channels_);
@@ -48,12 +58,6 @@ class PartialSums {
   std::vector<double> values_;
 };
 
-/// Pixels `row` floats apart, each with `channels` neighbouring ones.
-struct Rows {
-  float* data = nullptr;
-  std::int64_t row = 0, channels = 0;
-  float* at(std::int64_t pixel) const { return data + pixel * row; }
-};
 /// Whether x [batch, channel, height, width] is such rows.
 bool is_rows(const Array& x);
 Rows rows_of(const Array& x);
@@ -61,7 +65,7 @@ Rows rows_of(const Array& x);
 /// y [pixels, out] of rows side by side; w [out, channels of all, 1, 1]. Its sums where they are wanted.
 void forward(std::span<const Rows> x, const Array& w, std::int64_t pixels, const Rows& y, ChannelSums* sums);
 /// Gradients: dx without data is not wanted, nor dw without an array; add[i]: dx[i] is added to.
-void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, const Rows& dy, std::span<const Rows> dx,
-              const std::vector<bool>& add, const Out& dw);
+void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, const GradientRows& dy,
+              std::span<const Rows> dx, const std::vector<bool>& add, const Out& dw);
 
 }  // namespace joist::pointwise

@@ -25,6 +25,20 @@ struct NormalizedInput {
   BatchNormOptions options{};
 };
 
+/// The gradient of a normalization's x, computed where it is read: scale · slope(z) · values - (constant + linear ·
+/// (x - mean)), scale = gamma · inverse_deviation, z = scale · (x - mean) + beta.
+struct LateNormalization {
+  NormalizedInput input{};
+  Array values{};                           ///< the gradient of activation(z), of x's shape and layout
+  std::vector<float> constant{}, linear{};  ///< per channel
+};
+
+/// The gradient of a convolution's result: an array, or one that is not computed yet.
+struct ResultGradient {
+  Array array{};
+  const LateNormalization* late = nullptr;
+};
+
 class FusedConvolutions {
  public:
   FusedConvolutions() = default;
@@ -40,9 +54,13 @@ class FusedConvolutions {
   virtual void forward(const NormalizedInput& input, const Array& w, const ConvolutionOptions& options, const Array& y,
                        ChannelSums* sums) const = 0;
   /// Undefined arrays: not wanted.
-  virtual void backward(const NormalizedInput& input, const Array& w, const Array& dy,
+  virtual void backward(const NormalizedInput& input, const Array& w, const ResultGradient& dy,
                         const ConvolutionOptions& options, const Out& dx, const Out& dw, const Out& dgamma,
                         const Out& dbeta) const = 0;
+  /// The same with dx left to whoever reads it.
+  virtual LateNormalization backward_late(const NormalizedInput& input, const Array& w, const ResultGradient& dy,
+                                          const ConvolutionOptions& options, const Out& dw, const Out& dgamma,
+                                          const Out& dbeta) const = 0;
 
   // ---- 1x1 convolutions of arrays side by side along the channels, which are not brought together
   /// Whether the next two compute this, as fast as the usual kernels. x [batch, channels of each, height, width],
@@ -50,8 +68,8 @@ class FusedConvolutions {
   virtual bool take_joined(std::span<const Array> x, const Array& w) const = 0;
   virtual void forward_joined(std::span<const Array> x, const Array& w, const Array& y, ChannelSums* sums) const = 0;
   /// dx: of each x. Undefined arrays: not wanted.
-  virtual void backward_joined(std::span<const Array> x, const Array& w, const Array& dy, std::span<const Out> dx,
-                               const Out& dw) const = 0;
+  virtual void backward_joined(std::span<const Array> x, const Array& w, const ResultGradient& dy,
+                               std::span<const Out> dx, const Out& dw) const = 0;
 
   /// BatchNormKernels::train() in two parts: the statistics of `count` values per channel from their sums, and the
   /// normalized values.
@@ -59,6 +77,15 @@ class FusedConvolutions {
                           const Array& running_mean, const Array& running_variance, const Array& mean,
                           const Array& inverse_deviation) const = 0;
   virtual void normalize(const NormalizedInput& input, const Out& y) const = 0;
+
+  /// Whether backward_joined() of one array reads a late gradient faster than the usual kernels read a computed one.
+  virtual bool late_pays(const Array& w) const = 0;
+  /// Whether the gradient of such a normalization can be left to whoever reads it.
+  virtual bool take_late(const Array& x, const BatchNormOptions& normalization, const Array& dy) const = 0;
+  /// BatchNormKernels::backward() but for dx.
+  virtual LateNormalization late(const NormalizedInput& input, const Array& dy, const Out& dgamma,
+                                 const Out& dbeta) const = 0;
+  virtual void write(const LateNormalization& late, const Out& dx) const = 0;
 };
 
 /// `convolutions` lives until the process ends.

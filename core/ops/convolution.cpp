@@ -5,6 +5,7 @@
 #include <joist/core/ops/autocast.h>
 #include <joist/core/ops/check.h>
 #include <joist/core/ops/convolution.h>
+#include <joist/core/ops/late_normalization.h>
 #include <joist/core/ops/reshape.h>
 #include <joist/core/ops/spatial.h>
 #include <joist/core/ops/windows.h>
@@ -84,14 +85,23 @@ Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const
   const Array input = operand_of(x.value(), half), kernel = operand_of(weight.value(), half);
   const auto& table = kernels_of<ConvolutionKernels>(input);
   Array y = Array::like(x.value(), shape);
-  const FusedConvolutions* const device =
-      sums && !bias.defined() && is_product(options) ? fused_convolutions(x.device()) : nullptr;
-  if (device && y.is_channels_last() && device->take_joined({&input, 1}, kernel))
+  const FusedConvolutions* device = !half && !bias.defined() && is_product(options) && y.is_channels_last()
+                                        ? fused_convolutions(x.device())
+                                        : nullptr;
+  if (device && !device->take_joined({&input, 1}, kernel)) device = nullptr;
+  if (device && sums)
     device->forward_joined({&input, 1}, kernel, y, sums);
   else
     table.forward(input, kernel, bias.defined() ? bias.value() : Array(), options, {y, false});
   return record({Op::convolution, options}, {x, weight, bias}, std::move(y),
-                [x = saved(input), w = saved(kernel).when(x), options, half, &table](const Array& dy, Node& node) {
+                [x = saved(input), w = saved(kernel).when(x), options, half, device, &table](
+                    const Array& given, const LateGradient* late, Node& node) {
+                  if (const ResultGradient dy = result_gradient(given, late);
+                      dy.late && device && node.wants(0) && device->late_pays(w)) {
+                    const Out dx = node.slot(0);
+                    return device->backward_joined({&x.get(), 1}, w, dy, {&dx, 1}, node.slot(1));
+                  }
+                  const Array dy = late ? late->compute() : given;
                   const Array factor = operand_of(dy, half);
                   if (node.wants(0)) table.backward_input(factor, w, options, node.slot(0));
                   if (node.wants(1)) {

@@ -3,6 +3,7 @@
 #include <joist/core/kernels/fused_convolution.h>
 #include <joist/core/ops/convolution.h>
 #include <joist/core/ops/dtype.h>
+#include <joist/core/ops/late_normalization.h>
 #include <joist/core/ops/reshape.h>
 
 namespace joist {
@@ -37,14 +38,16 @@ Tensor conv2d_of_joined(std::span<const Tensor> parts, const Tensor& weight, Cha
   std::vector<Saved> kept;
   for (const Array& part : x) kept.push_back(saved(part));
   return record({Op::convolution, ConvolutionOptions{}}, std::span<const Tensor>(inputs), std::move(y),
-                [kept = std::move(kept), w = saved(weight.value()), device](const Array& dy, Node& node) {
+                [kept = std::move(kept), w = saved(weight.value()), device](const Array& dy, const LateGradient* late,
+                                                                            Node& node) {
                   std::vector<Array> values;
                   std::vector<Out> gradients;
                   for (std::size_t i = 0; i < kept.size(); ++i) {
                     values.push_back(kept[i]);
                     gradients.push_back(node.slot(static_cast<int>(i)));
                   }
-                  device->backward_joined(values, w, dy, gradients, node.slot(static_cast<int>(kept.size())));
+                  device->backward_joined(values, w, result_gradient(dy, late), gradients,
+                                          node.slot(static_cast<int>(kept.size())));
                 });
 }
 

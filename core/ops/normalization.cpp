@@ -5,6 +5,7 @@
 #include <joist/core/kernels/normalization.h>
 #include <joist/core/mode.h>
 #include <joist/core/ops/check.h>
+#include <joist/core/ops/late_normalization.h>
 #include <joist/core/ops/normalization.h>
 #include <joist/core/ops/normalization_synchronized.h>
 
@@ -85,6 +86,12 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   return record({Op::batch_norm, options}, {x, gamma, beta, running_mean, running_variance}, std::move(y),
                 [x = saved(x), gamma = saved(scale), beta = saved(shift), mean = saved(mean),
                  inverse_deviation = saved(inverse_deviation), options, training, &table](const Array& dy, Node& node) {
+                  const auto* device = training && node.takes_late(0) ? fused_convolutions(dy.device()) : nullptr;
+                  if (device && device->take_late(x, options, dy)) {
+                    const Out dgamma = node.slot(1), dbeta = node.slot(2);
+                    auto late = device->late({x, gamma, beta, mean, inverse_deviation, options}, dy, dgamma, dbeta);
+                    return node.give_late(0, std::make_shared<LateNormalizationGradient>(*device, std::move(late)));
+                  }
                   const Out dx = node.slot(0), dgamma = node.slot(1), dbeta = node.slot(2);  // in this order
                   table.backward(x, dy, gamma, beta, mean, inverse_deviation, options, !training, dx, dgamma, dbeta);
                 });

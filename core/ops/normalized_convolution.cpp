@@ -4,6 +4,7 @@
 #include <joist/core/mode.h>
 #include <joist/core/ops/convolution.h>
 #include <joist/core/ops/dtype.h>
+#include <joist/core/ops/late_normalization.h>
 #include <joist/core/ops/normalization.h>
 #include <joist/core/sync_batch_norm.h>
 
@@ -81,8 +82,14 @@ Tensor normalized_conv2d(const Tensor& x, const Tensor& gamma, const Tensor& bet
                 std::move(y),
                 [x = saved(input.x), gamma = saved(input.gamma), beta = saved(input.beta), mean = saved(input.mean),
                  inverse = saved(input.inverse_deviation), w = saved(weight.value()), normalization, options,
-                 device](const Array& dy, Node& node) {
+                 device](const Array& given_dy, const LateGradient* late, Node& node) {
                   const NormalizedInput given{x, gamma, beta, mean, inverse, normalization};
+                  const ResultGradient dy = result_gradient(given_dy, late);
+                  if (node.takes_late(0)) {
+                    const Out dgamma = node.slot(1), dbeta = node.slot(2);
+                    auto dx = device->backward_late(given, w, dy, options, node.slot(5), dgamma, dbeta);
+                    return node.give_late(0, std::make_shared<LateNormalizationGradient>(*device, std::move(dx)));
+                  }
                   const Out dx = node.slot(0), dgamma = node.slot(1), dbeta = node.slot(2);  // in this order
                   device->backward(given, w, dy, options, dx, node.slot(5), dgamma, dbeta);
                 });

@@ -47,6 +47,60 @@ Case chain(const std::string& name, const Input& x, std::int64_t middle, std::in
             return std::vector{batch_norm(c, t[6], {}, t[7], t[8], {}, true, &third), t[7], t[8], t[9], t[10]};
           }};
 }
+// A 1x1 convolution whose gradient is late: that of the normalization behind it, computed as it is read. x, a widening
+// weight, a depthwise one, vectors, running statistics -> y, and the convolution's result used elsewhere too: nowhere,
+// before (what is late is computed when more arrives) or afterwards (nothing is late).
+enum class Elsewhere { nowhere, before, afterwards };
+Case late(const std::string& name, const Input& x, std::int64_t middle, const Shape& kernel,
+          const ConvolutionOptions& options = {}, Elsewhere elsewhere = Elsewhere::nowhere) {
+  const Shape inner{middle};
+  return {"late_" + name,
+          {x, uniform({middle, x.shape[1], 1, 1}), uniform({middle, 1, kernel[0], kernel[1]}), uniform(inner, 0.5, 1.5),
+           uniform(inner, -1, 1), constant(uniform(inner, -1, 1)), constant(uniform(inner, 0.5, 2))},
+          [middle, options, elsewhere](auto t) {
+            const BatchNormOptions smooth{.activation = Silu{}};
+            ConvolutionOptions depthwise = options;
+            depthwise.groups = middle;
+            ChannelSums first, second;
+            const Tensor a = conv2d(t[0], t[1], {}, {}, &first);
+            const Tensor before = elsewhere == Elsewhere::before ? a * a : Tensor();
+            std::vector<Tensor> results{
+                normalized_conv2d(a, t[3], t[4], t[5], t[6], smooth, true, t[2], depthwise, &first, &second)};
+            if (elsewhere == Elsewhere::before) results.push_back(before);
+            if (elsewhere == Elsewhere::afterwards) results.push_back(a * a);
+            return results;
+          }};
+}
+// The same by batch_norm() alone.
+Case late_normalization(const std::string& name, const Input& x, std::int64_t out, const Unary& activation) {
+  const Shape channels{out};
+  return {"late_normalization_" + name,
+          {x, uniform({out, x.shape[1], 1, 1}), uniform(channels, 0.5, 1.5), uniform(channels, -1, 1)},
+          [activation](auto t) {
+            ChannelSums sums;
+            const Tensor a = conv2d(t[0], t[1], {}, {}, &sums);
+            return batch_norm(a, t[2], t[3], {}, {}, {.activation = activation}, true, &sums);
+          }};
+}
+void add_late(std::vector<Case>& cases) {
+  const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
+  const ConvolutionOptions same{.padding = {1, 1}}, strided{.stride = {2, 2}, .padding = {2, 2}};
+  const Case small = late("small", last({3, 3, 7, 6}), 6, {3, 3}, same);
+  cases.push_back(small);
+  for (std::size_t input : {0, 1, 2, 3}) cases.push_back(frozen(small, input));
+  cases.push_back(late("twice_before", last({3, 3, 7, 6}), 6, {3, 3}, same, Elsewhere::before));
+  cases.push_back(late("twice_afterwards", last({3, 3, 7, 6}), 6, {3, 3}, same, Elsewhere::afterwards));
+  cases.push_back(late("narrowing", last({3, 6, 7, 6}), 4, {3, 3}, same));
+  cases.push_back(late("row_major", uniform({3, 3, 7, 6}), 6, {3, 3}, same));
+  cases.push_back(late("strided", last({2, 3, 8, 7}), 7, {5, 5}, strided));
+  cases.push_back(late("padding_beyond_kernel", last({2, 3, 4, 5}), 6, {1, 2}, {.padding = {2, 3}}));
+  cases.push_back(large(late("wide", last({3, 33, 17, 13}), 530, {3, 3}, same)));
+  // More than the caches hold: results are written past them.
+  cases.push_back(large(late("past_caches", last({16, 4, 131, 127}), 32, {3, 3}, strided)));
+  cases.push_back(late_normalization("small", last({3, 3, 7, 6}), 6, Silu{}));
+  cases.push_back(late_normalization("not_fused", last({3, 3, 7, 6}), 6, HyperbolicTangent{}));
+  cases.push_back(large(late_normalization("large", last({3, 33, 17, 13}), 70, Relu{})));
+}
 // x and others side by side, and weights of as many channels -> y. `halves`: x is two slices of channels.
 Case joined(const std::string& name, const Input& x, const std::vector<Input>& others, std::int64_t out,
             bool halves = false) {
@@ -195,6 +249,7 @@ Family convolution_cases() {
                           [five](auto t) { return sum(conv2d(t[0], t[1], {}, five)) * conv2d(t[2], t[1], {}, five); }});
   add_normalized(family.cases);
   add_joined(family.cases);
+  add_late(family.cases);
   return family;
 }
 
