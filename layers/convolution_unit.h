@@ -49,27 +49,32 @@ struct ConvNormUnit {
         bn({.channels = o.out, .epsilon = o.epsilon, .momentum = o.momentum, .activation = o.activation}) {
     conv.weight = init::he_normal_fan_out(conv.weight.shape());
   }
-  Tensor operator()(const Tensor& x) const { return normalized(convolved(x)); }
-
-  /// What is to be normalized, with its sums where they are known.
-  struct Convolved {
+  /// A convolution's result that is yet to be normalized: by finished(), or by the convolution behind it as it reads.
+  struct HandedOn {
     Tensor values{};
-    ChannelSums sums{};
+    ChannelSums sums{};               ///< of the values where they are known
+    const BatchNorm2d* bn = nullptr;  ///< nullptr: nothing is left to do
+    Tensor finished() const { return bn ? (*bn)(values, &sums) : values; }
   };
-  Convolved convolved(const Tensor& x) const {
-    Convolved y;
+  Tensor operator()(const Tensor& x) const { return hand_on(x).finished(); }
+  HandedOn hand_on(const Tensor& x) const {
+    HandedOn y{.bn = &bn};
     y.values = conv(same_stride > 0 ? pad_same(x, conv.weight.shape(-1), same_stride) : x, &y.sums);
     return y;
   }
-  Tensor normalized(const Convolved& x) const { return bn(x.values, &x.sums); }
-  /// convolved(before.normalized(x)) in one operation, where the device has it.
-  Convolved convolved_after(const ConvNormUnit& before, const Convolved& x) const {
-    if (same_stride > 0) return convolved(before.normalized(x));
-    const auto now = before.bn.step(x.values);
-    Convolved y;
-    y.values =
-        normalized_conv2d(x.values, before.bn.weight, before.bn.bias, before.bn.running_mean, before.bn.running_var,
-                          now.options, now.batch_statistics, conv.weight, conv.options, &x.sums, &y.sums);
+  /// hand_on(x.finished()) in one operation, where the device has it.
+  HandedOn hand_on(const HandedOn& x) const {
+    if (!x.bn || same_stride > 0) return hand_on(x.finished());
+    const auto now = x.bn->step(x.values);
+    HandedOn y{.bn = &bn};
+    y.values = normalized_conv2d(x.values, x.bn->weight, x.bn->bias, x.bn->running_mean, x.bn->running_var, now.options,
+                                 now.batch_statistics, conv.weight, conv.options, &x.sums, &y.sums);
+    return y;
+  }
+  /// hand_on(x * gates) of a 1x1 convolution in one operation, where the device has it; gates [batch, channel, 1, 1].
+  HandedOn hand_on(const Tensor& x, const Tensor& gates) const {
+    HandedOn y{.bn = &bn};
+    y.values = gated_conv2d(x, gates, conv.weight, &y.sums);
     return y;
   }
   auto fields() { return joist::fields("0", conv, "1", bn); }

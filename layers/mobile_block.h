@@ -25,8 +25,10 @@ struct SqueezeExcitation {
       conv->bias = init::zeros(conv->bias.shape());
     }
   }
-  Tensor operator()(const Tensor& x) const {
-    return x * joist::apply(gate, fc2(joist::apply(inner, fc1(global_average_pool(x)))));
+  Tensor operator()(const Tensor& x) const { return x * gates(x); }
+  /// [batch, channel, 1, 1]
+  Tensor gates(const Tensor& x) const {
+    return joist::apply(gate, fc2(joist::apply(inner, fc1(global_average_pool(x)))));
   }
   auto fields() { return joist::fields("fc1", fc1, "fc2", fc2); }
   Conv2d fc1, fc2;
@@ -76,13 +78,15 @@ struct MobileBlock {
                                            .momentum = o.momentum});
     if (o.squeezed != 0) weigh.emplace(middle(o), o.squeezed, o.squeezed_activation, o.gate);
   }
-  Tensor operator()(const Tensor& x) const {
+  using HandedOn = ConvNormUnit::HandedOn;
+  Tensor operator()(const Tensor& x) const { return hand_on({.values = x}).finished(); }
+  HandedOn hand_on(const HandedOn& given) const {
     // Each normalization is left to the convolution behind it: at these widths memory is what a step waits for.
-    const auto filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
-    const auto projected =
-        weigh ? project.convolved((*weigh)(filter.normalized(filtered))) : project.convolved_after(filter, filtered);
-    const Tensor y = project.normalized(projected);
-    return shortcut ? stochastic_depth(y) + x : y;
+    const Tensor x = expand || shortcut ? given.finished() : Tensor();
+    const HandedOn filtered =
+        expand ? filter.hand_on(expand->hand_on(x)) : filter.hand_on(x.defined() ? HandedOn{x} : given);
+    const HandedOn y = weigh ? weighed(filtered.finished()) : project.hand_on(filtered);
+    return shortcut ? HandedOn{stochastic_depth(y.finished()) + x} : y;
   }
   /// torchvision numbers the parts that there are.
   auto fields() {
@@ -99,6 +103,7 @@ struct MobileBlock {
   DropPath stochastic_depth;
 
  private:
+  HandedOn weighed(const Tensor& x) const { return project.hand_on(x, weigh->gates(x)); }
   static std::int64_t middle(const Options& o) { return o.expanded == 0 ? std::int64_t(o.in) : o.expanded; }
 };
 

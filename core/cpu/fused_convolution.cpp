@@ -1,10 +1,12 @@
 // y = w ⋆ a(z), z = γ x̂ + β. Backwards: da = dy ⋆ flipped w, dz = da · a'(z), and with the sums over dz the gradient
 // of batch normalization. a(z) is never stored, da only where computing it once more costs more than that.
 #include <joist/core/cpu/copy.h>
+#include <joist/core/cpu/gated_pointwise.h>
 #include <joist/core/cpu/kernels.h>
 #include <joist/core/cpu/normalized_convolution.h>
 #include <joist/core/cpu/strided.h>
 #include <joist/core/cpu/tile_product.h>
+#include <joist/core/threads.h>
 
 namespace joist {
 namespace {
@@ -21,11 +23,16 @@ using pointwise::Rows;
 constexpr std::int64_t most_repeated = 64;
 // With more channels than these, oneDNN's product is faster by more than a pass over its results takes.
 constexpr std::int64_t most_plain = 256;
-constexpr std::int64_t most_late = 128;  // the same for a pass over the gradient of its result
+constexpr std::int64_t most_late = 128;   // the same for a pass over the gradient of its result
+constexpr std::int64_t most_gated = 512;  // and for one over products with gates
 
 bool is_pointwise(const Array& w, const ConvolutionOptions& options) {
   return options.groups == 1 && w.shape().elements(2, 4) == 1 && options.stride == Shape{1, 1} &&
          options.padding == Shape{0, 0};
+}
+// Whether a 1x1 convolution is large enough for products of parts, where the processor has tiles.
+bool splits(const Array& x, const Array& w) {
+  return tile_product_pays(Dtype::float32, pixels_of(x), w.shape(1), w.shape(0));
 }
 bool is_depthwise(const Array& x, const Array& w, const ConvolutionOptions& options) {
   return options.groups > 1 && options.groups == x.shape(1) && w.shape(0) == x.shape(1) && w.shape(1) == 1 &&
@@ -52,7 +59,7 @@ class Convolutions final : public FusedConvolutions {
             const ConvolutionOptions& options) const override {
     return x.dtype() == Dtype::float32 && w.dtype() == Dtype::float32 && x.rank() == 4 && x.is_channels_last() &&
            x.elements() > 0 && batch_norm::fused_with(normalization.activation).normalize &&
-           (is_pointwise(w, options) || is_depthwise(x, w, options));
+           (is_pointwise(w, options) ? !splits(x, w) : is_depthwise(x, w, options));
   }
 
   void forward(const NormalizedInput& given, const Array& w, const ConvolutionOptions& options, const Array& y,
@@ -92,8 +99,7 @@ class Convolutions final : public FusedConvolutions {
     if (w.dtype() != Dtype::float32 || w.rank() != 4 || w.shape().elements(2, 4) != 1 || x.empty()) return false;
     for (const Array& part : x)
       if (part.dtype() != Dtype::float32 || part.elements() == 0 || !pointwise::is_rows(part)) return false;
-    return x.size() > 1 ||
-           (w.shape(1) <= most_plain && !tile_product_pays(Dtype::float32, pixels_of(x[0]), w.shape(1), w.shape(0)));
+    return x.size() > 1 || (w.shape(1) <= most_plain && !splits(x[0], w));
   }
   void forward_joined(std::span<const Array> x, const Array& w, const Array& y, ChannelSums* sums) const override {
     pointwise::forward(all_rows(x), gapless(w), pixels_of(y), pointwise::rows_of(y), sums);
@@ -116,6 +122,28 @@ class Convolutions final : public FusedConvolutions {
     if (!direct) copy_array(dw.array, given_dw);
     for (std::size_t i = 0; i < dx.size(); ++i)
       if (dx[i].array.defined() && dx[i].array.raw() != given_dx[i].array.raw()) copy_array(dx[i].array, given_dx[i]);
+  }
+
+  bool take_gated(const Array& x, const Array& gates, const Array& w) const override {
+    return x.dtype() == Dtype::float32 && gates.dtype() == Dtype::float32 && w.dtype() == Dtype::float32 &&
+           x.elements() > 0 && x.is_channels_last() && x.shape(1) <= most_gated && !splits(x, w) &&
+           x.shape(0) >= threads();  // a picture is one thread's work
+  }
+  void forward_gated(const Array& x, const Array& gates, const Array& w, const Array& y,
+                     ChannelSums* sums) const override {
+    gated::forward(x, gapless(gates), gapless(w), y, sums);
+  }
+  void backward_gated(const Array& x, const Array& gates, const Array& w, const ResultGradient& dy, const Out& dx,
+                      const Out& dgates, const Out& dw) const override {
+    const bool direct = !dx.array.defined() || dx.array.is_channels_last();
+    const Out own_dx = direct ? dx : Out{Array::like(x)};
+    const bool direct_w = !dw.array.defined() || dw.array.is_row_major();
+    const Out own_dw = direct_w ? dw : Out{Array::empty(dw.array.shape())};
+    const Array own_gates = dgates.array.defined() ? Array::empty(gates.shape()) : Array();
+    gated::backward(x, gapless(gates), gapless(w), GradientRows(innermost(dy)), own_dx, own_gates, own_dw);
+    if (!direct) copy_array(own_dx.array, dx);
+    if (!direct_w) copy_array(own_dw.array, dw);
+    if (own_gates.defined()) copy_array(own_gates, dgates);
   }
 
   void statistics(const ChannelSums& sums, std::int64_t count, const BatchNormOptions& options,

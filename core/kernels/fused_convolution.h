@@ -71,6 +71,15 @@ class FusedConvolutions {
   virtual void backward_joined(std::span<const Array> x, const Array& w, const ResultGradient& dy,
                                std::span<const Out> dx, const Out& dw) const = 0;
 
+  // ---- 1x1 convolutions of values that are multiplied by a gate per picture and channel as they are read
+  /// Whether the next two compute this. x [batch, channel, height, width], gates [batch, channel, 1, 1].
+  virtual bool take_gated(const Array& x, const Array& gates, const Array& w) const = 0;
+  virtual void forward_gated(const Array& x, const Array& gates, const Array& w, const Array& y,
+                             ChannelSums* sums) const = 0;
+  /// Undefined arrays: not wanted.
+  virtual void backward_gated(const Array& x, const Array& gates, const Array& w, const ResultGradient& dy,
+                              const Out& dx, const Out& dgates, const Out& dw) const = 0;
+
   /// BatchNormKernels::train() in two parts: the statistics of `count` values per channel from their sums, and the
   /// normalized values.
   virtual void statistics(const ChannelSums& sums, std::int64_t count, const BatchNormOptions& options,

@@ -36,6 +36,10 @@ Tensor normalized_conv2d(const Tensor& x, const Tensor& gamma, const Tensor& bet
 /// together where the device can do without. Listeners see the two operations.
 Tensor conv2d_of_joined(std::span<const Tensor> parts, const Tensor& weight, ChannelSums* sums = nullptr);
 
+/// conv2d(x * gates, weight, {}, {}, sums) with gates [batch, channel, 1, 1] and weight [out, channel, 1, 1], without
+/// storing the products where the device can do without. Listeners see the two operations.
+Tensor gated_conv2d(const Tensor& x, const Tensor& gates, const Tensor& weight, ChannelSums* sums = nullptr);
+
 /// PyTorch's padding="valid" and "same"; `same` keeps the lengths, with the odd element after, and wants stride 1.
 enum class Padding : std::uint8_t { valid, same };
 /// options.padding is ignored.

@@ -26,10 +26,14 @@ struct InvertedResidual {
         shortcut(stride == 1 && in == out) {
     if (expansion != 1) expand.emplace(ConvNormUnit::Options{.in = in, .out = in * expansion, .kernel = 1});
   }
-  Tensor operator()(const Tensor& x) const {
-    const auto filtered = expand ? filter.convolved_after(*expand, expand->convolved(x)) : filter.convolved(x);
-    const Tensor y = project.normalized(project.convolved_after(filter, filtered));
-    return shortcut ? x + y : y;
+  using HandedOn = ConvNormUnit::HandedOn;
+  Tensor operator()(const Tensor& x) const { return hand_on({.values = x}).finished(); }
+  HandedOn hand_on(const HandedOn& given) const {
+    const Tensor x = expand || shortcut ? given.finished() : Tensor();
+    const HandedOn filtered =
+        expand ? filter.hand_on(expand->hand_on(x)) : filter.hand_on(x.defined() ? HandedOn{x} : given);
+    const HandedOn y = project.hand_on(filtered);
+    return shortcut ? HandedOn{x + y.finished()} : y;
   }
   /// torchvision numbers the units of the sequence "conv"; the projection's two layers are numbered by themselves.
   auto fields() {

@@ -101,6 +101,29 @@ void add_late(std::vector<Case>& cases) {
   cases.push_back(late_normalization("not_fused", last({3, 3, 7, 6}), 6, HyperbolicTangent{}));
   cases.push_back(large(late_normalization("large", last({3, 33, 17, 13}), 70, Relu{})));
 }
+// x, gates, weight -> y, normalized with its sums.
+Case gated(const std::string& name, const Input& x, const Input& gates, std::int64_t out) {
+  return {"gated_" + name, {x, gates, uniform({out, x.shape[1], 1, 1}), uniform({out}, 0.5, 1.5)}, [](auto t) {
+            ChannelSums sums;
+            const Tensor y = gated_conv2d(t[0], t[1], t[2], &sums);
+            return std::vector{batch_norm(y, t[3], {}, {}, {}, {}, true, &sums)};
+          }};
+}
+void add_gated(std::vector<Case>& cases) {
+  const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
+  const Case small = gated("small", last({5, 3, 4, 3}), uniform({5, 3, 1, 1}), 4);
+  cases.push_back(small);
+  for (std::size_t input : {0, 1, 2}) cases.push_back(frozen(small, input));
+  cases.push_back(gated("one_pixel", last({20, 3, 1, 1}), last({20, 3, 1, 1}), 4));
+  cases.push_back(gated("one_picture", last({1, 3, 4, 3}), uniform({1, 3, 1, 1}), 4));
+  cases.push_back(gated("row_major", uniform({5, 3, 4, 3}), uniform({5, 3, 1, 1}), 4));
+  cases.push_back(gated("of_all", last({5, 3, 4, 3}), uniform({1, 3, 1, 1}), 4));  // broadcast: two operations
+  cases.push_back(large(gated("large", last({18, 70, 13, 17}), uniform({18, 70, 1, 1}), 37)));
+  cases.push_back(large(gated("wide", last({18, 530, 5, 7}), last({18, 530, 1, 1}), 33)));
+  cases.push_back({"gated_by_itself", {last({20, 3, 2, 3}), uniform({4, 3, 1, 1})}, [](auto t) {
+                     return gated_conv2d(t[0], global_average_pool(t[0]), t[1]);
+                   }});
+}
 // x and others side by side, and weights of as many channels -> y. `halves`: x is two slices of channels.
 Case joined(const std::string& name, const Input& x, const std::vector<Input>& others, std::int64_t out,
             bool halves = false) {
@@ -250,6 +273,7 @@ Family convolution_cases() {
   add_normalized(family.cases);
   add_joined(family.cases);
   add_late(family.cases);
+  add_gated(family.cases);
   return family;
 }
 
