@@ -32,6 +32,8 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
                      least = 1 + (1 << 15) / (taps.work(blocks.block) * pictures / groups);
   const Array rings = Array::empty({parts_of(items, least), shape.floats()});
   parallel_workers(items, least, [&](int worker, std::int64_t begin, std::int64_t end) {
+    float* const memory = rings.data<float>() + worker * shape.floats();
+    shape.clear(memory);
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t group = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
       const auto copy = [&](std::int64_t first, float* to) {
@@ -40,7 +42,7 @@ void backward_weight(const Array& x, const Array& dy, const ConvolutionOptions& 
           std::memcpy(to + pixel * blocks.block, from + pixel * channels,
                       static_cast<std::size_t>(blocks.channels_of(block)) * sizeof(float));
       };
-      Ring ring(shape, rings.data<float>() + worker * shape.floats(), copy);
+      Ring ring(shape, memory, copy);
       for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
         ring.begin(taps.first_pixel(picture));
         for (std::int64_t row = 0; row < taps.down.windows; ++row)

@@ -35,6 +35,8 @@ struct RingShape {
   std::int64_t rows, pixels, left, right, kept, block;
   std::int64_t row_floats() const { return (left + pixels + right) * block; }
   std::int64_t floats() const { return kept * row_floats(); }
+  /// The frame of zeros. Rings write between.
+  void clear(float* memory) const { std::memset(memory, 0, static_cast<std::size_t>(floats()) * sizeof(float)); }
 };
 
 /// The rows of a block of one picture that the windows at hand need. fill(pixel, to): brings a row of it, which begins
@@ -42,9 +44,8 @@ struct RingShape {
 template <class Fill>
 class Ring {
  public:
-  Ring(const RingShape& shape, float* memory, Fill fill) : shape_(shape), memory_(memory), fill_(std::move(fill)) {
-    std::memset(memory, 0, static_cast<std::size_t>(shape.floats()) * sizeof(float));
-  }
+  /// `memory`: shape.floats() of them, once cleared for all rings of that shape.
+  Ring(const RingShape& shape, float* memory, Fill fill) : shape_(shape), memory_(memory), fill_(std::move(fill)) {}
 
   /// `pixel`: the picture's first one.
   void begin(std::int64_t pixel) {

@@ -105,12 +105,14 @@ void forward_depthwise(const Input& input, const Array& w, const ConvolutionOpti
                      least = 1 + (1 << 15) / (taps.work(blocks.block) * pictures / groups);
   const Array rings = Array::empty({parts_of(items, least), shape.floats()});
   parallel_workers(items, least, [&](int worker, std::int64_t begin, std::int64_t end) {
+    float* const memory = rings.data<float>() + worker * shape.floats();
+    shape.clear(memory);
     std::vector<const float*> factors(static_cast<std::size_t>(taps.count()));
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t group = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
       for (std::int64_t tap = 0; tap < taps.count(); ++tap)
         factors[static_cast<std::size_t>(tap)] = weights.data<float>() + tap * blocks.floats() + channel;
-      Ring ring(shape, rings.data<float>() + worker * shape.floats(), normalizing(input, taps, blocks, block));
+      Ring ring(shape, memory, normalizing(input, taps, blocks, block));
       for (std::int64_t picture = group * pictures / groups; picture < (group + 1) * pictures / groups; ++picture) {
         ring.begin(taps.first_pixel(picture));
         for (std::int64_t row = 0; row < taps.down.windows; ++row) {
@@ -152,12 +154,14 @@ batch_norm::Totals backward_depthwise(const Input& input, const Array& w, const 
   const std::int64_t each = shape.floats() + dy_shape.floats() + (past ? across.pixels * blocks.block : 0);
   const Array rings = Array::empty({parts_of(items, least), each});
   parallel_workers(items, least, [&](int worker, std::int64_t begin, std::int64_t end) {
+    float* const memory = rings.data<float>() + worker * each;
+    shape.clear(memory);
+    dy_shape.clear(memory + shape.floats());
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t group = item / blocks.count, block = item % blocks.count, channel = block * blocks.block;
       const auto copy = [&](std::int64_t pixel, float* to) {
         dy.copy(pixel, across.windows, channel, blocks.channels_of(block), to, blocks.block);
       };
-      float* const memory = rings.data<float>() + worker * each;
       Ring x_ring(shape, memory, normalizing(input, taps, blocks, block));
       Ring dy_ring(dy_shape, memory + shape.floats(), copy);
       ValueGradient gradient(taps, blocks, block, weights);

@@ -18,8 +18,8 @@ void row_sums(const Tile::Input& tile, std::int64_t rows, std::int64_t columns, 
   for (std::int64_t row = 0; row < rows; ++row) {
     const float* x = tile.data + row * tile.row;
     double sum = 0;
-    for (std::int64_t begin = 0; begin < columns; begin += 64 * width) {  // 16 additions per lane of four registers
-      const std::int64_t end = begin + 64 * width < columns ? begin + 64 * width : columns;
+    for (std::int64_t begin = 0; begin < columns; begin += 32 * width) {  // 8 additions per lane of four registers
+      const std::int64_t end = begin + 32 * width < columns ? begin + 32 * width : columns;
       Lanes a(0.0F), b(0.0F), c(0.0F), d(0.0F);
       std::int64_t i = begin;
       for (; i + 4 * width <= end; i += 4 * width) {
