@@ -127,16 +127,8 @@ void backward(const Array& x, const Array& gates, const Array& w, const Gradient
           tile.out_row = width;
           multiply.normalize(multiply.activation, tile);
         });
-        multiply_packed({.a = below.data,
-                         .panel = values,
-                         .y = sums.data<float>() + part * out * in,
-                         .a_row = 1,
-                         .a_step = below.row,
-                         .y_row = in,
-                         .depth = rows,
-                         .columns = in,
-                         .accumulate = first > begin * pixels},
-                        out, 0, panels);
+        pointwise::multiply_weight(below, values, rows, in, sums.data<float>() + part * out * in, in,
+                                   first > begin * pixels);
       });
       if (!dgates.defined()) continue;
       for (std::int64_t i = 0; i < in; ++i)

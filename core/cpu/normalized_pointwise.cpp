@@ -92,16 +92,7 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
       if (!dw.array.defined()) continue;
       float* const normal = own + block * in;
       normalize_panels(input, first, rows, normal);
-      multiply_packed({.a = below.data,
-                       .panel = normal,
-                       .y = sums.data<float>() + part * out * in,
-                       .a_row = 1,
-                       .a_step = below.row,
-                       .y_row = in,
-                       .depth = rows,
-                       .columns = in,
-                       .accumulate = first > begin},
-                      out, 0, panels);
+      pointwise::multiply_weight(below, normal, rows, in, sums.data<float>() + part * out * in, in, first > begin);
     }
   });
   if (dw.array.defined()) joist::kernels(sums).reduction.sum(sums, 1.0, {matrix(dw.array).inserted(0), dw.accumulate});

@@ -46,6 +46,21 @@ void PartialSums::add(std::int64_t part, const Rows& values, std::int64_t count,
   }
 }
 
+void multiply_weight(const Rows& dy, const float* panels, std::int64_t count, std::int64_t columns, float* dw,
+                     std::int64_t row, bool accumulate) {
+  const std::int64_t width = PackedMatrix::panel_columns();
+  multiply_packed({.a = dy.data,
+                   .panel = panels,
+                   .y = dw,
+                   .a_row = 1,
+                   .a_step = dy.row,
+                   .y_row = row,
+                   .depth = count,
+                   .columns = columns,
+                   .accumulate = accumulate},
+                  dy.channels, 0, (columns + width - 1) / width);
+}
+
 Rows rows_of(const Array& x) {
   for (const int axis : {3, 2, 0})
     if (x.shape(axis) > 1) return {x.data<float>(), x.strides()[axis], x.shape(1)};
@@ -115,16 +130,8 @@ void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, cons
                               add[i]);
         if (!wanted) continue;
         pack_panels(x[i], first, rows, panels);
-        multiply_packed({.a = slopes.data,
-                         .panel = panels,
-                         .y = sums.data<float>() + part * out * in + bounds[i],
-                         .a_row = 1,
-                         .a_step = slopes.row,
-                         .y_row = in,
-                         .depth = rows,
-                         .columns = x[i].channels,
-                         .accumulate = first > begin},
-                        out, 0, (x[i].channels + width - 1) / width);
+        multiply_weight(slopes, panels, rows, x[i].channels, sums.data<float>() + part * out * in + bounds[i], in,
+                        first > begin);
       }
     }
   });

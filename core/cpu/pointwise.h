@@ -58,6 +58,11 @@ class PartialSums {
   std::vector<double> values_;
 };
 
+/// dw [dy.channels, columns], its rows `row` floats apart, (+)= dyᵀ · x over `count` pixels; x in panels [panel, pixel,
+/// channel of the panel].
+void multiply_weight(const Rows& dy, const float* panels, std::int64_t count, std::int64_t columns, float* dw,
+                     std::int64_t row, bool accumulate);
+
 /// Whether x [batch, channel, height, width] is such rows.
 bool is_rows(const Array& x);
 Rows rows_of(const Array& x);
