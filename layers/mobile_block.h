@@ -82,11 +82,10 @@ struct MobileBlock {
   Tensor operator()(const Tensor& x) const { return hand_on({.values = x}).finished(); }
   HandedOn hand_on(const HandedOn& given) const {
     // Each normalization is left to the convolution behind it: at these widths memory is what a step waits for.
-    const Tensor x = expand || shortcut ? given.finished() : Tensor();
-    const HandedOn filtered =
-        expand ? filter.hand_on(expand->hand_on(x)) : filter.hand_on(x.defined() ? HandedOn{x} : given);
+    const HandedOn x = expand || shortcut ? HandedOn{given.finished()} : given;
+    const HandedOn filtered = filter.hand_on(expand ? expand->hand_on(x) : x);
     const HandedOn y = weigh ? weighed(filtered.finished()) : project.hand_on(filtered);
-    return shortcut ? HandedOn{stochastic_depth(y.finished()) + x} : y;
+    return shortcut ? HandedOn{stochastic_depth(y.finished()) + x.values} : y;
   }
   /// torchvision numbers the parts that there are.
   auto fields() {

@@ -29,11 +29,9 @@ struct InvertedResidual {
   using HandedOn = ConvNormUnit::HandedOn;
   Tensor operator()(const Tensor& x) const { return hand_on({.values = x}).finished(); }
   HandedOn hand_on(const HandedOn& given) const {
-    const Tensor x = expand || shortcut ? given.finished() : Tensor();
-    const HandedOn filtered =
-        expand ? filter.hand_on(expand->hand_on(x)) : filter.hand_on(x.defined() ? HandedOn{x} : given);
-    const HandedOn y = project.hand_on(filtered);
-    return shortcut ? HandedOn{x + y.finished()} : y;
+    const HandedOn x = expand || shortcut ? HandedOn{given.finished()} : given;
+    const HandedOn y = project.hand_on(filter.hand_on(expand ? expand->hand_on(x) : x));
+    return shortcut ? HandedOn{x.values + y.finished()} : y;
   }
   /// torchvision numbers the units of the sequence "conv"; the projection's two layers are numbered by themselves.
   auto fields() {
