@@ -55,6 +55,8 @@ struct ConvNormUnit {
     ChannelSums sums{};               ///< of the values where they are known
     const BatchNorm2d* bn = nullptr;  ///< nullptr: nothing is left to do
     Tensor finished() const { return bn ? (*bn)(values, &sums) : values; }
+    /// finished() and its mean over the pixels.
+    Pooled pooled() const { return bn ? bn->pooled(values, &sums) : Pooled{values, global_average_pool(values)}; }
   };
   Tensor operator()(const Tensor& x) const { return hand_on(x).finished(); }
   HandedOn hand_on(const Tensor& x) const {

@@ -25,11 +25,9 @@ struct SqueezeExcitation {
       conv->bias = init::zeros(conv->bias.shape());
     }
   }
-  Tensor operator()(const Tensor& x) const { return x * gates(x); }
-  /// [batch, channel, 1, 1]
-  Tensor gates(const Tensor& x) const {
-    return joist::apply(gate, fc2(joist::apply(inner, fc1(global_average_pool(x)))));
-  }
+  Tensor operator()(const Tensor& x) const { return x * gates(global_average_pool(x)); }
+  /// Of the means over the pixels; both [batch, channel, 1, 1].
+  Tensor gates(const Tensor& means) const { return joist::apply(gate, fc2(joist::apply(inner, fc1(means)))); }
   auto fields() { return joist::fields("fc1", fc1, "fc2", fc2); }
   Conv2d fc1, fc2;
   Unary inner, gate;
@@ -84,7 +82,7 @@ struct MobileBlock {
     // Each normalization is left to the convolution behind it: at these widths memory is what a step waits for.
     const HandedOn x = expand || shortcut ? HandedOn{given.finished()} : given;
     const HandedOn filtered = filter.hand_on(expand ? expand->hand_on(x) : x);
-    const HandedOn y = weigh ? weighed(filtered.finished()) : project.hand_on(filtered);
+    const HandedOn y = weigh ? weighed(filtered.pooled()) : project.hand_on(filtered);
     return shortcut ? HandedOn{stochastic_depth(y.finished()) + x.values} : y;
   }
   /// torchvision numbers the parts that there are.
@@ -102,7 +100,7 @@ struct MobileBlock {
   DropPath stochastic_depth;
 
  private:
-  HandedOn weighed(const Tensor& x) const { return project.hand_on(x, weigh->gates(x)); }
+  HandedOn weighed(const Pooled& x) const { return project.hand_on(x.values, weigh->gates(x.mean)); }
   static std::int64_t middle(const Options& o) { return o.expanded == 0 ? std::int64_t(o.in) : o.expanded; }
 };
 

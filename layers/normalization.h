@@ -50,6 +50,11 @@ struct BatchNorm {
     const Step now = step(x);
     return batch_norm(x, weight, bias, running_mean, running_var, now.options, now.batch_statistics, sums);
   }
+  /// (*this)(x) and its global_average_pool().
+  Pooled pooled(const Tensor& x, const ChannelSums* sums = nullptr) const requires(space == 2) {
+    const Step now = step(x);
+    return pooled_batch_norm(x, weight, bias, running_mean, running_var, now.options, now.batch_statistics, sums);
+  }
   /// How x is normalized now. To be asked for once per input: the count of batches goes on.
   struct Step {
     BatchNormOptions options;

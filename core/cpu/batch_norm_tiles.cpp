@@ -99,13 +99,13 @@ void gradient_sums_tile(const void* activation, const Matrices& tile, double* fi
       for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
         const std::int64_t left = tile.columns - i;
         const Lanes m = load_up_to(tile.parameter[mean] + i, left), a = load_up_to(tile.parameter[scale] + i, left);
-        const Lanes b = load_up_to(tile.parameter[shift] + i, left);
+        const Lanes b = load_up_to(tile.parameter[shift] + i, left), c = load_up_to(tile.parameter[added] + i, left);
         Lanes s = load(sum + i), p = load(product + i);
         for (std::int64_t k = 0; k < depth; ++k) {
           const Lanes d = load_up_to(x + k * tile.x.row + i, left) - m;
           const Lanes given = load_up_to(dy + k * tile.dy.row + i, left);
           if (tile.past_caches) hn::Stream(given.v, FloatTag(), tile.out + (row + k) * tile.out_row + i);
-          const Lanes dz = given * slope(f, multiply_add(d, a, b));
+          const Lanes dz = (given + c) * slope(f, multiply_add(d, a, b));
           s = s + dz;
           p = multiply_add(dz, d, p);
         }
@@ -135,8 +135,8 @@ void gradient_tile(const void* activation, const Matrices& tile) {
       const std::int64_t left = tile.columns - i;
       const Lanes d = load_up_to(x + i, left) - load_up_to(tile.parameter[mean] + i, left);
       const Lanes a = load_up_to(tile.parameter[scale] + i, left);
-      const Lanes dz =
-          load_up_to(dy + i, left) * slope(f, multiply_add(d, a, load_up_to(tile.parameter[shift] + i, left)));
+      const Lanes given = load_up_to(dy + i, left) + load_up_to(tile.parameter[added] + i, left);
+      const Lanes dz = given * slope(f, multiply_add(d, a, load_up_to(tile.parameter[shift] + i, left)));
       const Lanes common =
           multiply_add(d, load_up_to(tile.parameter[linear] + i, left), load_up_to(tile.parameter[constant] + i, left));
       Lanes result = a * dz - common;

@@ -11,8 +11,8 @@ namespace joist::batch_norm {
 
 inline constexpr std::int64_t most_columns = 512;  // of one tile
 
-/// With d = x - mean: z = scale * d + shift; dx = scale * dz - (constant + linear * d).
-enum Parameter : std::size_t { mean, scale, shift, constant, linear, parameter_count };
+/// With d = x - mean: z = scale * d + shift; dz = (dy + added) * slope(z); dx = scale * dz - (constant + linear * d).
+enum Parameter : std::size_t { mean, scale, shift, constant, linear, added, parameter_count };
 
 struct Matrices {
   Tile::Input x{}, dy{};
@@ -32,7 +32,7 @@ using WriteFunction = void (*)(const void* activation, const Matrices&);
 /// The loops with one activation fused in; null pointers for an activation that is too rare to be fused.
 struct Fused {
   WriteFunction normalize = nullptr;    ///< out = activation(z)
-  SumFunction gradient_sums = nullptr;  ///< dz = dy * slope(z): sums of dz and of dz * d
+  SumFunction gradient_sums = nullptr;  ///< sums of dz and of dz * d
   WriteFunction gradient = nullptr;     ///< out = dx
   const void* activation = nullptr;     ///< lies in the Unary that this was made from
 };

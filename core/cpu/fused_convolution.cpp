@@ -3,7 +3,8 @@
 #include <joist/core/cpu/copy.h>
 #include <joist/core/cpu/gated_pointwise.h>
 #include <joist/core/cpu/kernels.h>
-#include <joist/core/cpu/normalized_convolution.h>
+#include <joist/core/cpu/parallel.h>
+#include <joist/core/cpu/pooled_normalization.h>
 #include <joist/core/cpu/strided.h>
 #include <joist/core/cpu/tile_product.h>
 #include <joist/core/threads.h>
@@ -164,16 +165,40 @@ class Convolutions final : public FusedConvolutions {
     return x.dtype() == Dtype::float32 && x.rank() == 4 && x.is_channels_last() && dy.is_channels_last() &&
            x.elements() > 0 && batch_norm::fused_with(normalization.activation).gradient;
   }
-  LateNormalization late(const NormalizedInput& input, const Array& dy, const Out& dgamma,
+  LateNormalization late(const NormalizedInput& given, const Array& dy, const Array& added, const Out& dgamma,
                          const Out& dbeta) const override {
-    Parameters parameters = parameters_of(input);
-    const Fused fused = batch_norm::fused_with(input.options.activation);
-    const Totals totals = Loop(input.x, dy, {}).sums(fused.gradient_sums, fused.activation, parameters);
-    return finished(input, dy, parameters, totals, dgamma, dbeta);
+    Parameters parameters = parameters_of(given);
+    const Input input{given.x, parameters, batch_norm::fused_with(given.options.activation)};
+    const Totals totals =
+        added.defined() ? normalized::gradient_sums_pooled(input, dy, added)
+                        : Loop(given.x, dy, {}).sums(input.fused.gradient_sums, input.fused.activation, parameters);
+    LateNormalization result = finished(given, dy, parameters, totals, dgamma, dbeta);
+    result.added = added;
+    return result;
   }
   void write(const LateNormalization& late, const Out& dx) const override {
-    const Fused fused = batch_norm::fused_with(late.input.options.activation);
-    Loop(late.input.x, late.values, dx).write(fused.gradient, fused.activation, parameters_of(late));
+    if (!late.added.defined()) {
+      const Fused fused = batch_norm::fused_with(late.input.options.activation);
+      return Loop(late.input.x, late.values, dx).write(fused.gradient, fused.activation, parameters_of(late));
+    }
+    const bool direct = dx.array.is_channels_last() && !dx.accumulate;
+    const Array to = direct ? dx.array : Array::like(late.input.x);
+    const GradientRows rows(late);
+    const std::int64_t channels = rows.channels(), pictures = to.shape(0), pixels = pixels_of(to) / pictures;
+    parallel_for(pictures, 1, [&](std::int64_t begin, std::int64_t end) {
+      rows.copy(begin * pixels, (end - begin) * pixels, 0, channels, to.data<float>() + begin * pixels * channels,
+                channels);
+    });
+    if (!direct) copy_array(to, dx);
+  }
+
+  bool take_pooled(const Array& x, const BatchNormOptions& normalization) const override {
+    return x.dtype() == Dtype::float32 && x.rank() == 4 && x.is_channels_last() && x.elements() > 0 &&
+           batch_norm::fused_with(normalization.activation).gradient && x.shape(0) >= threads();
+  }
+  void normalize_pooled(const NormalizedInput& given, const Array& y, const Array& mean) const override {
+    const Parameters parameters = parameters_of(given);
+    normalized::forward_pooled({given.x, parameters, batch_norm::fused_with(given.options.activation)}, y, mean);
   }
 
  private:
@@ -186,7 +211,7 @@ class Convolutions final : public FusedConvolutions {
     batch_norm::finish_gradient(parameters, totals, input.x.elements() / channels, input.gamma, input.inverse_deviation,
                                 false, dgamma, dbeta);
     const float *constant = parameters.of(batch_norm::constant), *linear = parameters.of(batch_norm::linear);
-    return {input, values, {constant, constant + channels}, {linear, linear + channels}};
+    return {input, values, {}, {constant, constant + channels}, {linear, linear + channels}};
   }
   // All gradients but dx. `values`: where the gradient of the normalized values is kept; undefined: nowhere.
   static LateNormalization sums(const NormalizedInput& given, const Array& w, const ResultGradient& dy,

@@ -78,7 +78,9 @@ void forward(const Array& x, const Array& gates, const Array& w, const Array& y,
                             tile.out_row = in;
                             multiply.normalize(multiply.activation, tile);
                           });
-        weights.multiply(values, in, rows, to.at(first), to.row, 0, weights.panels(), false);
+        ReadAhead ahead;
+        ahead.add(from.at(first + rows), std::min(rows, pixels * pictures - first - rows) * in);
+        weights.multiply(values, in, rows, to.at(first), to.row, 0, weights.panels(), false, &ahead);
         if (sums) partial.add(picture, {to.at(first), to.row, out}, rows, 0, {});
       });
   });
@@ -107,8 +109,12 @@ void backward(const Array& x, const Array& gates, const Array& w, const Gradient
       for_blocks(picture, pixels, block, [&](std::int64_t first, std::int64_t rows) {
         const Rows below = dy.block(first, rows, values + block * panels * width);
         const Rows here{from.at(first), from.row, in};
+        const std::int64_t later = std::min(rows, pixels * pictures - first - rows);
+        ReadAhead ahead;
+        ahead.add(from.at(first + rows), later * in);
+        dy.add_to(ahead, first + rows, later);
         if (dx.array.defined() || dgates.defined())
-          weights.multiply(below.data, below.row, rows, slopes, in, 0, weights.panels(), false);
+          weights.multiply(below.data, below.row, rows, slopes, in, 0, weights.panels(), false, &ahead);
         if (dgates.defined())
           factors.for_tiles(here, rows, factors.ones(), most_columns, [&](Matrices tile, std::int64_t column) {
             tile.dy = {slopes + column, in};
@@ -128,7 +134,7 @@ void backward(const Array& x, const Array& gates, const Array& w, const Gradient
           multiply.normalize(multiply.activation, tile);
         });
         pointwise::multiply_weight(below, values, rows, in, sums.data<float>() + part * out * in, in,
-                                   first > begin * pixels);
+                                   first > begin * pixels, &ahead);
       });
       if (!dgates.defined()) continue;
       for (std::int64_t i = 0; i < in; ++i)

@@ -28,13 +28,20 @@ GradientRows::GradientRows(const ResultGradient& dy)
     : rows_(pointwise::rows_of(dy.late ? dy.late->values : dy.array)),
       late_(dy.late),
       parameters_(dy.late ? parameters_of(*dy.late) : Parameters(0)) {
-  if (late_) fused_ = batch_norm::fused_with(late_->input.options.activation);
+  if (!late_) return;
+  fused_ = batch_norm::fused_with(late_->input.options.activation);
+  picture_ = late_->input.x.shape().elements(2, 4);
 }
 
 pointwise::Rows GradientRows::block(std::int64_t first, std::int64_t pixels, float* scratch) const {
   if (!late_) return {rows_.at(first), rows_.row, channels()};
   copy(first, pixels, 0, channels(), scratch, channels());
   return {scratch, channels(), channels()};
+}
+
+void GradientRows::add_to(ReadAhead& ahead, std::int64_t first, std::int64_t pixels) const {
+  ahead.add(rows_.at(first), pixels * rows_.row);
+  if (late_) ahead.add(late_->input.x.data<float>() + first * channels(), pixels * channels());
 }
 
 void GradientRows::copy(std::int64_t first, std::int64_t pixels, std::int64_t channel, std::int64_t count, float* to,
@@ -44,18 +51,24 @@ void GradientRows::copy(std::int64_t first, std::int64_t pixels, std::int64_t ch
       std::memcpy(to + i * to_row, rows_.at(first + i) + channel, static_cast<std::size_t>(count) * sizeof(float));
     return;
   }
-  const float* const x = late_->input.x.data<float>() + first * channels();
-  for (std::int64_t done = 0; done < count; done += most_columns) {
-    const std::int64_t at = channel + done;
-    Matrices tile;
-    tile.x = {x + at, channels()};
-    tile.dy = {rows_.at(first) + at, rows_.row};
-    tile.out = to + done;
-    tile.out_row = to_row;
-    tile.rows = pixels;
-    tile.columns = std::min(most_columns, count - done);
-    batch_norm::point_at(parameters_, at, tile);
-    fused_.gradient(fused_.activation, tile);
+  const Array& added = late_->added;
+  for (std::int64_t pixel = 0, now; pixel < pixels; pixel += now) {
+    const std::int64_t picture = (first + pixel) / picture_;
+    now = added.defined() ? std::min(pixels - pixel, (picture + 1) * picture_ - (first + pixel)) : pixels;
+    const float* const x = late_->input.x.data<float>() + (first + pixel) * channels();
+    for (std::int64_t done = 0; done < count; done += most_columns) {
+      const std::int64_t at = channel + done;
+      Matrices tile;
+      tile.x = {x + at, channels()};
+      tile.dy = {rows_.at(first + pixel) + at, rows_.row};
+      tile.out = to + pixel * to_row + done;
+      tile.out_row = to_row;
+      tile.rows = now;
+      tile.columns = std::min(most_columns, count - done);
+      batch_norm::point_at(parameters_, at, tile);
+      if (added.defined()) tile.parameter[batch_norm::added] = added.data<float>() + picture * channels() + at;
+      fused_.gradient(fused_.activation, tile);
+    }
   }
 }
 

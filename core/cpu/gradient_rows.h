@@ -3,6 +3,7 @@
 #pragma once
 
 #include <joist/core/cpu/batch_norm_parameters.h>
+#include <joist/core/cpu/packed_matrix.h>
 #include <joist/core/cpu/pointwise.h>
 
 namespace joist {
@@ -10,12 +11,15 @@ namespace joist {
 class GradientRows {
  public:
   explicit GradientRows(const ResultGradient& dy);
+  explicit GradientRows(const LateNormalization& late) : GradientRows(ResultGradient{{}, &late}) {}
 
   std::int64_t channels() const { return rows_.channels; }
   /// Floats that block() needs for so many pixels.
   std::int64_t scratch(std::int64_t pixels) const { return late_ ? pixels * channels() : 0; }
   /// `pixels` of them from `first` on, computed into `scratch` where they do not lie anywhere.
   pointwise::Rows block(std::int64_t first, std::int64_t pixels, float* scratch) const;
+  /// What block() of these pixels reads.
+  void add_to(ReadAhead& ahead, std::int64_t first, std::int64_t pixels) const;
   /// Channels `channel` to `channel + count - 1` of neighbouring pixels, brought into rows `to_row` floats apart.
   void copy(std::int64_t first, std::int64_t pixels, std::int64_t channel, std::int64_t count, float* to,
             std::int64_t to_row) const;
@@ -25,6 +29,7 @@ class GradientRows {
   const LateNormalization* late_ = nullptr;
   batch_norm::Parameters parameters_;
   batch_norm::Fused fused_{};
+  std::int64_t picture_ = 0;  // pixels of one
 };
 
 /// Of a normalization whose statistics are those of its batch.

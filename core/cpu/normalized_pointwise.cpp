@@ -61,7 +61,9 @@ void forward_pointwise(const Input& input, const Array& w, const Array& y, Chann
         const std::int64_t rows = std::min(block, pixels * (group + 1) / groups - first);
         float* const values = scratch.data<float>() + worker * block * in;
         normalize(input, first, rows, values);
-        weights.multiply(values, in, rows, pixel_to(y, first), out, 0, weights.panels(), false);
+        ReadAhead ahead;
+        ahead.add(pixel(input.x, first + rows), std::min(block, pixels - first - rows) * in);
+        weights.multiply(values, in, rows, pixel_to(y, first), out, 0, weights.panels(), false, &ahead);
         if (sums) partial.add(group, {pixel_to(y, first), out, out}, rows, 0, {});
       }
   });
@@ -83,7 +85,10 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
       const std::int64_t rows = std::min(block, end - first);
       float* const slopes = values.defined() ? pixel_to(values, first) : own;
       const Rows below = dy.block(first, rows, own + block * (in + panels * width));
-      weights.multiply(below.data, below.row, rows, slopes, in, 0, weights.panels(), false);
+      ReadAhead ahead;
+      ahead.add(pixel(input.x, first + rows), std::min(block, end - first - rows) * in);
+      dy.add_to(ahead, first + rows, std::min(block, end - first - rows));
+      weights.multiply(below.data, below.row, rows, slopes, in, 0, weights.panels(), false, &ahead);
       for_tiles(input, first, rows, most_columns, [&](Matrices tile, std::int64_t column) {
         tile.dy = {slopes + column, in};
         input.fused.gradient_sums(input.fused.activation, tile, partial.first(part) + column,
@@ -92,7 +97,8 @@ batch_norm::Totals backward_pointwise(const Input& input, const Array& w, const 
       if (!dw.array.defined()) continue;
       float* const normal = own + block * in;
       normalize_panels(input, first, rows, normal);
-      pointwise::multiply_weight(below, normal, rows, in, sums.data<float>() + part * out * in, in, first > begin);
+      pointwise::multiply_weight(below, normal, rows, in, sums.data<float>() + part * out * in, in, first > begin,
+                                 &ahead);
     }
   });
   if (dw.array.defined()) joist::kernels(sums).reduction.sum(sums, 1.0, {matrix(dw.array).inserted(0), dw.accumulate});

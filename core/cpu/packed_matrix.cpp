@@ -56,7 +56,7 @@ void multiply_packed(const PanelProduct& whole, std::int64_t rows, std::int64_t 
 }
 
 void PackedMatrix::multiply(const float* a, std::int64_t a_row, std::int64_t rows, float* y, std::int64_t y_row,
-                            std::int64_t first, std::int64_t last, bool accumulate) const {
+                            std::int64_t first, std::int64_t last, bool accumulate, ReadAhead* ahead) const {
   multiply_packed({.a = a,
                    .panel = packed_.data<float>(),
                    .y = y,
@@ -64,7 +64,8 @@ void PackedMatrix::multiply(const float* a, std::int64_t a_row, std::int64_t row
                    .y_row = y_row,
                    .depth = depth_,
                    .columns = columns_,
-                   .accumulate = accumulate},
+                   .accumulate = accumulate,
+                   .ahead = ahead},
                   rows, first, last);
 }
 

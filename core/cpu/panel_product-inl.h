@@ -26,9 +26,9 @@ constexpr std::int64_t panel_block = 128;
 
 inline std::int64_t panel_width() { return 2 * lanes(); }
 
-// `registers`: 1 where no more of the panel is wanted.
-template <int rows, int registers>
-HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
+// `registers`: 1 where no more of the panel is wanted. `later`: brought nearer, a line per two registers of a step.
+template <int rows, int registers, bool ahead>
+HWY_INLINE void multiply_panel_tile(const PanelProduct& t, const float* later) {
   const std::int64_t width = lanes(), last = t.columns - (registers - 1) * width;
   const bool whole = last == width;
   Lanes sums[rows][registers];
@@ -41,6 +41,10 @@ HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
   const float *top = t.a, *middle = t.a + 4 * t.a_row, *bottom = t.a + 8 * t.a_row;
   for (std::int64_t k = 0; k < t.depth; ++k, b += 2 * width) {
     asm("" : "+r"(top), "+r"(middle), "+r"(bottom));
+    if constexpr (ahead) {
+      __builtin_prefetch(later, 0, 2);  // into the second-level cache: the first one is the product's
+      later += 16;
+    }
     Lanes right[registers];
     for (int v = 0; v < registers; ++v) right[v] = load(b + v * width);
     // In groups of four: from one loop over all rows g++ 12 makes wrong addresses under UBSan.
@@ -74,23 +78,27 @@ HWY_INLINE void multiply_panel_tile(const PanelProduct& t) {
 }
 
 template <int rows, int registers>
-void multiply_panel_rows(int wanted, const PanelProduct& tile) {
-  if (wanted == rows) return multiply_panel_tile<rows, registers>(tile);
-  if constexpr (rows > 1) multiply_panel_rows<rows - 1, registers>(wanted, tile);
+void multiply_panel_rows(int wanted, const PanelProduct& tile, const float* later) {
+  if (wanted == rows)
+    return later ? multiply_panel_tile<rows, registers, true>(tile, later)
+                 : multiply_panel_tile<rows, registers, false>(tile, nullptr);
+  if constexpr (rows > 1) multiply_panel_rows<rows - 1, registers>(wanted, tile, later);
 }
 
 /// y [rows, columns] = a · panel for all of `depth`; the rows fall into tiles of nearly equal height.
 inline void multiply_panel(const PanelProduct& product, std::int64_t rows) {
   const std::int64_t tiles = (rows + most_panel_rows - 1) / most_panel_rows;
+  const std::int64_t registers = product.columns > lanes() ? 2 : 1;
   for (std::int64_t i = 0; i < tiles; ++i) {
     const std::int64_t first = rows * i / tiles, last = rows * (i + 1) / tiles;
     PanelProduct tile = product;
     tile.a += first * tile.a_row;
     tile.y += first * tile.y_row;
-    if (product.columns > lanes())
-      multiply_panel_rows<most_panel_rows, 2>(static_cast<int>(last - first), tile);
+    const float* const later = product.ahead ? product.ahead->take(product.depth) : nullptr;
+    if (registers == 2)
+      multiply_panel_rows<most_panel_rows, 2>(static_cast<int>(last - first), tile, later);
     else
-      multiply_panel_rows<most_panel_rows, 1>(static_cast<int>(last - first), tile);
+      multiply_panel_rows<most_panel_rows, 1>(static_cast<int>(last - first), tile, later);
   }
 }
 

@@ -47,7 +47,7 @@ void PartialSums::add(std::int64_t part, const Rows& values, std::int64_t count,
 }
 
 void multiply_weight(const Rows& dy, const float* panels, std::int64_t count, std::int64_t columns, float* dw,
-                     std::int64_t row, bool accumulate) {
+                     std::int64_t row, bool accumulate, ReadAhead* ahead) {
   const std::int64_t width = PackedMatrix::panel_columns();
   multiply_packed({.a = dy.data,
                    .panel = panels,
@@ -57,7 +57,8 @@ void multiply_weight(const Rows& dy, const float* panels, std::int64_t count, st
                    .y_row = row,
                    .depth = count,
                    .columns = columns,
-                   .accumulate = accumulate},
+                   .accumulate = accumulate,
+                   .ahead = ahead},
                   dy.channels, 0, (columns + width - 1) / width);
 }
 
@@ -124,14 +125,16 @@ void backward(std::span<const Rows> x, const Array& w, std::int64_t pixels, cons
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
       const Rows slopes = dy.block(first, rows, own);
+      ReadAhead ahead;
+      dy.add_to(ahead, first + rows, std::min(block, end - first - rows));
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (dx[i].data)
-          weights[i].multiply(slopes.data, slopes.row, rows, dx[i].at(first), dx[i].row, 0, weights[i].panels(),
-                              add[i]);
+          weights[i].multiply(slopes.data, slopes.row, rows, dx[i].at(first), dx[i].row, 0, weights[i].panels(), add[i],
+                              &ahead);
         if (!wanted) continue;
         pack_panels(x[i], first, rows, panels);
         multiply_weight(slopes, panels, rows, x[i].channels, sums.data<float>() + part * out * in + bounds[i], in,
-                        first > begin);
+                        first > begin, &ahead);
       }
     }
   });

@@ -9,7 +9,8 @@
 
 namespace joist {
 class GradientRows;
-}
+class ReadAhead;
+}  // namespace joist
 
 namespace joist::pointwise {
 
@@ -61,7 +62,7 @@ class PartialSums {
 /// dw [dy.channels, columns], its rows `row` floats apart, (+)= dyᵀ · x over `count` pixels; x in panels [panel, pixel,
 /// channel of the panel].
 void multiply_weight(const Rows& dy, const float* panels, std::int64_t count, std::int64_t columns, float* dw,
-                     std::int64_t row, bool accumulate);
+                     std::int64_t row, bool accumulate, ReadAhead* ahead = nullptr);
 
 /// Whether x [batch, channel, height, width] is such rows.
 bool is_rows(const Array& x);

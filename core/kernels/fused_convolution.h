@@ -25,11 +25,12 @@ struct NormalizedInput {
   BatchNormOptions options{};
 };
 
-/// The gradient of a normalization's x, computed where it is read: scale · slope(z) · values - (constant + linear ·
-/// (x - mean)), scale = gamma · inverse_deviation, z = scale · (x - mean) + beta.
+/// The gradient of a normalization's x, computed where it is read: scale · slope(z) · (values + added) - (constant +
+/// linear · (x - mean)), scale = gamma · inverse_deviation, z = scale · (x - mean) + beta.
 struct LateNormalization {
   NormalizedInput input{};
   Array values{};                           ///< the gradient of activation(z), of x's shape and layout
+  Array added{};                            ///< [batch, channel], to all pixels' values; undefined: nothing
   std::vector<float> constant{}, linear{};  ///< per channel
 };
 
@@ -86,13 +87,17 @@ class FusedConvolutions {
                           const Array& running_mean, const Array& running_variance, const Array& mean,
                           const Array& inverse_deviation) const = 0;
   virtual void normalize(const NormalizedInput& input, const Out& y) const = 0;
+  /// Whether the next one, and late() with `added`, compute this.
+  virtual bool take_pooled(const Array& x, const BatchNormOptions& normalization) const = 0;
+  /// normalize(), and the mean over the pixels of each picture's channel; y of x's shape and layout, mean dense.
+  virtual void normalize_pooled(const NormalizedInput& input, const Array& y, const Array& mean) const = 0;
 
   /// Whether backward_joined() of one array reads a late gradient faster than the usual kernels read a computed one.
   virtual bool late_pays(const Array& w) const = 0;
   /// Whether the gradient of such a normalization can be left to whoever reads it.
   virtual bool take_late(const Array& x, const BatchNormOptions& normalization, const Array& dy) const = 0;
-  /// BatchNormKernels::backward() but for dx.
-  virtual LateNormalization late(const NormalizedInput& input, const Array& dy, const Out& dgamma,
+  /// BatchNormKernels::backward() but for dx. The gradient of the result is dy + added; LateNormalization::added.
+  virtual LateNormalization late(const NormalizedInput& input, const Array& dy, const Array& added, const Out& dgamma,
                                  const Out& dbeta) const = 0;
   virtual void write(const LateNormalization& late, const Out& dx) const = 0;
 };

@@ -89,7 +89,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                   const auto* device = training && node.takes_late(0) ? fused_convolutions(dy.device()) : nullptr;
                   if (device && device->take_late(x, options, dy)) {
                     const Out dgamma = node.slot(1), dbeta = node.slot(2);
-                    auto late = device->late({x, gamma, beta, mean, inverse_deviation, options}, dy, dgamma, dbeta);
+                    auto late = device->late({x, gamma, beta, mean, inverse_deviation, options}, dy, {}, dgamma, dbeta);
                     return node.give_late(0, std::make_shared<LateNormalizationGradient>(*device, std::move(late)));
                   }
                   const Out dx = node.slot(0), dgamma = node.slot(1), dbeta = node.slot(2);  // in this order

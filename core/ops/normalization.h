@@ -16,6 +16,16 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                   const Tensor& running_variance, const BatchNormOptions& options, bool training,
                   const ChannelSums* sums = nullptr);
 
+/// Values, and the mean [batch, channel, 1, 1] of each picture's channel.
+struct Pooled {
+  Tensor values{}, mean{};
+};
+/// batch_norm() of x [batch, channel, height, width] and global_average_pool() of its result, which squeeze and
+/// excitation wants, as one operation in training where the device has it. Listeners see the two.
+Pooled pooled_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                         const Tensor& running_variance, const BatchNormOptions& options, bool training,
+                         const ChannelSums* sums = nullptr);
+
 /// Over the last axes, which have the lengths `shape`: (x - mean) / √(variance + epsilon) · weight + bias, weight and
 /// bias [shape] or undefined (Ba et al. 2016).
 Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight = {}, const Tensor& bias = {},

@@ -101,6 +101,40 @@ void add_late(std::vector<Case>& cases) {
   cases.push_back(late_normalization("not_fused", last({3, 3, 7, 6}), 6, HyperbolicTangent{}));
   cases.push_back(large(late_normalization("large", last({3, 33, 17, 13}), 70, Relu{})));
 }
+// x, vectors, running statistics -> what squeeze and excitation makes of a normalization and its means. `widening`: x
+// is a 1x1 convolution's result, whose gradient is late. `only`: 0 or 1 of the two results are used.
+Case pooled(const std::string& name, const Input& x, const Unary& activation, std::int64_t widening = 0,
+            int only = -1) {
+  const Shape channels{widening > 0 ? widening : x.shape[1]};
+  return {"pooled_" + name,
+          {x, uniform(channels, 0.5, 1.5), uniform(channels, -1, 1), constant(uniform(channels, -1, 1)),
+           constant(uniform(channels, 0.5, 2)), uniform({channels[0], x.shape[1], 1, 1})},
+          [activation, widening, only](auto t) {
+            ChannelSums sums;
+            const Tensor a = widening > 0 ? conv2d(t[0], t[5], {}, {}, &sums) : t[0];
+            const Pooled y = pooled_batch_norm(a, t[1], t[2], t[3], t[4], {.activation = activation}, true, &sums);
+            std::vector<Tensor> results{t[3], t[4]};
+            if (only != 1) results.push_back(y.values * (only == 0 ? y.values : y.mean));
+            if (only != 0) results.push_back(y.mean * y.mean);
+            return results;
+          }};
+}
+void add_pooled(std::vector<Case>& cases) {
+  const auto last = [](const Shape& shape) { return in(Layout::channels_last, uniform(shape)); };
+  const Case small = pooled("small", last({5, 3, 4, 3}), Silu{});
+  cases.push_back(small);
+  for (std::size_t input : {0, 1, 2}) cases.push_back(frozen(small, input));
+  cases.push_back(pooled("values_only", last({5, 3, 4, 3}), Silu{}, 0, 0));
+  cases.push_back(pooled("mean_only", last({5, 3, 4, 3}), Silu{}, 0, 1));
+  cases.push_back(pooled("mean_only_late", last({5, 3, 4, 3}), Silu{}, 7, 1));
+  cases.push_back(pooled("late", last({5, 3, 4, 3}), HardSwish{}, 7));
+  cases.push_back(pooled("one_pixel", last({20, 3, 1, 1}), Relu{}));
+  cases.push_back(pooled("one_picture", last({1, 3, 4, 3}), Silu{}));
+  cases.push_back(pooled("row_major", uniform({5, 3, 4, 3}), Silu{}));
+  cases.push_back(pooled("not_fused", last({5, 3, 4, 3}), HyperbolicTangent{}));
+  cases.push_back(large(pooled("large", last({18, 70, 13, 17}), Silu{})));
+  cases.push_back(large(pooled("wide_late", last({18, 33, 5, 7}), Silu{}, 530)));
+}
 // x, gates, weight -> y, normalized with its sums.
 Case gated(const std::string& name, const Input& x, const Input& gates, std::int64_t out) {
   return {"gated_" + name, {x, gates, uniform({out, x.shape[1], 1, 1}), uniform({out}, 0.5, 1.5)}, [](auto t) {
@@ -274,6 +308,7 @@ Family convolution_cases() {
   add_joined(family.cases);
   add_late(family.cases);
   add_gated(family.cases);
+  add_pooled(family.cases);
   return family;
 }
 
