@@ -157,7 +157,6 @@ namespace scalar {
   template <class T>   \
   JOIST_HOST_DEVICE inline T
 
-JOIST_FUNCTION reciprocal(T x) { return static_cast<T>(1) / x; }  // of x from 1 on
 JOIST_FUNCTION exp(T x) { return static_cast<T>(std::exp(x)); }
 JOIST_FUNCTION log(T x) { return static_cast<T>(std::log(x)); }
 JOIST_FUNCTION log1p(T x) { return static_cast<T>(std::log1p(x)); }

@@ -37,15 +37,15 @@ void moments_tile(const void*, const Matrices& tile, double* first, double* seco
       for (std::int64_t i = 0; i < tile.columns; i += lanes()) {
         const std::int64_t left = tile.columns - i;
         const Lanes reference = load_up_to(origin + i, left);
-        Lanes s = load(sum + i), q = load(square + i);
+        Lanes s(0.0F), q(0.0F);  // sums of sums lose less than one long sum
         for (std::int64_t k = 0; k < depth; ++k) {
           const Lanes value = load_up_to(x + k * tile.x.row + i, left), d = value - reference;
           if (tile.past_caches) hn::Stream(value.v, FloatTag(), tile.out + (top + row + k) * tile.out_row + i);
           s = s + d;
           q = multiply_add(d, d, q);
         }
-        store(s, sum + i);
-        store(q, square + i);
+        store(load(sum + i) + s, sum + i);
+        store(load(square + i) + q, square + i);
       }
     }
     const auto count = static_cast<double>(rows);
@@ -100,7 +100,7 @@ void gradient_sums_tile(const void* activation, const Matrices& tile, double* fi
         const std::int64_t left = tile.columns - i;
         const Lanes m = load_up_to(tile.parameter[mean] + i, left), a = load_up_to(tile.parameter[scale] + i, left);
         const Lanes b = load_up_to(tile.parameter[shift] + i, left), c = load_up_to(tile.parameter[added] + i, left);
-        Lanes s = load(sum + i), p = load(product + i);
+        Lanes s(0.0F), p(0.0F);
         for (std::int64_t k = 0; k < depth; ++k) {
           const Lanes d = load_up_to(x + k * tile.x.row + i, left) - m;
           const Lanes given = load_up_to(dy + k * tile.dy.row + i, left);
@@ -109,8 +109,8 @@ void gradient_sums_tile(const void* activation, const Matrices& tile, double* fi
           s = s + dz;
           p = multiply_add(dz, d, p);
         }
-        store(s, sum + i);
-        store(p, product + i);
+        store(load(sum + i) + s, sum + i);
+        store(load(product + i) + p, product + i);
       }
     }
     for (std::int64_t i = 0; i < tile.columns; ++i) {

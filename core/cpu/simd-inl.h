@@ -48,8 +48,6 @@ struct Lanes {
 /// Floats in a Lanes; a constant of the instruction set.
 HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(FloatTag())); }
 
-constexpr float largest_finite = std::numeric_limits<float>::max();
-
 HWY_INLINE Lanes load(const float* p) { return hn::LoadU(FloatTag(), p); }
 HWY_INLINE void store(Lanes x, float* p) { hn::StoreU(x.v, FloatTag(), p); }
 
@@ -161,16 +159,6 @@ HWY_INLINE Lanes log(Lanes x) {
 /// For finite x > -1.
 HWY_INLINE Lanes log1p(Lanes x) { return hn::Log1p(FloatTag(), x.v); }
 
-/// 1 / x for x from 1 on, infinity and NaN: the processor's estimate and Newton's step instead of a division.
-HWY_INLINE Lanes reciprocal(Lanes x) {
-  const Lanes one(1.0F);
-  Lanes r = hn::ApproximateReciprocal(x.v);
-  r = multiply_add(Lanes(hn::NegMulAdd(x.v, r.v, one.v)), r, r);
-  if (HWY_TARGET != HWY_AVX3)  // the estimate has 11 bits there, not 14
-    r = multiply_add(Lanes(hn::NegMulAdd(x.v, r.v, one.v)), r, r);
-  return select(x > Lanes(largest_finite), Lanes(0.0F), r);
-}
-
 /// A polynomial near 0 (Cephes, Moshier 1989), 1 - 2 / (e^2x + 1) elsewhere.
 HWY_INLINE Lanes tanh(Lanes x) {
   const Lanes t = x * x, a = abs(x);
@@ -179,7 +167,7 @@ HWY_INLINE Lanes tanh(Lanes x) {
   p = multiply_add(t, p, Lanes(1.33314422036e-1F));
   p = multiply_add(t, p, Lanes(-3.33332819422e-1F));
   const Lanes small = multiply_add(t * x, p, x);
-  const Lanes far = Lanes(1.0F) - Lanes(2.0F) * reciprocal(exp(a + a) + Lanes(1.0F));
+  const Lanes far = Lanes(1.0F) - Lanes(2.0F) / (exp(a + a) + Lanes(1.0F));
   return select(a < Lanes(0.625F), small, hn::CopySign(far.v, x.v));
 }
 
