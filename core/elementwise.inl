@@ -62,7 +62,7 @@ JOIST_FUNCTION slope(const Clamp& f, T x) {
   return select(x > T(f.low), select(x < T(f.high), T(1.0), T(0.0)), T(0.0));
 }
 
-JOIST_FUNCTION value(const Silu&, T x) { return x / (T(1.0) + exp(T(0.0) - x)); }
+JOIST_FUNCTION value(const Silu&, T x) { return x * value(Sigmoid{}, x); }
 JOIST_FUNCTION slope(const Silu&, T x) {
   const T y = value(Sigmoid{}, x);
   return y * (T(1.0) + x * (T(1.0) - y));

@@ -106,10 +106,10 @@ void add_late(std::vector<Case>& cases) {
 Case pooled(const std::string& name, const Input& x, const Unary& activation, std::int64_t widening = 0,
             int only = -1) {
   const Shape channels{widening > 0 ? widening : x.shape[1]};
-  return {"pooled_" + name,
-          {x, uniform(channels, 0.5, 1.5), uniform(channels, -1, 1), constant(uniform(channels, -1, 1)),
-           constant(uniform(channels, 0.5, 2)), uniform({channels[0], x.shape[1], 1, 1})},
-          [activation, widening, only](auto t) {
+  std::vector<Input> inputs{x, uniform(channels, 0.5, 1.5), uniform(channels, -1, 1),
+                            constant(uniform(channels, -1, 1)), constant(uniform(channels, 0.5, 2))};
+  if (widening > 0) inputs.push_back(uniform({widening, x.shape[1], 1, 1}));
+  return {"pooled_" + name, inputs, [activation, widening, only](auto t) {
             ChannelSums sums;
             const Tensor a = widening > 0 ? conv2d(t[0], t[5], {}, {}, &sums) : t[0];
             const Pooled y = pooled_batch_norm(a, t[1], t[2], t[3], t[4], {.activation = activation}, true, &sums);
