@@ -193,8 +193,7 @@ class Convolutions final : public FusedConvolutions {
   }
 
   bool take_pooled(const Array& x, const BatchNormOptions& normalization) const override {
-    return x.dtype() == Dtype::float32 && x.rank() == 4 && x.is_channels_last() && x.elements() > 0 &&
-           batch_norm::fused_with(normalization.activation).gradient && x.shape(0) >= threads();
+    return take_late(x, normalization, x) && x.shape(0) >= threads();  // a picture is one thread's work
   }
   void normalize_pooled(const NormalizedInput& given, const Array& y, const Array& mean) const override {
     const Parameters parameters = parameters_of(given);

@@ -26,7 +26,7 @@ constexpr std::int64_t panel_block = 128;
 
 inline std::int64_t panel_width() { return 2 * lanes(); }
 
-// `registers`: 1 where no more of the panel is wanted. `later`: brought nearer, a line per two registers of a step.
+// `registers`: 1 where no more of the panel is wanted. `later`: brought nearer, a line per step.
 template <int rows, int registers, bool ahead>
 HWY_INLINE void multiply_panel_tile(const PanelProduct& t, const float* later) {
   const std::int64_t width = lanes(), last = t.columns - (registers - 1) * width;
